@@ -1,0 +1,1912 @@
+/*! njs-cert-rotation 0.1.0 | MIT | https://github.com/njs-cert-rotation/njs-cert-rotation */
+// src/cold.ts
+import fs from "fs";
+var cold;
+function clear_cache(a, b) {
+    return (cold || (cold = start())).clear_cache(a, b);
+}
+function resolve(a, b) {
+    return (cold || (cold = start())).resolve(a, b);
+}
+function start() {
+    function asyncGeneratorStep(gen, resolve3, reject, _next, _throw, key, arg) {
+        try {
+            var info = gen[key](arg);
+            var value = info.value;
+        } catch (error) {
+            reject(error);
+            return;
+        }
+        if (info.done) resolve3(value);
+        else Promise.resolve(value).then(_next, _throw);
+    }
+    function _async_to_generator(fn) {
+        return function() {
+            var self = this, args = arguments;
+            return new Promise(function(resolve3, reject) {
+                var gen = fn.apply(self, args);
+                function _next(value) {
+                    asyncGeneratorStep(gen, resolve3, reject, _next, _throw, "next", value);
+                }
+                function _throw(err) {
+                    asyncGeneratorStep(gen, resolve3, reject, _next, _throw, "throw", err);
+                }
+                _next(void 0);
+            });
+        };
+    }
+    function _instanceof(left, right) {
+        "@swc/helpers - instanceof";
+        if (right != null && typeof Symbol !== "undefined" && right[Symbol.hasInstance]) {
+            return !!right[Symbol.hasInstance](left);
+        } else return left instanceof right;
+    }
+    function _ts_generator(thisArg, body) {
+        var f, y, t, _ = {
+            label: 0,
+            sent: function sent() {
+                if (t[0] & 1) throw t[1];
+                return t[1];
+            },
+            trys: [],
+            ops: []
+        }, g = Object.create((typeof Iterator === "function" ? Iterator : Object).prototype), d = Object.defineProperty;
+        return d(g, "next", {
+            value: verb(0)
+        }), d(g, "throw", {
+            value: verb(1)
+        }), d(g, "return", {
+            value: verb(2)
+        }), typeof Symbol === "function" && d(g, Symbol.iterator, {
+            value: function value() {
+                return this;
+            }
+        }), g;
+        function verb(n) {
+            return function(v) {
+                return step([
+                    n,
+                    v
+                ]);
+            };
+        }
+        function step(op) {
+            if (f) throw new TypeError("Generator is already executing.");
+            while(g && (g = 0, op[0] && (_ = 0)), _)try {
+                if (f = 1, y && (t = op[0] & 2 ? y["return"] : op[0] ? y["throw"] || ((t = y["return"]) && t.call(y), 0) : y.next) && !(t = t.call(y, op[1])).done) return t;
+                if (y = 0, t) op = [
+                    op[0] & 2,
+                    t.value
+                ];
+                switch(op[0]){
+                    case 0:
+                    case 1:
+                        t = op;
+                        break;
+                    case 4:
+                        _.label++;
+                        return {
+                            value: op[1],
+                            done: false
+                        };
+                    case 5:
+                        _.label++;
+                        y = op[1];
+                        op = [
+                            0
+                        ];
+                        continue;
+                    case 7:
+                        op = _.ops.pop();
+                        _.trys.pop();
+                        continue;
+                    default:
+                        if (!(t = _.trys, t = t.length > 0 && t[t.length - 1]) && (op[0] === 6 || op[0] === 2)) {
+                            _ = 0;
+                            continue;
+                        }
+                        if (op[0] === 3 && (!t || op[1] > t[0] && op[1] < t[3])) {
+                            _.label = op[1];
+                            break;
+                        }
+                        if (op[0] === 6 && _.label < t[1]) {
+                            _.label = t[1];
+                            t = op;
+                            break;
+                        }
+                        if (t && _.label < t[2]) {
+                            _.label = t[2];
+                            _.ops.push(op);
+                            break;
+                        }
+                        if (t[2]) _.ops.pop();
+                        _.trys.pop();
+                        continue;
+                }
+                op = body.call(thisArg, _);
+            } catch (e) {
+                op = [
+                    6,
+                    e
+                ];
+                y = 0;
+            } finally{
+                f = t = 0;
+            }
+            if (op[0] & 5) throw op[1];
+            return {
+                value: op[0] ? op[1] : void 0,
+                done: true
+            };
+        }
+    }
+    function refuse(code, detail) {
+        var refusal = new Error(detail);
+        refusal.code = code;
+        throw refusal;
+    }
+    function isRefusal(e) {
+        return _instanceof(e, Error) && typeof e.code === "string";
+    }
+    var BOOLEAN = 1;
+    var INTEGER = 2;
+    var BIT_STRING = 3;
+    var OCTET_STRING = 4;
+    var NULL = 5;
+    var OBJECT_IDENTIFIER = 6;
+    var UTF8_STRING = 12;
+    var UTC_TIME = 23;
+    var GENERALIZED_TIME = 24;
+    var SEQUENCE = 48;
+    var SET = 49;
+    function context(number) {
+        return 128 + number;
+    }
+    function contextOf(number) {
+        return 160 + number;
+    }
+    function readElement(bytes, at, limit) {
+        var start2 = at + 2;
+        if (start2 > limit) refuse("malformed", "unreadable DER: an element is cut off");
+        var tag = bytes[at];
+        var length = bytes[at + 1];
+        if (length >= 128) {
+            var lengthBytes = length - 128;
+            start2 += lengthBytes;
+            if (lengthBytes === 0 || lengthBytes > 3 || start2 > limit) {
+                refuse("malformed", "unreadable DER: not a definite length");
+            }
+            length = bytes.readUIntBE(at + 2, lengthBytes);
+            if (length < 128 || length < Math.pow(256, lengthBytes - 1)) {
+                refuse("malformed", "unreadable DER: a length is not minimal");
+            }
+        }
+        var end = start2 + length;
+        if (end > limit) refuse("malformed", "unreadable DER: an element is cut off");
+        if ((tag & 31) === 31) refuse("malformed", "unreadable DER: a tag of several bytes");
+        return {
+            bytes: bytes,
+            tag: tag,
+            at: at,
+            start: start2,
+            end: end
+        };
+    }
+    function readTagged(parent, at, tag, what) {
+        var element = readElement(parent.bytes, at, parent.end);
+        if (element.tag !== tag) refuse("malformed", "unreadable DER: ".concat(what, " expected"));
+        return element;
+    }
+    function readWhole(bytes, tag, what) {
+        var element = readElement(bytes, 0, bytes.length);
+        if (element.tag !== tag) refuse("malformed", "unreadable DER: ".concat(what, " expected"));
+        expectEnd(bytes.length, element.end, what);
+        return element;
+    }
+    function readOnly(parent, tag, what) {
+        var element = readTagged(parent, parent.start, tag, what);
+        expectEnd(parent.end, element.end, what);
+        return element;
+    }
+    function expectEnd(end, at, what) {
+        if (at !== end) refuse("malformed", "unreadable DER: something follows ".concat(what));
+    }
+    function children(parent) {
+        var found2 = [];
+        var at = parent.start;
+        while(at < parent.end){
+            var child = readElement(parent.bytes, at, parent.end);
+            found2.push(child);
+            at = child.end;
+        }
+        return found2;
+    }
+    function hexOf(element) {
+        return element.bytes.toString("hex", element.start, element.end);
+    }
+    function hexOfWhole(element) {
+        return element.bytes.toString("hex", element.at, element.end);
+    }
+    function textOf(element) {
+        return element.bytes.toString("utf8", element.start, element.end);
+    }
+    function expectInteger(element, what) {
+        var first = element.bytes[element.start];
+        var second = element.bytes[element.start + 1];
+        var length = element.end - element.start;
+        var padded = length > 1 && (first === 0 && second < 128 || first === 255 && second >= 128);
+        if (element.tag !== INTEGER || length === 0 || padded) {
+            refuse("malformed", "unreadable DER: ".concat(what, " is not an integer"));
+        }
+    }
+    function positiveInteger(element, what) {
+        expectInteger(element, what);
+        var first = element.bytes[element.start];
+        if (first >= 128 || first === 0 && element.end - element.start === 1) {
+            refuse("malformed", "unreadable DER: ".concat(what, " is not positive"));
+        }
+        return element.bytes.toString("hex", element.start + (first === 0 ? 1 : 0), element.end);
+    }
+    function bitString(element, what) {
+        if (element.end === element.start || element.bytes[element.start] !== 0) {
+            refuse("malformed", "unreadable DER: ".concat(what, " is not of whole bytes"));
+        }
+        return element.bytes.toString("hex", element.start + 1, element.end);
+    }
+    function objectIdentifier(element) {
+        var bytes = element.bytes;
+        if (element.tag !== OBJECT_IDENTIFIER || element.end === element.start) {
+            refuse("malformed", "unreadable DER: an object identifier expected");
+        }
+        var startsArc = true;
+        for(var i = element.start; i < element.end; i++){
+            var byte = bytes[i];
+            if (startsArc && byte === 128) refuse("malformed", "unreadable DER: a padded identifier");
+            startsArc = byte < 128;
+        }
+        if (!startsArc) refuse("malformed", "unreadable DER: an identifier is cut off");
+        return hexOf(element);
+    }
+    function time(element, what) {
+        var digits = textOf(element).slice(0, -1);
+        if (element.tag === UTC_TIME) {
+            digits = (digits < "50" ? "20" : "19") + digits;
+        } else if (element.tag !== GENERALIZED_TIME) {
+            refuse("malformed", "".concat(what, " is not a time"));
+        }
+        var part = function part2(at) {
+            return Number(digits.slice(at, at + 2));
+        };
+        var millis = Date.UTC(Number(digits.slice(0, 4)), part(4) - 1, part(6), part(8), part(10), part(12));
+        var isDate = !isNaN(millis) && new Date(millis).toISOString().replace(/\D/g, "") === digits + "000";
+        if (!isDate || element.bytes[element.end - 1] !== 90) {
+            refuse("malformed", "".concat(what, " is not a time in UTC, to the second"));
+        }
+        return millis / 1e3;
+    }
+    function write(tag, content) {
+        var length = (content.length / 2).toString(16);
+        if (length.length % 2 === 1) length = "0" + length;
+        if (content.length / 2 >= 128) length = (128 + length.length / 2).toString(16) + length;
+        return (tag < 16 ? "0" : "") + tag.toString(16) + length + content;
+    }
+    var BEGIN = "-----BEGIN ";
+    var END = "-----END ";
+    var DASHES = "-----";
+    var LONGEST_LABEL = 64;
+    var LINE = 64;
+    function readBlocks(text) {
+        var blocks = [];
+        var begin = text.indexOf(BEGIN);
+        while(begin >= 0){
+            if (!startsLine(text, begin)) {
+                begin = text.indexOf(BEGIN, begin + BEGIN.length);
+                continue;
+            }
+            var label = readLabel(text, begin + BEGIN.length);
+            var bodyStart = begin + BEGIN.length + label.length + DASHES.length;
+            expectLineEnd(text, bodyStart, "BEGIN", label);
+            var end = text.indexOf(END, bodyStart);
+            var closing = END + label + DASHES;
+            if (end < 0 || text.slice(end, end + closing.length) !== closing || !startsLine(text, end)) {
+                refuse("malformed", 'no END line for "'.concat(label, '": is the file complete?'));
+            }
+            expectLineEnd(text, end + closing.length, "END", label);
+            blocks.push(readBlock(label, text.slice(bodyStart, end)));
+            begin = text.indexOf(BEGIN, end + closing.length);
+        }
+        return blocks;
+    }
+    function startsLine(text, at) {
+        var before = at - 1;
+        while(before >= 0 && isBlank(text.charCodeAt(before)))before--;
+        return before < 0 || text.charCodeAt(before) === 10;
+    }
+    function isBlank(char) {
+        return char === 32 || char === 9 || char === 13 || char === 65279;
+    }
+    function readLabel(text, at) {
+        var line = text.slice(at, at + LONGEST_LABEL);
+        var label = line.slice(0, Math.max(line.indexOf(DASHES), 0));
+        if (!/^[A-Z0-9 ]+$/.test(label)) refuse("malformed", "a BEGIN line is not complete");
+        return label;
+    }
+    function expectLineEnd(text, at, line, label) {
+        var next = at;
+        while(next < text.length && isBlank(text.charCodeAt(next)))next++;
+        if (next < text.length && text.charCodeAt(next) !== 10) {
+            refuse("malformed", "no line break after the ".concat(line, ' line of "').concat(label, '"'));
+        }
+    }
+    function readBlock(label, content) {
+        if (content.indexOf(":") < 0) return {
+            label: label,
+            encrypted: false,
+            body: content
+        };
+        var text = content.replace(/^\s+/, "\n");
+        var blankLine = /\n[ \t\r]*\n/.exec(text);
+        if (blankLine === null) refuse("malformed", 'no blank line after the headers of "'.concat(label, '"'));
+        var encrypted = /\nProc-Type:\s*4,\s*ENCRYPTED/.test(text.slice(0, blankLine.index));
+        return {
+            label: label,
+            encrypted: encrypted,
+            body: text.slice(blankLine.index)
+        };
+    }
+    function decode(block) {
+        var base64 = block.body.replace(/\s+/g, "");
+        var bytes = Buffer.from(base64, "base64");
+        if (bytes.length === 0 || bytes.toString("base64") !== base64) {
+            refuse("malformed", 'bad base64 in "'.concat(block.label, '"'));
+        }
+        return bytes;
+    }
+    function encode(label, bytes) {
+        var base64 = bytes.toString("base64");
+        var text = "".concat(BEGIN).concat(label).concat(DASHES, "\n");
+        for(var at = 0; at < base64.length; at += LINE)text += base64.slice(at, at + LINE) + "\n";
+        return "".concat(text).concat(END).concat(label).concat(DASHES, "\n");
+    }
+    var FIELDS = {
+        "P-256": {
+            identifier: "2a8648ce3d030107",
+            bytes: 32,
+            powers: [
+                256,
+                -224,
+                192,
+                96
+            ],
+            b: "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
+        },
+        "P-384": {
+            identifier: "2b81040022",
+            bytes: 48,
+            powers: [
+                384,
+                -128,
+                -96,
+                32
+            ],
+            b: "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef"
+        },
+        "P-521": {
+            identifier: "2b81040023",
+            bytes: 66,
+            powers: [
+                521
+            ],
+            b: "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00"
+        }
+    };
+    var BASE = 16777216;
+    var LIMB_BITS = 24;
+    var LIMB_HEX = 6;
+    function curveOf(identifier) {
+        if (identifier === FIELDS["P-256"].identifier) return "P-256";
+        if (identifier === FIELDS["P-384"].identifier) return "P-384";
+        return identifier === FIELDS["P-521"].identifier ? "P-521" : null;
+    }
+    function fieldBytes(curve) {
+        return FIELDS[curve].bytes;
+    }
+    function isOnCurve(curve, x, y) {
+        var field = FIELDS[curve];
+        var size = Math.floor(field.powers[0] / LIMB_BITS) + 1;
+        var p = primeOf(field, size);
+        var xs = limbsOf(x, size);
+        var ys = limbsOf(y, size);
+        if (compare(xs, p) >= 0 || compare(ys, p) >= 0) return false;
+        var left = product(ys, ys);
+        subtract(left, limbsOf(field.b, size));
+        var ySquaredMinusB = reduce(left, field, size);
+        var square = product(xs, xs);
+        square[0] = square[0] - 3;
+        var difference = product(reduce(square, field, size), xs);
+        subtract(difference, ySquaredMinusB);
+        var rest = reduce(difference, field, size);
+        return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
+    }
+    function limbsOf(hex, size) {
+        var limbs = [];
+        for(var i = 0; i < size; i++){
+            var end = hex.length - i * LIMB_HEX;
+            limbs.push(end > 0 ? parseInt(hex.slice(Math.max(end - LIMB_HEX, 0), end), 16) : 0);
+        }
+        return limbs;
+    }
+    function primeOf(field, size) {
+        var limbs = zeros(size);
+        limbs[0] = -1;
+        for(var k = 0; k < field.powers.length; k++)addPower(limbs, 0, field.powers[k], 1);
+        carry(limbs, 0);
+        return limbs;
+    }
+    function zeros(size) {
+        var limbs = [];
+        for(var i = 0; i < size; i++)limbs.push(0);
+        return limbs;
+    }
+    function addPower(limbs, at, power, factor) {
+        var bits = Math.abs(power);
+        var limb = at + Math.floor(bits / LIMB_BITS);
+        var shifted = factor * Math.pow(2, bits % LIMB_BITS);
+        limbs[limb] = limbs[limb] + (power < 0 ? -shifted : shifted);
+    }
+    function compare(a, b) {
+        for(var i = Math.max(a.length, b.length) - 1; i >= 0; i--){
+            var difference = (a[i] || 0) - (b[i] || 0);
+            if (difference !== 0) return difference;
+        }
+        return 0;
+    }
+    function carry(limbs, at) {
+        for(var i = at; i + 1 < limbs.length; i++){
+            var limb = limbs[i];
+            var over = Math.floor(limb / BASE);
+            limbs[i] = limb - over * BASE;
+            limbs[i + 1] = limbs[i + 1] + over;
+        }
+    }
+    function product(a, b) {
+        var sum = zeros(a.length + b.length + 1);
+        for(var i = 0; i < a.length; i++){
+            var factor = a[i];
+            for(var j = 0; j < b.length; j++){
+                sum[i + j] = sum[i + j] + factor * b[j];
+            }
+        }
+        return sum;
+    }
+    function subtract(from, what) {
+        for(var i = 0; i < what.length; i++)from[i] = from[i] - what[i];
+    }
+    function reduce(limbs, field, size) {
+        for(var i = 0; i < size; i++){
+            var limb = limbs[i];
+            var over = Math.floor(limb / BASE);
+            var factor = limb - over * BASE;
+            limbs[i + 1] = limbs[i + 1] + over;
+            for(var k = 0; k < field.powers.length; k++){
+                addPower(limbs, i, field.powers[k], factor);
+            }
+        }
+        carry(limbs, size);
+        return limbs.slice(size);
+    }
+    var RSA_ENCRYPTION = "2a864886f70d010101";
+    var RSASSA_PSS = "2a864886f70d01010a";
+    var MGF1 = "2a864886f70d010108";
+    var EC_PUBLIC_KEY = "2a8648ce3d0201";
+    var ED25519 = "2b6570";
+    var ED448 = "2b6571";
+    var SHORT_CURVES = /^(2b810400(0[6-9]|1c|1d|1e|1f)|2a8648ce3d03010[123]|2b240303020801010[1-4])$/;
+    var PSS_HASHES = {
+        "608648016503040201": 32,
+        "608648016503040202": 48,
+        "608648016503040203": 64
+    };
+    var DEFAULT_SALT = "14";
+    var WEAKEST_RSA_BITS = 2048;
+    var LONGEST_RSA_BITS = 16384;
+    function readKeyAlgorithm(algorithm, whose) {
+        var bytes = algorithm.bytes;
+        var identifier = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, "an algorithm");
+        var parameters = identifier.end < algorithm.end ? readElement(bytes, identifier.end, algorithm.end) : null;
+        if (parameters !== null) expectEnd(algorithm.end, parameters.end, "the parameters of a key");
+        var isBare = parameters === null;
+        switch(objectIdentifier(identifier)){
+            case RSA_ENCRYPTION:
+                if (!isBare && hexOfWhole(parameters) !== "0500") {
+                    refuse("malformed", "".concat(whose, ": an RSA key with parameters"));
+                }
+                return {
+                    kind: "RSA",
+                    curve: null,
+                    restrictions: ""
+                };
+            case RSASSA_PSS:
+                if (!isBare) {
+                    var pss = readPss(parameters);
+                    if (pss === null || pss.salt > pss.digest) {
+                        refuse("unsupported-key", "".concat(whose, ": an RSA-PSS key for other signatures than TLS makes"));
+                    }
+                }
+                return {
+                    kind: "RSA-PSS",
+                    curve: null,
+                    restrictions: isBare ? "" : hexOfWhole(parameters)
+                };
+            case EC_PUBLIC_KEY:
+                return {
+                    kind: "EC",
+                    curve: readCurve(parameters, whose),
+                    restrictions: ""
+                };
+            case ED25519:
+                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed25519 key with parameters"));
+                return {
+                    kind: "Ed25519",
+                    curve: null,
+                    restrictions: ""
+                };
+            case ED448:
+                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed448 key with parameters"));
+                return {
+                    kind: "Ed448",
+                    curve: null,
+                    restrictions: ""
+                };
+            default:
+                return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these"));
+        }
+    }
+    function readCurve(parameters, whose) {
+        if ((parameters == null ? void 0 : parameters.tag) !== OBJECT_IDENTIFIER) {
+            return refuse("unsupported-key", "".concat(whose, ": an EC key without a named curve; use P-256"));
+        }
+        var identifier = objectIdentifier(parameters);
+        var curve = curveOf(identifier);
+        if (curve !== null) return curve;
+        if (SHORT_CURVES.test(identifier)) {
+            return refuse("weak", "".concat(whose, ": an EC curve under 224 bits; use P-256"));
+        }
+        return refuse("unsupported-key", "".concat(whose, ": an EC curve that TLS clients do not use; use P-256"));
+    }
+    function readPss(parameters) {
+        if (parameters.tag !== SEQUENCE || parameters.start === parameters.end) return null;
+        var hash = readElement(parameters.bytes, parameters.start, parameters.end);
+        if (hash.tag !== contextOf(0) || hash.end === parameters.end) return null;
+        var mask = readElement(parameters.bytes, hash.end, parameters.end);
+        if (mask.tag !== contextOf(1)) return null;
+        var maskAlgorithm = readOnly(mask, SEQUENCE, "a mask function");
+        var maskName = readTagged(maskAlgorithm, maskAlgorithm.start, OBJECT_IDENTIFIER, "its name");
+        var maskHash = readTagged(maskAlgorithm, maskName.end, SEQUENCE, "its hash function");
+        expectEnd(maskAlgorithm.end, maskHash.end, "a mask function");
+        var salt = DEFAULT_SALT;
+        if (mask.end < parameters.end) {
+            var wrapped = readTagged(parameters, mask.end, contextOf(2), "a salt length");
+            expectEnd(parameters.end, wrapped.end, "RSA-PSS parameters");
+            var length = readOnly(wrapped, INTEGER, "a salt length");
+            expectInteger(length, "a salt length");
+            salt = hexOf(length);
+        }
+        var name = hashName(readOnly(hash, SEQUENCE, "a hash function"));
+        var digest = PSS_HASHES[name];
+        var isUsual = objectIdentifier(maskName) === MGF1 && hashName(maskHash) === name && /^[0-7].{1,3}$/.test(salt);
+        return digest !== void 0 && isUsual ? {
+            digest: digest,
+            salt: parseInt(salt, 16)
+        } : null;
+    }
+    function hashName(algorithm) {
+        var name = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, "a hash function");
+        if (name.end < algorithm.end) {
+            var none = readTagged(algorithm, name.end, NULL, "NULL");
+            expectEnd(algorithm.end, none.end, "a hash function");
+            if (none.start !== none.end) refuse("malformed", "unreadable DER: a NULL that is not empty");
+        }
+        return objectIdentifier(name);
+    }
+    function readPublicKey(info, whose) {
+        var algorithm = readTagged(info, info.start, SEQUENCE, "a key algorithm");
+        var key = readTagged(info, algorithm.end, BIT_STRING, "a public key");
+        expectEnd(info.end, key.end, "a public key");
+        var _readKeyAlgorithm = readKeyAlgorithm(algorithm, whose), kind = _readKeyAlgorithm.kind, curve = _readKeyAlgorithm.curve, restrictions = _readKeyAlgorithm.restrictions;
+        if (kind === "RSA" || kind === "RSA-PSS") {
+            if (key.bytes[key.start] !== 0) refuse("malformed", "".concat(whose, ": an unreadable RSA key"));
+            var numbers = readTagged(key, key.start + 1, SEQUENCE, "an RSA key");
+            expectEnd(key.end, numbers.end, "an RSA key");
+            var modulus = readTagged(numbers, numbers.start, INTEGER, "an RSA modulus");
+            var exponent = readTagged(numbers, modulus.end, INTEGER, "an RSA exponent");
+            expectEnd(numbers.end, exponent.end, "an RSA key");
+            var value2 = rsaValue(modulus, exponent);
+            return {
+                kind: kind,
+                curve: curve,
+                restrictions: restrictions,
+                value: value2,
+                bits: rsaBits(value2, whose)
+            };
+        }
+        var value = bitString(key, "a public key");
+        var bits = expectLength(kind, curve, value, whose);
+        return {
+            kind: kind,
+            curve: curve,
+            restrictions: restrictions,
+            value: value,
+            bits: bits
+        };
+    }
+    function rsaValue(modulus, exponent) {
+        return "".concat(positiveInteger(modulus, "an RSA modulus"), ",").concat(positiveInteger(exponent, "an RSA exponent"));
+    }
+    function rsaBits(value, whose) {
+        var comma = value.indexOf(",");
+        var bits = (comma - 2) * 4 + parseInt(value.slice(0, 2), 16).toString(2).length;
+        var exponent = value.slice(comma + 1);
+        if (!isOdd(value.slice(0, comma)) || !isOdd(exponent) || exponent === "01") {
+            refuse("malformed", "".concat(whose, ": not an RSA key: modulus and exponent must be odd"));
+        }
+        if (bits > LONGEST_RSA_BITS) {
+            refuse("unsupported-key", "".concat(whose, ": an RSA key over ").concat(LONGEST_RSA_BITS, " bits"));
+        }
+        return bits;
+    }
+    function isOdd(hex) {
+        return "13579bdf".indexOf(hex.slice(-1)) >= 0;
+    }
+    function expectLength(kind, curve, value, whose) {
+        if (curve !== null) {
+            var length2 = fieldBytes(curve) * 2;
+            var form = value.slice(0, 2);
+            var isPoint = form === "04" && value.length === 2 + 2 * length2 || (form === "02" || form === "03") && value.length === 2 + length2;
+            if (!isPoint) refuse("malformed", "".concat(whose, ": not a point of ").concat(curve));
+            return Number(curve.slice(2));
+        }
+        var length = privateBytes(kind, null);
+        if (value.length !== 2 * length) refuse("malformed", "".concat(whose, ": not an ").concat(kind, " key"));
+        return kind === "Ed448" ? 456 : 256;
+    }
+    function privateBytes(kind, curve) {
+        if (curve !== null) return fieldBytes(curve);
+        return kind === "Ed448" ? 57 : 32;
+    }
+    function expectPoint(key, whose) {
+        if (key.curve === null) return;
+        var length = fieldBytes(key.curve) * 2;
+        if (key.value.slice(0, 2) !== "04") {
+            refuse("unsupported-key", "".concat(whose, ": a compressed EC point; TLS wants it uncompressed"));
+        }
+        var x = key.value.slice(2, 2 + length);
+        if (!isOnCurve(key.curve, x, key.value.slice(2 + length))) {
+            refuse("malformed", "".concat(whose, ": not a point of ").concat(key.curve));
+        }
+    }
+    function isSameKey(a, b) {
+        if (a.kind !== b.kind || a.curve !== b.curve || a.restrictions !== b.restrictions) return false;
+        if (a.value.length === b.value.length || a.curve === null) return a.value === b.value;
+        return a.value.length < b.value.length ? a.value === compressed(b.value) : compressed(a.value) === b.value;
+    }
+    function compressed(point) {
+        return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
+    }
+    var SUBJECT_KEY_ID = "551d0e";
+    var SUBJECT_ALT_NAME = "551d11";
+    var AUTHORITY_KEY_ID = "551d23";
+    var COMMON_NAME = "550403";
+    var CERTIFICATE_LABELS = [
+        "CERTIFICATE",
+        "X509 CERTIFICATE",
+        "TRUSTED CERTIFICATE"
+    ];
+    var DNS_NAME = context(2);
+    var SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+    var LONGEST_NAME = 253;
+    var OTHER_STRINGS = [
+        19,
+        20,
+        30,
+        18,
+        22
+    ];
+    var BMP_STRING = 30;
+    function isCertificateLabel(label) {
+        return CERTIFICATE_LABELS.indexOf(label) >= 0;
+    }
+    function readCertificate(block, whose) {
+        var der = decode(block);
+        if (block.label === "TRUSTED CERTIFICATE") {
+            var certificate = readElement(der, 0, der.length);
+            if (certificate.end < der.length) {
+                var trust = readElement(der, certificate.end, der.length);
+                expectEnd(der.length, trust.end, "a certificate");
+            }
+            der = der.slice(0, certificate.end);
+        }
+        return parse(der, whose);
+    }
+    function parse(der, whose) {
+        var outer = readWhole(der, SEQUENCE, "a certificate");
+        var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
+        var signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, "a signature algorithm");
+        var signature = readTagged(outer, signatureAlgorithm.end, BIT_STRING, "a signature");
+        expectEnd(outer.end, signature.end, "a signature");
+        bitString(signature, "a signature");
+        var serial = afterVersion(inner);
+        expectInteger(serial, "a serial number");
+        var innerAlgorithm = readTagged(inner, serial.end, SEQUENCE, "a signature algorithm");
+        var issuer = readTagged(inner, innerAlgorithm.end, SEQUENCE, "an issuer");
+        var validity = readTagged(inner, issuer.end, SEQUENCE, "a validity");
+        var subject = readTagged(inner, validity.end, SEQUENCE, "a subject");
+        var publicKeyInfo = readTagged(inner, subject.end, SEQUENCE, "a public key");
+        expectAlgorithm(signatureAlgorithm);
+        if (hexOf(innerAlgorithm) !== hexOf(signatureAlgorithm)) {
+            refuse("malformed", "".concat(whose, " has two different signature algorithms"));
+        }
+        var issuerHex = hexOfWhole(issuer);
+        var subjectHex = hexOfWhole(subject);
+        expectName(issuer);
+        if (subjectHex !== issuerHex) expectName(subject);
+        var notBefore = readElement(der, validity.start, validity.end);
+        var notAfter = readElement(der, notBefore.end, validity.end);
+        expectEnd(validity.end, notAfter.end, "a validity");
+        var certificate = {
+            der: der,
+            serial: serial,
+            issuer: issuer,
+            issuerHex: issuerHex,
+            subject: subject,
+            subjectHex: subjectHex,
+            notBefore: time(notBefore, "notBefore"),
+            notAfter: time(notAfter, "notAfter"),
+            signatureAlgorithm: signatureAlgorithm,
+            publicKey: readPublicKey(publicKeyInfo, whose),
+            publicKeyInfo: publicKeyInfo,
+            subjectKeyId: "",
+            authorityKeyId: "",
+            authorityByName: false,
+            altNames: null,
+            names: []
+        };
+        readExtensions(certificate, inner, publicKeyInfo.end);
+        certificate.names = serverNames(certificate);
+        return certificate;
+    }
+    function afterVersion(inner) {
+        var first = readElement(inner.bytes, inner.start, inner.end);
+        if (first.tag !== contextOf(0)) return first;
+        var version = hexOf(first);
+        if (version !== "020100" && version !== "020101" && version !== "020102") {
+            refuse("malformed", "a certificate of an unknown version");
+        }
+        return readElement(inner.bytes, first.end, inner.end);
+    }
+    function expectAlgorithm(algorithm) {
+        var name = readElement(algorithm.bytes, algorithm.start, algorithm.end);
+        objectIdentifier(name);
+        if (name.end < algorithm.end) {
+            var parameters = readElement(algorithm.bytes, name.end, algorithm.end);
+            expectEnd(algorithm.end, parameters.end, "a signature algorithm");
+        }
+    }
+    function expectName(name) {
+        var bytes = name.bytes;
+        var at = name.start;
+        while(at < name.end){
+            var set = readTagged(name, at, SET, "a relative name");
+            at = set.start;
+            do {
+                var attribute = readTagged(set, at, SEQUENCE, "an attribute");
+                var type = readElement(bytes, attribute.start, attribute.end);
+                objectIdentifier(type);
+                var value = readElement(bytes, type.end, attribute.end);
+                expectEnd(attribute.end, value.end, "an attribute");
+                expectText(value);
+                at = attribute.end;
+            }while (at < set.end);
+        }
+    }
+    function expectText(value) {
+        if (!isText(value)) refuse("malformed", "a name in a certificate is not text");
+    }
+    function isText(value) {
+        if (value.tag === UTF8_STRING) {
+            var text = textOf(value);
+            return text.indexOf("�") < 0 && Buffer.byteLength(text) === value.end - value.start;
+        }
+        if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
+        for(var at = value.start; at < value.end; at += 2){
+            if (at + 1 === value.end || (value.bytes[at] & 248) === 216) return false;
+        }
+        return true;
+    }
+    function readExtensions(certificate, inner, from) {
+        var at = from;
+        for(var number = 1; number <= 2; number++){
+            if (at < inner.end && inner.bytes[at] === context(number)) {
+                var identifier = readElement(inner.bytes, at, inner.end);
+                bitString(identifier, "a unique identifier");
+                at = identifier.end;
+            }
+        }
+        if (at === inner.end) return;
+        var wrapper = readTagged(inner, at, contextOf(3), "extensions");
+        expectEnd(inner.end, wrapper.end, "extensions");
+        var extensions = readOnly(wrapper, SEQUENCE, "extensions");
+        at = extensions.start;
+        while(at < extensions.end){
+            var extension = readTagged(extensions, at, SEQUENCE, "an extension");
+            readExtension(certificate, extension);
+            at = extension.end;
+        }
+    }
+    function readExtension(certificate, extension) {
+        var bytes = extension.bytes;
+        var type = readElement(bytes, extension.start, extension.end);
+        var value = readElement(bytes, type.end, extension.end);
+        if (value.tag === BOOLEAN && value.end - value.start === 1) {
+            value = readElement(bytes, value.end, extension.end);
+        }
+        if (value.tag !== OCTET_STRING) refuse("malformed", "unreadable extension in a certificate");
+        expectEnd(extension.end, value.end, "an extension");
+        switch(objectIdentifier(type)){
+            case SUBJECT_ALT_NAME:
+                if (certificate.altNames !== null) refuse("malformed", "a certificate with two lists of names");
+                certificate.altNames = readOnly(value, SEQUENCE, "subjectAltName");
+                break;
+            case SUBJECT_KEY_ID:
+                certificate.subjectKeyId = hexOf(readOnly(value, OCTET_STRING, "a key identifier"));
+                break;
+            case AUTHORITY_KEY_ID:
+                {
+                    var parts = children(readOnly(value, SEQUENCE, "an authority key identifier"));
+                    for(var i = 0; i < parts.length; i++){
+                        var part = parts[i];
+                        if (part.tag === context(0)) certificate.authorityKeyId = hexOf(part);
+                        else certificate.authorityByName = true;
+                    }
+                    break;
+                }
+        }
+    }
+    function serverNames(certificate) {
+        var names = dnsNames(certificate);
+        if (names.length > 0) return names.map(canonical);
+        return commonNames(certificate.subject).map(canonical).filter(function(name) {
+            return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
+        });
+    }
+    function dnsNames(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === DNS_NAME;
+        }).map(textOf);
+    }
+    function commonNames(subject) {
+        var names = [];
+        children(subject).forEach(function(set) {
+            children(set).forEach(function(attribute) {
+                var type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, "an attribute");
+                var value = readElement(attribute.bytes, type.end, attribute.end);
+                if (hexOf(type) === COMMON_NAME) names.push(textOf(value));
+            });
+        });
+        return names;
+    }
+    function canonical(name) {
+        return name.toLowerCase().replace(/\.$/, "");
+    }
+    function covers(certificate, name) {
+        if (certificate.names.indexOf(name) >= 0) return true;
+        var dot = name.indexOf(".");
+        var parent = name.slice(dot + 1);
+        return dot > 0 && name.charAt(0) !== "*" && parent.indexOf(".") > 0 && certificate.names.indexOf("*." + parent) >= 0;
+    }
+    function isExpired(certificate, nowSeconds) {
+        return nowSeconds > certificate.notAfter;
+    }
+    var LARGEST_FILE = 1024 * 1024;
+    var MISSING = "missing";
+    function filesOf(settings, name) {
+        var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
+        return {
+            cert: fill(settings.certFile, label),
+            key: fill(settings.keyFile, label)
+        };
+    }
+    function isPerName(template) {
+        return template.indexOf("{name}") >= 0;
+    }
+    function fill(template, label) {
+        return template.split("{name}").join(label);
+    }
+    function identify(files) {
+        var cert = identifyOne(files.cert);
+        if (files.cert === files.key) return cert === MISSING ? "" : cert;
+        var key = identifyOne(files.key);
+        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
+    }
+    function identifyOne(path) {
+        try {
+            var _fs_statSync = fs.statSync(path), dev = _fs_statSync.dev, ino = _fs_statSync.ino, size = _fs_statSync.size, mtimeMs = _fs_statSync.mtimeMs, ctimeMs = _fs_statSync.ctimeMs;
+            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
+        } catch (e) {
+            var code = e.code;
+            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
+            return isMissing22 ? MISSING : "".concat(code);
+        }
+    }
+    function read(path) {
+        try {
+            var stat = fs.statSync(path);
+            if (!stat.isFile()) throw new Error("not a regular file");
+            if (stat.size > LARGEST_FILE) throw new Error("larger than 1 MiB");
+            return fs.readFileSync(path, "utf8");
+        } catch (e) {
+            throw new Error("".concat(path, ": ").concat(e.message));
+        }
+    }
+    var WHOSE = "the private key";
+    var LONGEST_KEY = 32768;
+    function isKeyLabel(label) {
+        return /PRIVATE KEY$/.test(label);
+    }
+    function readPrivateKey(block) {
+        if (block.encrypted || block.label === "ENCRYPTED PRIVATE KEY") {
+            refuse("encrypted-key", "the private key is encrypted; decrypt it with `openssl pkey`");
+        }
+        if (block.body.length > LONGEST_KEY) refuse("malformed", "too long for a private key");
+        switch(block.label){
+            case "PRIVATE KEY":
+                return readPkcs8(decode(block));
+            case "RSA PRIVATE KEY":
+                return readPkcs1(decode(block));
+            case "EC PRIVATE KEY":
+                return readSec1(decode(block));
+            default:
+                return refuse("unsupported-key", 'a key labelled "'.concat(block.label, '" is not for TLS servers'));
+        }
+    }
+    function readPkcs1(der) {
+        var value = rsaPublicPart(readWhole(der, SEQUENCE, "an RSA private key"));
+        var label = "RSA PRIVATE KEY";
+        return {
+            kind: "RSA",
+            curve: null,
+            restrictions: "",
+            value: value,
+            label: label,
+            der: der
+        };
+    }
+    function rsaPublicPart(key) {
+        var numbers = children(key);
+        var isFirstVersion = numbers.length > 0 && hexOfWhole(numbers[0]) === "020100";
+        if (!isFirstVersion || numbers.length !== 9) {
+            return refuse("unsupported-key", "an RSA private key of other than two primes");
+        }
+        for(var i = 3; i < numbers.length; i++)positiveInteger(numbers[i], "an RSA number");
+        return rsaValue(numbers[1], numbers[2]);
+    }
+    function readSec1(der) {
+        var _ecParts = ecParts(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _ecParts.curve, value = _ecParts.value;
+        return {
+            kind: "EC",
+            curve: curve,
+            restrictions: "",
+            value: value,
+            label: "EC PRIVATE KEY",
+            der: der
+        };
+    }
+    function ecParts(key, known) {
+        var version = readTagged(key, key.start, INTEGER, "a version");
+        var number = readTagged(key, version.end, OCTET_STRING, "a private key");
+        var at = number.end;
+        var curve = known;
+        if (at < key.end && key.bytes[at] === contextOf(0)) {
+            var parameters = readTagged(key, at, contextOf(0), "a curve");
+            var named = readElement(key.bytes, parameters.start, parameters.end);
+            expectEnd(parameters.end, named.end, "a curve");
+            curve = readCurve(named, WHOSE);
+            at = parameters.end;
+        }
+        if (hexOf(version) !== "01" || curve === null || known !== null && curve !== known) {
+            return refuse("malformed", "an EC private key that does not say its curve");
+        }
+        var value = "";
+        if (at < key.end) {
+            var point = readTagged(key, at, contextOf(1), "a public key");
+            value = bitString(readOnly(point, BIT_STRING, "a public key"), "a public key");
+            at = point.end;
+        }
+        expectEnd(key.end, at, "an EC private key");
+        var length = number.end - number.start;
+        if (length === 0 || length > privateBytes("EC", curve)) {
+            refuse("malformed", "an EC private key that is not of ".concat(curve));
+        }
+        return {
+            curve: curve,
+            value: value
+        };
+    }
+    function readPkcs8(der) {
+        var info = readWhole(der, SEQUENCE, "a private key");
+        var version = readTagged(info, info.start, INTEGER, "a version");
+        var algorithm = readTagged(info, version.end, SEQUENCE, "a key algorithm");
+        var key = readTagged(info, algorithm.end, OCTET_STRING, "a private key");
+        if (hexOf(version) !== "00" && hexOf(version) !== "01") {
+            refuse("malformed", "a private key of an unknown version");
+        }
+        var _readKeyAlgorithm = readKeyAlgorithm(algorithm, WHOSE), kind = _readKeyAlgorithm.kind, curve = _readKeyAlgorithm.curve, restrictions = _readKeyAlgorithm.restrictions;
+        var attached = attachedPublicKey(info, key.end);
+        var value = "";
+        if (kind === "RSA" || kind === "RSA-PSS") {
+            value = rsaPublicPart(readOnly(key, SEQUENCE, "an RSA private key"));
+        } else if (curve !== null) {
+            value = ecParts(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
+        } else {
+            var number = readOnly(key, OCTET_STRING, "a private key");
+            if (number.end - number.start !== privateBytes(kind, null)) {
+                refuse("malformed", "not an ".concat(kind, " private key"));
+            }
+        }
+        if (value !== "" && attached !== "" && kind === "EC" && value !== attached) {
+            refuse("malformed", "a private key with two different public keys");
+        }
+        if (value === "" && kind !== "RSA") value = attached;
+        var isPlain = hexOf(version) === "00" && key.end === info.end;
+        var plain = isPlain ? der : Buffer.from(wrap(hexOf(algorithm), hexOf(key)), "hex");
+        return {
+            kind: kind,
+            curve: curve,
+            restrictions: restrictions,
+            value: value,
+            label: "PRIVATE KEY",
+            der: plain
+        };
+    }
+    function attachedPublicKey(info, keyEnd) {
+        var at = keyEnd;
+        var value = "";
+        if (at < info.end && info.bytes[at] === contextOf(0)) {
+            at = readTagged(info, at, contextOf(0), "attributes").end;
+        }
+        if (at < info.end) {
+            var point = readTagged(info, at, context(1), "a public key");
+            value = bitString(point, "a public key");
+            at = point.end;
+        }
+        expectEnd(info.end, at, "a private key");
+        return value;
+    }
+    function wrap(algorithm, key) {
+        return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm) + write(OCTET_STRING, key));
+    }
+    var RSASSA_PSS2 = "2a864886f70d01010a";
+    var SIGNATURES = {
+        "2a864886f70d01010b": "sha256WithRSAEncryption",
+        "2a864886f70d01010c": "sha384WithRSAEncryption",
+        "2a864886f70d01010d": "sha512WithRSAEncryption",
+        "2a864886f70d01010e": "sha224WithRSAEncryption",
+        "2a8648ce3d040301": "ecdsa-with-SHA224",
+        "2a8648ce3d040302": "ecdsa-with-SHA256",
+        "2a8648ce3d040303": "ecdsa-with-SHA384",
+        "2a8648ce3d040304": "ecdsa-with-SHA512",
+        "2b6570": "ED25519",
+        "2b6571": "ED448"
+    };
+    var WEAK_SIGNATURES = {
+        "2a864886f70d010102": "md2WithRSAEncryption",
+        "2a864886f70d010103": "md4WithRSAEncryption",
+        "2a864886f70d010104": "md5WithRSAEncryption",
+        "2a864886f70d010105": "sha1WithRSAEncryption",
+        "2a8648ce3d0401": "ecdsa-with-SHA1"
+    };
+    function signatureOf(certificate) {
+        var algorithm = certificate.signatureAlgorithm;
+        var type = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, "an algorithm");
+        var identifier = hexOf(type);
+        if (identifier === RSASSA_PSS2) {
+            var isStrong = type.end < algorithm.end && readPss(readElement(algorithm.bytes, type.end, algorithm.end)) !== null;
+            return {
+                name: "rsassaPss",
+                isStrong: isStrong
+            };
+        }
+        var name = SIGNATURES[identifier];
+        if (name !== void 0) return {
+            name: name,
+            isStrong: true
+        };
+        return {
+            name: WEAK_SIGNATURES[identifier] || identifier,
+            isStrong: false
+        };
+    }
+    function expectStrength(certificate, position) {
+        var whose = "certificate ".concat(position + 1);
+        var _certificate_publicKey = certificate.publicKey, kind = _certificate_publicKey.kind, bits = _certificate_publicKey.bits;
+        if ((kind === "RSA" || kind === "RSA-PSS") && bits < WEAKEST_RSA_BITS) {
+            refuse("weak", "".concat(whose, " has an RSA key of ").concat(bits, " bits; ").concat(WEAKEST_RSA_BITS, " are needed"));
+        }
+        var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
+        if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
+            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued anew"));
+        }
+    }
+    function isSelfSigned(certificate, signature) {
+        var keyId = certificate.authorityKeyId;
+        var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
+        return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
+    }
+    var LONGEST_CHAIN = 10;
+    var LARGEST_CHAIN = 14e4;
+    function readPair(pem, keyPem) {
+        var blocks = readBlocks(pem);
+        var certificateBlocks = blocks.filter(function(block) {
+            return isCertificateLabel(block.label);
+        });
+        if (certificateBlocks.length === 0) refuse("malformed", "no certificate");
+        var privateKey = readPrivateKey(onlyKey(keyPem === void 0 ? blocks : readBlocks(keyPem)));
+        var size = certificateBlocks.reduce(function(sum, block) {
+            return sum + block.body.length;
+        }, 0);
+        if (certificateBlocks.length > LONGEST_CHAIN || size > LARGEST_CHAIN) {
+            refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
+        }
+        var chain = certificateBlocks.map(function(block, i2) {
+            return readCertificate(block, "certificate ".concat(i2 + 1));
+        });
+        var leaf = chain[0];
+        expectKeyOf(chain, privateKey);
+        var keyProven = privateKey.value !== "";
+        if (!keyProven) expectPoint(leaf.publicKey, "certificate 1");
+        chain.forEach(expectStrength);
+        for(var i = 1; i < chain.length; i++){
+            expectIssuer(chain[i - 1], chain[i], i);
+        }
+        return {
+            chain: chain.map(function(certificate) {
+                return encode("CERTIFICATE", certificate.der);
+            }).join(""),
+            key: encode(privateKey.label, privateKey.der),
+            leaf: leaf,
+            privateKey: privateKey,
+            keyProven: keyProven
+        };
+    }
+    function onlyKey(blocks) {
+        var keys = blocks.filter(function(block) {
+            return isKeyLabel(block.label);
+        });
+        var first = keys[0];
+        if (first === void 0) return refuse("malformed", "no private key");
+        for(var i = 1; i < keys.length; i++){
+            var other = keys[i];
+            if (other.label !== first.label || other.body.trim() !== first.body.trim()) {
+                refuse("malformed", "two different private keys");
+            }
+        }
+        return first;
+    }
+    function expectKeyOf(chain, key) {
+        var fits = function fits2(certificate) {
+            var publicKey = certificate.publicKey;
+            return key.value === "" ? publicKey.kind === key.kind && publicKey.curve === key.curve : isSameKey(publicKey, key);
+        };
+        if (fits(chain[0])) return;
+        for(var i = 1; i < chain.length; i++){
+            if (key.value !== "" && fits(chain[i])) {
+                refuse("bad-chain", "the key belongs to certificate ".concat(i + 1, ", which must come first"));
+            }
+        }
+        refuse("key-mismatch", "the private key is not the first certificate's");
+    }
+    function expectIssuer(issued, issuer, position) {
+        var whose = "certificate ".concat(position + 1);
+        if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
+        if (issued.issuerHex !== issuer.subjectHex) {
+            refuse("bad-chain", "".concat(whose, " is not the issuer of the one before it"));
+        }
+        var authorityKeyId = issued.authorityKeyId;
+        var subjectKeyId = issuer.subjectKeyId;
+        if (authorityKeyId !== "" && subjectKeyId !== "" && authorityKeyId !== subjectKeyId) {
+            refuse("bad-chain", "".concat(whose, " has the issuer's name, but another key than signed"));
+        }
+        expectPoint(issuer.publicKey, whose);
+    }
+    var SERVABLE = "1";
+    var REFUSED = "0";
+    var TOKEN_AT2 = 1;
+    var TOKEN_LENGTH2 = 12;
+    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
+    var CHECKED_LENGTH2 = 13;
+    var CHAIN_LENGTH_AT2 = CHECKED_AT2 + CHECKED_LENGTH2;
+    var CHAIN_LENGTH_LENGTH2 = 6;
+    var FACTS_AT2 = CHAIN_LENGTH_AT2 + CHAIN_LENGTH_LENGTH2;
+    var FIRST_TOKEN2 = "000000000000";
+    var STALE_TOKEN = "------------";
+    function isCurrent2(record, token, interval) {
+        return record.startsWith(token, TOKEN_AT2) && isRecent2(record, CHECKED_AT2, interval);
+    }
+    function isRecent2(text, offset, interval) {
+        var age = Date.now() - +text.slice(offset, offset + CHECKED_LENGTH2);
+        return age >= 0 && (interval === 0 || age < interval);
+    }
+    function chainOf2(record) {
+        var start2 = record.indexOf("\n") + 1;
+        return record.slice(start2, start2 + chainLength2(record));
+    }
+    function keyOf2(record) {
+        return record.slice(record.indexOf("\n") + 1 + chainLength2(record));
+    }
+    function chainLength2(record) {
+        return +record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
+    }
+    function makeRecord(token, facts, pem) {
+        var chain = pem ? pem.chain : "";
+        return (pem ? SERVABLE : REFUSED) + token + timestamp2() + "00000".concat(chain.length).slice(-CHAIN_LENGTH_LENGTH2) + JSON.stringify(facts) + "\n" + chain + (pem ? pem.key : "");
+    }
+    function touched(record, token) {
+        return record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2);
+    }
+    function staled(record) {
+        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
+    }
+    function withFacts(record, token, facts) {
+        var header = record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
+        return header + JSON.stringify(facts) + record.slice(record.indexOf("\n"));
+    }
+    function holdsPair(record) {
+        return record.charAt(0) === SERVABLE;
+    }
+    function isCleared(record, token) {
+        return !record.startsWith(token, TOKEN_AT2);
+    }
+    function factsOf(record) {
+        var end = record.indexOf("\n");
+        var kind = record.charAt(0);
+        if (end < FACTS_AT2 || kind !== SERVABLE && kind !== REFUSED) return null;
+        if (!/^\d{19}$/.test(record.slice(CHECKED_AT2, FACTS_AT2))) return null;
+        if (kind === SERVABLE && (!isPem(chainOf2(record)) || !isPem(keyOf2(record)))) return null;
+        try {
+            return JSON.parse(record.slice(FACTS_AT2, end));
+        } catch (e) {
+            return null;
+        }
+    }
+    function isPem(text) {
+        return text.startsWith("-----BEGIN ") && text.slice(-6) === "-----\n";
+    }
+    function timestamp2() {
+        return "".concat(Date.now());
+    }
+    var CLEAR_KEY2 = "#clear";
+    var LOCK_PREFIX = "#lock:";
+    var LOCK_LIFETIME_MS = 5e3;
+    var TAKEN_BACK = "taken-back--";
+    var PAGE_BYTES = 4096;
+    function zoneNamed2(name) {
+        return ngx.shared[name];
+    }
+    function missesOf2(name) {
+        return zoneNamed2("".concat(name, "_misses"));
+    }
+    function clearToken2(zone) {
+        return zone.get(CLEAR_KEY2) || FIRST_TOKEN2;
+    }
+    function clearAll(zone) {
+        var random = Math.floor(Math.random() * 65536);
+        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
+    }
+    function reserveToken(zone) {
+        if (zone.get(CLEAR_KEY2) === void 0) hasRoom(function() {
+            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
+        });
+    }
+    function find2(zone, name) {
+        return zone.get(name);
+    }
+    function put(zone, name, record) {
+        if (record.length > PAGE_BYTES / 2 && zone.freeSpace() < record.length) return false;
+        return hasRoom(function() {
+            return zone.set(name, record);
+        });
+    }
+    function remove(zone, name) {
+        zone.delete(name);
+    }
+    function hasRoom(write2) {
+        try {
+            write2();
+            return true;
+        } catch (e) {
+            if (isZoneFull(e)) return false;
+            throw e;
+        }
+    }
+    function isZoneFull(e) {
+        return e.name === "SharedMemoryError";
+    }
+    function lock(zone, name) {
+        var key = LOCK_PREFIX + name;
+        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
+        if (zone.add(key, ticket)) return ticket;
+        var holder = zone.get(key);
+        if (holder === void 0 || isRecent2(holder, 0, LOCK_LIFETIME_MS)) return void 0;
+        var popped = zone.pop(key);
+        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
+        return zone.add(key, ticket) ? ticket : void 0;
+    }
+    function isLocked(zone, name, ticket) {
+        return zone.get(LOCK_PREFIX + name) === ticket;
+    }
+    function unlock(zone, name, ticket) {
+        if (isLocked(zone, name, ticket)) zone.delete(LOCK_PREFIX + name);
+    }
+    function isMissing2(misses, name, token, interval) {
+        var miss = misses.get(name);
+        return miss !== void 0 && miss.startsWith(token) && isRecent2(miss, token.length, interval);
+    }
+    function expireMissing(misses, name) {
+        var miss = misses.get(name);
+        if (miss === void 0) return;
+        if (miss.startsWith(TAKEN_BACK) && isRecent2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS)) return;
+        misses.delete(name);
+    }
+    function noteMissing(misses, name, token) {
+        hasRoom(function() {
+            return misses.add(name, token + timestamp2());
+        });
+    }
+    function forgetMissing(misses, name) {
+        if (!hasRoom(function() {
+            return misses.set(name, TAKEN_BACK + timestamp2());
+        })) misses.delete(name);
+    }
+    var MOST_READS = 3;
+    function load(lookup, name) {
+        var zone = lookup.zone, misses = lookup.misses;
+        var ticket = zone && lockIfRoom(zone, name);
+        try {
+            if (misses) expireMissing(misses, name);
+            var finding = look(lookup, name, zone && find2(zone, name));
+            if (zone && ticket !== void 0 && isLocked(zone, name, ticket)) {
+                keep(lookup, zone, name, finding);
+            } else if (!zone && finding.message !== void 0 && finding.isError) {
+                lookup.r.error(finding.message);
+            }
+            if (misses && finding.isMissing) noteMissing(misses, name, lookup.token);
+            return holdsPair(finding.record) ? finding.record : "";
+        } finally{
+            if (zone && ticket !== void 0) unlock(zone, name, ticket);
+        }
+    }
+    function lockIfRoom(zone, name) {
+        try {
+            return lock(zone, name);
+        } catch (e) {
+            if (isZoneFull(e)) return void 0;
+            throw e;
+        }
+    }
+    function keep(lookup, zone, name, finding) {
+        if (finding.record) put(zone, name, finding.record);
+        else remove(zone, name);
+        if (finding.message === void 0) return;
+        if (finding.isError) lookup.r.error(finding.message);
+        else lookup.r.log(finding.message);
+    }
+    function look(lookup, name, text) {
+        var settings = lookup.settings, token = lookup.token;
+        var facts = text === void 0 ? null : factsOf(text);
+        var held = text !== void 0 && facts ? text : "";
+        var cleared = isCleared(held, token);
+        var files = filesOf(settings, name);
+        var identity = identify(files);
+        if (!identity && (cleared || !holdsPair(held))) {
+            return {
+                record: "",
+                isMissing: true
+            };
+        }
+        if (facts && !cleared && identity === facts.files && identity) {
+            return {
+                record: touched(held, token)
+            };
+        }
+        try {
+            if (!identity) throw new Error("".concat(files.cert, ": the files are gone"));
+            var pair = readChecked(lookup, name, files, holdsPair(held) ? facts : null);
+            return found(lookup, name, files, identity, pair);
+        } catch (e) {
+            return refused(lookup, name, files, identity, held, facts, e);
+        }
+    }
+    function readChecked(lookup, name, files, last) {
+        for(var reads = 1;; reads++){
+            var identity = identify(files);
+            try {
+                var text = read(files.cert);
+                var pair = files.key === files.cert ? readPair(text) : readPair(text, read(files.key));
+                expectUsable(lookup, name, pair, last);
+                return pair;
+            } catch (e) {
+                if (reads === MOST_READS || identify(files) === identity) throw e;
+            }
+        }
+    }
+    function expectUsable(lookup, name, pair, last) {
+        if (!pair.keyProven) {
+            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        }
+        if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+            refuse("name-not-covered", "the certificate is not for ".concat(name));
+        }
+        var now = Date.now() / 1e3;
+        if (isExpired(pair.leaf, now) && last && last.notAfter >= now) {
+            refuse("expired", "the certificate has expired, and the one that is held has not");
+        }
+    }
+    function found(lookup, name, files, identity, pair) {
+        var notAfter = pair.leaf.notAfter;
+        var facts = {
+            source: "disk",
+            files: identity,
+            notAfter: notAfter,
+            loadedAt: Date.now()
+        };
+        var until = new Date(notAfter * 1e3).toISOString();
+        var isLate = isExpired(pair.leaf, Date.now() / 1e3);
+        return {
+            record: makeRecord(lookup.token, facts, pair),
+            message: "cert_rotation: ".concat(name, ": loaded from ").concat(files.cert, ", ").concat(isLate ? "EXPIRED" : "valid until", " ").concat(until),
+            isError: isLate
+        };
+    }
+    function refused(lookup, name, files, identity, held, last, e) {
+        var _a;
+        var settings = lookup.settings, token = lookup.token;
+        var isPair = holdsPair(held);
+        var problem = isRefusal(e) ? {
+            code: e.code,
+            detail: e.message
+        } : {
+            code: "unreadable",
+            detail: e.message
+        };
+        if (!isPair && problem.code === "name-not-covered" && !isPerName(settings.certFile)) {
+            return {
+                record: "",
+                isMissing: true
+            };
+        }
+        var seen = isRefusal(e) ? identity : "";
+        var facts = isPair && last ? Object.assign({}, last, {
+            files: seen,
+            problem: problem
+        }) : {
+            source: "disk",
+            files: seen,
+            notAfter: 0,
+            loadedAt: 0,
+            problem: problem
+        };
+        var record = isPair ? withFacts(held, token, facts) : makeRecord(token, facts, null);
+        var isKnown = ((_a = last == null ? void 0 : last.problem) == null ? void 0 : _a.code) === problem.code && last.problem.detail === problem.detail && last.files === seen;
+        if (isKnown) return {
+            record: record
+        };
+        var where = isRefusal(e) ? " (".concat(describeFiles(files), ")") : "";
+        var consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
+        return {
+            record: record,
+            message: "cert_rotation: ".concat(name, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
+            isError: true
+        };
+    }
+    function describeFiles(files) {
+        return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
+    }
+    var LONGEST = 253;
+    var SERVER_NAME2 = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+    function normalise(text) {
+        if (text.length > LONGEST + 1) return "";
+        var lower = text.toLowerCase();
+        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
+        return name.length <= LONGEST && SERVER_NAME2.test(name) ? name : "";
+    }
+    function normaliseWithWildcard(text) {
+        if (text.slice(0, 2) !== "*.") return normalise(text);
+        var parent = normalise(text.slice(2));
+        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
+    }
+    function wildcardOf2(name) {
+        var dot = name.indexOf(".");
+        return dot > 0 ? "*" + name.slice(dot) : "";
+    }
+    var DEFAULT_CHECK_INTERVAL_S2 = 10;
+    function variablesOf2(r) {
+        return r.variables;
+    }
+    function zoneName2(variables) {
+        return variables["cert_zone"] || "certs";
+    }
+    function checkInterval2(variables) {
+        var text = variables["cert_check_interval"];
+        var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
+        return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
+    }
+    function fallback2(variables) {
+        return variables["cert_fallback"] || "";
+    }
+    function readSettings(variables) {
+        return {
+            certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
+            keyFile: variables["cert_key_file"] || "/etc/nginx/certs/{name}.key.pem",
+            wildcardLabel: variables["cert_wildcard_label"] || "_",
+            fallback: fallback2(variables)
+        };
+    }
+    function isAdminRemote(variables) {
+        return variables["cert_admin_remote"] === "on";
+    }
+    function resolve2(r) {
+        try {
+            var lookup = lookupFor(r);
+            var sni = variablesOf2(r)["ssl_server_name"];
+            var name = sni ? normalise(sni) : "";
+            return name && recordOf(lookup, name) || name && wildcardOf2(name) && recordOf(lookup, wildcardOf2(name)) || lookup.fallback && lookup.fallback !== name && recordOf(lookup, lookup.fallback) || "";
+        } catch (e) {
+            r.error("cert_rotation: ".concat(e.message));
+            return "";
+        }
+    }
+    function lookupFor(r) {
+        var variables = variablesOf2(r);
+        var settings = readSettings(variables);
+        var zone = zoneNamed2(zoneName2(variables));
+        if (zone) reserveToken(zone);
+        return {
+            r: r,
+            settings: settings,
+            zone: zone,
+            misses: missesOf2(zoneName2(variables)),
+            token: zone ? clearToken2(zone) : FIRST_TOKEN2,
+            interval: checkInterval2(variables),
+            fallback: normaliseWithWildcard(settings.fallback)
+        };
+    }
+    function recordOf(lookup, name) {
+        var zone = lookup.zone, misses = lookup.misses, token = lookup.token, interval = lookup.interval;
+        var held;
+        try {
+            held = zone && find2(zone, name);
+            var isRecord = held !== void 0 && factsOf(held) !== null;
+            if (!isRecord) held = void 0;
+            if (held !== void 0 && isCurrent2(held, token, interval)) return holdsPair(held) ? held : "";
+            if (held === void 0 && zone && misses && isMissing2(misses, name, token, interval)) return "";
+            return load(lookup, name);
+        } catch (e) {
+            lookup.r.error("cert_rotation: ".concat(name, ": ").concat(e.message));
+            return held !== void 0 && holdsPair(held) ? held : "";
+        }
+    }
+    var STATUS = {
+        malformed: 400,
+        forbidden: 403,
+        "method-not-allowed": 405,
+        "zone-full": 507
+    };
+    var TITLE = {
+        malformed: "The request cannot be understood",
+        forbidden: "This client is not allowed",
+        "method-not-allowed": "The method is not taken here",
+        "zone-full": "The shared dictionary is full"
+    };
+    function answerProblem(r, code, detail) {
+        var status = STATUS[code];
+        r.headersOut["Content-Type"] = "application/problem+json";
+        r.return(status, JSON.stringify({
+            title: TITLE[code],
+            status: status,
+            code: code,
+            detail: detail
+        }) + "\n");
+    }
+    function answerJson(r, body) {
+        r.headersOut["Content-Type"] = "application/json";
+        r.return(200, JSON.stringify(body) + "\n");
+    }
+    function isAllowed(r, methods) {
+        var variables = variablesOf2(r);
+        var isAuthenticated = variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS";
+        var isLocal = isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
+        if (!isLocal && !isAuthenticated && !isAdminRemote(variables)) {
+            answerProblem(r, "forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
+            return false;
+        }
+        if (methods.indexOf(r.method) < 0) {
+            r.headersOut["Allow"] = methods.join(", ");
+            answerProblem(r, "method-not-allowed", "Use ".concat(methods.join(" or "), "."));
+            return false;
+        }
+        return true;
+    }
+    function isLocalAddress(address) {
+        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
+    }
+    var RETRY_MS = 1;
+    function clear_cache2(r) {
+        return _async_to_generator(function() {
+            var variables, zone, asked, name, cached, _tmp, misses, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        if (!isAllowed(r, [
+                            "GET",
+                            "POST"
+                        ])) return [
+                            2
+                        ];
+                        variables = variablesOf2(r);
+                        zone = zoneNamed2(zoneName2(variables));
+                        asked = r.args["name"];
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            5,
+                            ,
+                            6
+                        ]);
+                        if (asked === void 0) {
+                            if (zone) clearAll(zone);
+                            answerJson(r, {
+                                cleared: "all"
+                            });
+                            return [
+                                2
+                            ];
+                        }
+                        name = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
+                        if (!name) {
+                            answerProblem(r, "malformed", "name= takes one server name, or a wildcard like *.example.com.");
+                            return [
+                                2
+                            ];
+                        }
+                        if (!zone) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            clearOne(zone, name)
+                        ];
+                    case 2:
+                        _tmp = _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        _tmp = false;
+                        _state.label = 4;
+                    case 4:
+                        cached = _tmp;
+                        misses = missesOf2(zoneName2(variables));
+                        if (misses) forgetMissing(misses, name);
+                        answerJson(r, {
+                            cleared: name,
+                            cached: cached
+                        });
+                        return [
+                            3,
+                            6
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        if (!isZoneFull(e)) throw e;
+                        answerProblem(r, "zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
+                        return [
+                            3,
+                            6
+                        ];
+                    case 6:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function clearOne(zone, name) {
+        return _async_to_generator(function() {
+            var ticket, held, stale;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        ticket = lock(zone, name);
+                        _state.label = 1;
+                    case 1:
+                        if (!(ticket === void 0)) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            new Promise(function(resolve22) {
+                                return setTimeout(resolve22, RETRY_MS);
+                            })
+                        ];
+                    case 2:
+                        _state.sent();
+                        ticket = lock(zone, name);
+                        return [
+                            3,
+                            1
+                        ];
+                    case 3:
+                        try {
+                            held = find2(zone, name);
+                            if (held === void 0) return [
+                                2,
+                                false
+                            ];
+                            if (factsOf(held) === null || !holdsPair(held)) {
+                                remove(zone, name);
+                                return [
+                                    2,
+                                    false
+                                ];
+                            }
+                            stale = staled(held);
+                            if (!put(zone, name, stale)) {
+                                remove(zone, name);
+                                put(zone, name, stale);
+                            }
+                            return [
+                                2,
+                                true
+                            ];
+                        } finally{
+                            unlock(zone, name, ticket);
+                        }
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    return {
+        clear_cache: clear_cache2,
+        resolve: resolve2
+    };
+}
+// src/record.ts
+var SERVABLE_CODE = 49;
+var TOKEN_AT = 1;
+var TOKEN_LENGTH = 12;
+var CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
+var CHECKED_LENGTH = 13;
+var CHAIN_LENGTH_AT = CHECKED_AT + CHECKED_LENGTH;
+var CHAIN_LENGTH_LENGTH = 6;
+var FACTS_AT = CHAIN_LENGTH_AT + CHAIN_LENGTH_LENGTH;
+var FIRST_TOKEN = "000000000000";
+function isServable(record, token, interval) {
+    return record.charCodeAt(0) === SERVABLE_CODE && isCurrent(record, token, interval);
+}
+function isCurrent(record, token, interval) {
+    return record.startsWith(token, TOKEN_AT) && isRecent(record, CHECKED_AT, interval);
+}
+function isRecent(text, offset, interval) {
+    var age = Date.now() - +text.slice(offset, offset + CHECKED_LENGTH);
+    return age >= 0 && (interval === 0 || age < interval);
+}
+function pemOf(record) {
+    return record.slice(record.indexOf("\n") + 1);
+}
+function chainOf(record) {
+    var start2 = record.indexOf("\n") + 1;
+    return record.slice(start2, start2 + chainLength(record));
+}
+function keyOf(record) {
+    return record.slice(record.indexOf("\n") + 1 + chainLength(record));
+}
+function chainLength(record) {
+    return +record.slice(CHAIN_LENGTH_AT, FACTS_AT);
+}
+// src/settings.ts
+var DEFAULT_CHECK_INTERVAL_S = 10;
+function variablesOf(r) {
+    return r.variables;
+}
+function zoneName(variables) {
+    return variables["cert_zone"] || "certs";
+}
+function checkInterval(variables) {
+    var text = variables["cert_check_interval"];
+    var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
+    return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
+}
+function fallback(variables) {
+    return variables["cert_fallback"] || "";
+}
+// src/store.ts
+var CLEAR_KEY = "#clear";
+function zoneNamed(name) {
+    return ngx.shared[name];
+}
+function missesOf(name) {
+    return zoneNamed("".concat(name, "_misses"));
+}
+function clearToken(zone) {
+    return zone.get(CLEAR_KEY) || FIRST_TOKEN;
+}
+function find(zone, name) {
+    return zone.get(name);
+}
+function isMissing(misses, name, token, interval) {
+    var miss = misses.get(name);
+    return miss !== void 0 && miss.startsWith(token) && isRecent(miss, token.length, interval);
+}
+// src/server_name.ts
+function wildcardOf(name) {
+    var dot = name.indexOf(".");
+    return dot > 0 ? "*" + name.slice(dot) : "";
+}
+// src/handshake.ts
+var memoSession;
+var memoRecord = "";
+function js_pair(r) {
+    return pemOf(recordFor(r));
+}
+function js_cert(r) {
+    return chainOf(recordFor(r));
+}
+function js_key(r) {
+    return keyOf(recordFor(r));
+}
+function recordFor(r) {
+    if (memoSession !== r) {
+        memoRecord = freshRecord(r) || resolve(r);
+        memoSession = r;
+    }
+    return memoRecord;
+}
+function freshRecord(r) {
+    try {
+        var variables = variablesOf(r);
+        var zoneIs = zoneName(variables);
+        var zone = zoneNamed(zoneIs);
+        var sni = variables["ssl_server_name"] || fallback(variables);
+        if (!zone || !sni) return "";
+        var token = clearToken(zone);
+        var interval = checkInterval(variables);
+        var record = find(zone, sni);
+        if (record !== void 0) {
+            var isName = sni.charAt(0) !== "*";
+            return isName && isServable(record, token, interval) ? record : "";
+        }
+        var misses = missesOf(zoneIs);
+        if (!misses || !isMissing(misses, sni, token, interval)) return "";
+        var wildcard = find(zone, wildcardOf(sni));
+        return wildcard !== void 0 && isServable(wildcard, token, interval) ? wildcard : "";
+    } catch (e) {
+        return "";
+    }
+}
+// src/index.ts
+var index_default = {
+    js_cert: js_cert,
+    js_key: js_key,
+    js_pair: js_pair,
+    clear_cache: clear_cache
+};
+export { index_default as default };

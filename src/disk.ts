@@ -1,0 +1,72 @@
+import fs from 'fs';
+import type { Settings } from './settings';
+
+// The only file that touches fs.
+
+/** Where the chain and the key of a name are. The same path twice is one file that holds both. */
+export interface Files {
+  cert: string;
+  key: string;
+}
+
+/** As much as a put body may hold; no chain comes near. */
+const LARGEST_FILE = 1024 * 1024;
+
+const MISSING = 'missing';
+
+export function filesOf(settings: Settings, name: string): Files {
+  const label = name.charAt(0) === '*' ? settings.wildcardLabel + name.slice(1) : name;
+  return { cert: fill(settings.certFile, label), key: fill(settings.keyFile, label) };
+}
+
+/** Whether a template has a file for each name, and not one for all. */
+export function isPerName(template: string): boolean {
+  return template.indexOf('{name}') >= 0;
+}
+
+function fill(template: string, label: string): string {
+  return template.split('{name}').join(label);
+}
+
+/**
+ * Tells one state of the files from another without reading them: by inode, size, and the times of the last change of
+ * the content and of the inode, which a copied modification time does not hide.
+ *
+ * @returns text to compare; '' where none of the files is there
+ */
+export function identify(files: Files): string {
+  const cert = identifyOne(files.cert);
+  if (files.cert === files.key) return cert === MISSING ? '' : cert;
+  const key = identifyOne(files.key);
+  return cert === MISSING && key === MISSING ? '' : `${cert} ${key}`;
+}
+
+function identifyOne(path: string): string {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
+    return `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
+  } catch (e) {
+    const { code } = e as { code?: string };
+    // A name may be too long for a file, or the folder that the template makes of it not be there.
+    const isMissing = code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG';
+    return isMissing ? MISSING : `${code}`;
+  }
+}
+
+/**
+ * Reads a file as text.
+ *
+ * @throws Error with a message that names the path: not there, not readable, no regular file, over 1 MiB
+ */
+export function read(path: string): string {
+  let fault: string;
+  try {
+    const stat = fs.statSync(path);
+    // Opening a named pipe would block the worker.
+    if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, 'utf8');
+    fault = stat.isFile() ? 'larger than 1 MiB' : 'not a regular file';
+  } catch (e) {
+    fault = (e as Error).message;
+  }
+  throw new Error(`${path}: ${fault}`);
+}

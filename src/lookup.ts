@@ -1,0 +1,67 @@
+import { type Lookup, load } from './load';
+import { FIRST_TOKEN, factsOf, holdsPair, isCurrent } from './record';
+import { normalise, normaliseWithWildcard, wildcardOf } from './server_name';
+import { type Session, checkInterval, readSettings, variablesOf, zoneName } from './settings';
+import { clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
+
+/**
+ * Finds the pair for a handshake, in this order:
+ *
+ * 1. the server name's own;
+ * 2. that of the wildcard above it;
+ * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
+ *
+ * Each is taken from the zone while it is fresh, and looked for on disk otherwise. Never throws: a fault under one
+ * name is logged, and what is held of that name is served, or the next in the order.
+ *
+ * @returns a record with a pair; '' where there is none
+ */
+export function resolve(r: Session): string {
+  try {
+    const lookup = lookupFor(r);
+    const sni = variablesOf(r)['ssl_server_name'];
+    const name = sni ? normalise(sni) : '';
+    return (
+      (name && recordOf(lookup, name)) ||
+      (name && wildcardOf(name) && recordOf(lookup, wildcardOf(name))) ||
+      (lookup.fallback && lookup.fallback !== name && recordOf(lookup, lookup.fallback)) ||
+      ''
+    );
+  } catch (e) {
+    r.error(`cert_rotation: ${(e as Error).message}`);
+    return '';
+  }
+}
+
+function lookupFor(r: Session): Lookup {
+  const variables = variablesOf(r);
+  const settings = readSettings(variables);
+  const zone = zoneNamed(zoneName(variables));
+  if (zone) reserveToken(zone);
+  return {
+    r,
+    settings,
+    zone,
+    misses: missesOf(zoneName(variables)),
+    token: zone ? clearToken(zone) : FIRST_TOKEN,
+    interval: checkInterval(variables),
+    fallback: normaliseWithWildcard(settings.fallback),
+  };
+}
+
+function recordOf(lookup: Lookup, name: string): string {
+  const { zone, misses, token, interval } = lookup;
+  let held: string | undefined;
+  try {
+    held = zone && find(zone, name);
+    const isRecord = held !== undefined && factsOf(held) !== null;
+    if (!isRecord) held = undefined;
+    if (held !== undefined && isCurrent(held, token, interval)) return holdsPair(held) ? held : '';
+    // Without a zone nothing tells when it was cleared.
+    if (held === undefined && zone && misses && isMissing(misses, name, token, interval)) return '';
+    return load(lookup, name);
+  } catch (e) {
+    lookup.r.error(`cert_rotation: ${name}: ${(e as Error).message}`);
+    return held !== undefined && holdsPair(held) ? held : '';
+  }
+}

@@ -1,0 +1,33 @@
+/** Why a pair is not taken: the `code` of the API's answer (docs: section 1 of DESIGN.md), stable. */
+export type RefusalCode =
+  | 'malformed'
+  | 'key-mismatch'
+  | 'expired'
+  | 'name-not-covered'
+  | 'encrypted-key'
+  | 'weak'
+  | 'unsupported-key'
+  | 'bad-chain';
+
+/** A refused pair. A plain Error with a code: `class extends Error` needs helpers when lowered to ES5. */
+export interface Refusal extends Error {
+  code: RefusalCode;
+}
+
+/**
+ * Throws a refusal.
+ *
+ * @param code why, for programs
+ * @param detail why and what to do about it, for an operator. It ends up in logs and in responses: never a part of
+ *   a private key, and of a certificate no more than a short excerpt of a public field.
+ */
+export function refuse(code: RefusalCode, detail: string): never {
+  const refusal = new Error(detail) as Refusal;
+  refusal.code = code;
+  throw refusal;
+}
+
+/** Whether what was caught is a refusal, and not a fault in this program. */
+export function isRefusal(e: unknown): e is Refusal {
+  return e instanceof Error && typeof (e as { code?: unknown }).code === 'string';
+}

@@ -1,0 +1,35 @@
+// RFC 1035, 2.3.4, as text. Labels may be empty nowhere: with them `..` would be a name.
+const LONGEST = 253;
+const SERVER_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
+/**
+ * Reads what a client sent as the server name, or an operator wrote as one.
+ *
+ * @param text anything: nginx passes the SNI on as it came
+ * @returns the name in lower case without a trailing dot, or '' where it is none. It holds only letters, digits,
+ *   hyphens, underscores and single dots, so that it cannot lead out of a folder.
+ */
+export function normalise(text: string): string {
+  if (text.length > LONGEST + 1) return '';
+  const lower = text.toLowerCase();
+  const name = lower.charAt(lower.length - 1) === '.' ? lower.slice(0, -1) : lower;
+  return name.length <= LONGEST && SERVER_NAME.test(name) ? name : '';
+}
+
+/** The same for a name that may also be a wildcard, `*.example.com`. */
+export function normaliseWithWildcard(text: string): string {
+  if (text.slice(0, 2) !== '*.') return normalise(text);
+  const parent = normalise(text.slice(2));
+  return parent && parent.length + 2 <= LONGEST ? `*.${parent}` : '';
+}
+
+/**
+ * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+ *
+ * @param name a normalised name
+ * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+ */
+export function wildcardOf(name: string): string {
+  const dot = name.indexOf('.');
+  return dot > 0 ? '*' + name.slice(dot) : '';
+}

@@ -1,0 +1,57 @@
+/** What js_set and js_content hand to a handler; stream has no HTTP handlers. */
+export type Session = NginxHTTPRequest | NginxStreamRequest;
+
+/** nginx variables by name; undefined where the configuration has none of that name. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The settings that only a look at the disk needs. */
+export interface Settings {
+  /** Path templates: `{name}` stands for the name. */
+  certFile: string;
+  keyFile: string;
+  wildcardLabel: string;
+  fallback: string;
+}
+
+const DEFAULT_CHECK_INTERVAL_S = 10;
+
+// An empty variable counts as absent: js_var without a value makes one, and so does a `set` whose phase a handshake
+// never comes to.
+
+export function variablesOf(r: Session): Variables {
+  return r.variables;
+}
+
+export function zoneName(variables: Variables): string {
+  return variables['cert_zone'] || 'certs';
+}
+
+/**
+ * How long a record is served before its files are looked at again.
+ *
+ * @returns milliseconds; 0: until a clear
+ */
+export function checkInterval(variables: Variables): number {
+  const text = variables['cert_check_interval'];
+  const seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
+  return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1000;
+}
+
+/** The name that is served without SNI, as it is written in the configuration; empty: none. */
+export function fallback(variables: Variables): string {
+  return variables['cert_fallback'] || '';
+}
+
+export function readSettings(variables: Variables): Settings {
+  return {
+    certFile: variables['cert_file'] || '/etc/nginx/certs/{name}.cert.pem',
+    keyFile: variables['cert_key_file'] || '/etc/nginx/certs/{name}.key.pem',
+    wildcardLabel: variables['cert_wildcard_label'] || '_',
+    fallback: fallback(variables),
+  };
+}
+
+/** Whether the HTTP handlers answer clients that are neither local nor authenticated. */
+export function isAdminRemote(variables: Variables): boolean {
+  return variables['cert_admin_remote'] === 'on';
+}

@@ -1,0 +1,143 @@
+import { FIRST_TOKEN, isRecent, timestamp } from './record';
+
+// The only file that touches ngx.shared. Names are the keys of the records; the keys that begin with `#`, which no
+// name does, are this file's own, and no value of theirs passes for a record.
+
+export type Zone = NgxSharedDict<string>;
+
+const CLEAR_KEY = '#clear';
+const LOCK_PREFIX = '#lock:';
+
+/** A load takes about a millisecond. Who holds a lock for longer was killed. */
+const LOCK_LIFETIME_MS = 5000;
+
+/** In the place of a token: a negative answer that a clear took back. */
+const TAKEN_BACK = 'taken-back--';
+
+const PAGE_BYTES = 4096;
+
+/** The zone of that name, or undefined where none is declared. */
+export function zoneNamed(name: string): Zone | undefined {
+  return ngx.shared[name] as Zone | undefined;
+}
+
+/** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
+export function missesOf(name: string): Zone | undefined {
+  return zoneNamed(`${name}_misses`);
+}
+
+/** The clear token: a record with another one is stale. */
+export function clearToken(zone: Zone): string {
+  return zone.get(CLEAR_KEY) || FIRST_TOKEN;
+}
+
+/**
+ * Makes every record and every negative answer of the zone stale, whatever their number.
+ *
+ * @throws SharedMemoryError where the zone is full
+ */
+export function clearAll(zone: Zone): void {
+  const random = Math.floor(Math.random() * 0x10000);
+  // Two clears at once are one: it does no harm if they should make the same token.
+  zone.set(CLEAR_KEY, Date.now().toString(36) + `000${random.toString(16)}`.slice(-4));
+}
+
+/**
+ * Gives the clear token its place while there is room: its later values take the same, also in a full zone.
+ */
+export function reserveToken(zone: Zone): void {
+  if (zone.get(CLEAR_KEY) === undefined) hasRoom(() => zone.add(CLEAR_KEY, FIRST_TOKEN));
+}
+
+/** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+export function find(zone: Zone, name: string): string | undefined {
+  return zone.get(name);
+}
+
+/**
+ * Stores a record. Only for who holds the name's lock.
+ *
+ * @returns false where the zone has no room; what was there stays
+ */
+export function put(zone: Zone, name: string, record: string): boolean {
+  // The slab allocator gives whole pages to what is larger than half of one, and nginx logs each failure as critical:
+  // where it must fail, better not ask. A small record may find room on a page that is in use.
+  if (record.length > PAGE_BYTES / 2 && zone.freeSpace() < record.length) return false;
+  return hasRoom(() => zone.set(name, record));
+}
+
+/** Drops a record. Only for who holds the name's lock. */
+export function remove(zone: Zone, name: string): void {
+  zone.delete(name);
+}
+
+/** Does a write; false where the zone has no room for it. Other errors are thrown on. */
+function hasRoom(write: () => unknown): boolean {
+  try {
+    write();
+    return true;
+  } catch (e) {
+    if (isZoneFull(e)) return false;
+    throw e;
+  }
+}
+
+export function isZoneFull(e: unknown): boolean {
+  // Neither engine has the class as a global to compare with.
+  return (e as Error).name === 'SharedMemoryError';
+}
+
+/**
+ * Takes the right to write a name's record. Who does not get it must not write; readers need none.
+ *
+ * @returns a ticket for `unlock`; undefined: another worker holds the lock
+ * @throws SharedMemoryError where the zone has no room for a lock
+ */
+export function lock(zone: Zone, name: string): string | undefined {
+  const key = LOCK_PREFIX + name;
+  // The process number tells two workers' tickets apart, the time two of one worker.
+  const ticket = `${timestamp()}:${process.pid}`;
+  if (zone.add(key, ticket)) return ticket;
+  const holder = zone.get(key);
+  if (holder === undefined || isRecent(holder, 0, LOCK_LIFETIME_MS)) return undefined;
+  const popped = zone.pop(key);
+  // Another worker was faster to break it, and what it put there is good.
+  if (popped !== undefined && popped !== holder) zone.add(key, popped);
+  return zone.add(key, ticket) ? ticket : undefined;
+}
+
+/** Whether the lock is still the ticket's: it was not held for too long and broken. */
+export function isLocked(zone: Zone, name: string, ticket: string): boolean {
+  return zone.get(LOCK_PREFIX + name) === ticket;
+}
+
+export function unlock(zone: Zone, name: string, ticket: string): void {
+  if (isLocked(zone, name, ticket)) zone.delete(LOCK_PREFIX + name);
+}
+
+/** Whether it was found not long ago that a name has no files. The hot path asks this. */
+export function isMissing(misses: Zone, name: string, token: string, interval: number): boolean {
+  const miss = misses.get(name);
+  return miss !== undefined && miss.startsWith(token) && isRecent(miss, token.length, interval);
+}
+
+/**
+ * Makes room for a new negative answer. To be called before the files are looked for: what `forgetMissing` puts there
+ * after that stays, and `noteMissing` then finds it.
+ */
+export function expireMissing(misses: Zone, name: string): void {
+  const miss = misses.get(name);
+  if (miss === undefined) return;
+  if (miss.startsWith(TAKEN_BACK) && isRecent(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS)) return;
+  misses.delete(name);
+}
+
+/** Notes that a name has no files, unless it was cleared while they were looked for. */
+export function noteMissing(misses: Zone, name: string, token: string): void {
+  hasRoom(() => misses.add(name, token + timestamp()));
+}
+
+/** Takes back the negative answer for a name, also one that another worker is about to note. */
+export function forgetMissing(misses: Zone, name: string): void {
+  if (!hasRoom(() => misses.set(name, TAKEN_BACK + timestamp()))) misses.delete(name);
+}
