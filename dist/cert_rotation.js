@@ -940,14 +940,15 @@ function start() {
         }
     }
     function read(path) {
+        var fault;
         try {
             var stat = fs.statSync(path);
-            if (!stat.isFile()) throw new Error("not a regular file");
-            if (stat.size > LARGEST_FILE) throw new Error("larger than 1 MiB");
-            return fs.readFileSync(path, "utf8");
+            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, "utf8");
+            fault = stat.isFile() ? "larger than 1 MiB" : "not a regular file";
         } catch (e) {
-            throw new Error("".concat(path, ": ").concat(e.message));
+            fault = e.message;
         }
+        throw new Error("".concat(path, ": ").concat(fault));
     }
     var WHOSE = "the private key";
     var LONGEST_KEY = 32768;
@@ -1289,7 +1290,6 @@ function start() {
     var LOCK_PREFIX = "#lock:";
     var LOCK_LIFETIME_MS = 5e3;
     var TAKEN_BACK = "taken-back--";
-    var PAGE_BYTES = 4096;
     function zoneNamed2(name) {
         return ngx.shared[name];
     }
@@ -1312,10 +1312,19 @@ function start() {
         return zone.get(name);
     }
     function put(zone, name, record) {
-        if (record.length > PAGE_BYTES / 2 && zone.freeSpace() < record.length) return false;
-        return hasRoom(function() {
+        if (zone.freeSpace() >= record.length) return hasRoom(function() {
             return zone.set(name, record);
         });
+        var held = zone.get(name);
+        if (held === void 0) return false;
+        zone.delete(name);
+        var isStored = hasRoom(function() {
+            return zone.set(name, record);
+        });
+        if (!isStored) hasRoom(function() {
+            return zone.set(name, held);
+        });
+        return isStored;
     }
     function remove(zone, name) {
         zone.delete(name);
@@ -1727,7 +1736,7 @@ function start() {
     }
     function clearOne(zone, name) {
         return _async_to_generator(function() {
-            var ticket, held, stale;
+            var ticket, held;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -1765,11 +1774,7 @@ function start() {
                                     false
                                 ];
                             }
-                            stale = staled(held);
-                            if (!put(zone, name, stale)) {
-                                remove(zone, name);
-                                put(zone, name, stale);
-                            }
+                            if (!put(zone, name, staled(held))) remove(zone, name);
                             return [
                                 2,
                                 true

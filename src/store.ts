@@ -14,8 +14,6 @@ const LOCK_LIFETIME_MS = 5000;
 /** In the place of a token: a negative answer that a clear took back. */
 const TAKEN_BACK = 'taken-back--';
 
-const PAGE_BYTES = 4096;
-
 /** The zone of that name, or undefined where none is declared. */
 export function zoneNamed(name: string): Zone | undefined {
   return ngx.shared[name] as Zone | undefined;
@@ -60,10 +58,16 @@ export function find(zone: Zone, name: string): string | undefined {
  * @returns false where the zone has no room; what was there stays
  */
 export function put(zone: Zone, name: string, record: string): boolean {
-  // The slab allocator gives whole pages to what is larger than half of one, and nginx logs each failure as critical:
-  // where it must fail, better not ask. A small record may find room on a page that is in use.
-  if (record.length > PAGE_BYTES / 2 && zone.freeSpace() < record.length) return false;
-  return hasRoom(() => zone.set(name, record));
+  // nginx logs each failed allocation as critical: where there is no free page, better not ask.
+  if (zone.freeSpace() >= record.length) return hasRoom(() => zone.set(name, record));
+  // `set` needs the new place before it frees the old one. Given up first, that is as good as any; a reader that comes
+  // in between finds the pair on disk.
+  const held = zone.get(name);
+  if (held === undefined) return false;
+  zone.delete(name);
+  const isStored = hasRoom(() => zone.set(name, record));
+  if (!isStored) hasRoom(() => zone.set(name, held));
+  return isStored;
 }
 
 /** Drops a record. Only for who holds the name's lock. */

@@ -77,12 +77,7 @@ async function clearOne(zone: Zone, name: string): Promise<boolean> {
       remove(zone, name);
       return false;
     }
-    const stale = staled(held);
-    if (!put(zone, name, stale)) {
-      // Its own place is the one that is free for it now.
-      remove(zone, name);
-      put(zone, name, stale);
-    }
+    if (!put(zone, name, staled(held))) remove(zone, name);
     return true;
   } finally {
     unlock(zone, name, ticket);

@@ -1,0 +1,142 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { currentRuntime } from '../setup/runtimes.js';
+import { createAuthority, writePair, type Authority, type Pair } from '../support/certificates.js';
+import { makeWorkDirectory, nginxConf, startNginx, type Nginx } from '../support/nginx.js';
+import { handshake, openConnection, type ClientOptions } from '../support/tls_client.js';
+
+export interface SiteOptions {
+  /** Names to issue a pair for; the first one's file carries the name, `_` standing for `*`. */
+  names?: string[];
+  /** `$cert_…` variables, without the `$cert_`. */
+  settings?: Record<string, string>;
+  /** Declarations of shared dictionaries; default: one, `certs`. */
+  zones?: string;
+  /** Serve certificate and key by one variable, or by one each. */
+  variables?: 'one' | 'two';
+  workers?: number;
+  /** Further directives of the http block. */
+  http?: string;
+}
+
+/** nginx with the bundle, and certificates of a throw-away authority on its disk. */
+export interface Site {
+  nginx: Nginx;
+  /** Serial numbers by name, as last written. */
+  serials: Record<string, string>;
+  /** Issues a new pair for a name and writes its files. */
+  renew: (name: string) => Promise<Pair>;
+  remove: (name: string) => void;
+  /** The serial number that a handshake is served. */
+  serial: (servername?: string, options?: Partial<ClientOptions>) => Promise<string>;
+  clear: (name?: string) => Promise<unknown>;
+  authority: Authority;
+}
+
+const ONE = `
+  js_set $tls_pair certs.js_pair;
+  server {
+    listen 8443 ssl reuseport;
+    ssl_certificate     data:$tls_pair;
+    ssl_certificate_key data:$tls_pair;
+    CACHE
+    return 200 $pid;
+  }`;
+
+const TWO = `
+  js_set $tls_cert certs.js_cert;
+  js_set $tls_key  certs.js_key;
+  server {
+    listen 8443 ssl reuseport;
+    ssl_certificate     data:$tls_cert;
+    ssl_certificate_key data:$tls_key;
+    CACHE
+    return 200 $pid;
+  }`;
+
+/** Starts a site; it ends with the test file. */
+export async function startSite(options: SiteOptions = {}): Promise<Site> {
+  const { names = [], settings = {}, variables = 'one', workers = 2 } = options;
+  const runtime = currentRuntime();
+  const authority = await createAuthority();
+  const directory = makeWorkDirectory();
+  const serials: Record<string, string> = {};
+  const certs = join(directory, 'certs');
+
+  async function renew(name: string): Promise<Pair> {
+    const pair = await authority.issue({ names: [name] });
+    await writePair(certs, name.replace('*', '_'), pair);
+    serials[name] = pair.serial;
+    return pair;
+  }
+  for (const name of names) await renew(name);
+
+  const cache = runtime.certificateCache ? 'ssl_certificate_cache max=1000;' : '';
+  const nginx = await startNginx({
+    directory,
+    runtime,
+    config: nginxConf({
+      runtime,
+      workers,
+      http: `
+  ${options.zones ?? 'js_shared_dict_zone zone=certs:1m;'}
+  ${Object.entries(settings)
+    .map(([name, value]) => `js_var $cert_${name} "${value}";`)
+    .join('\n  ')}
+  ${(variables === 'one' ? ONE : TWO).replace('CACHE', cache)}
+  server {
+    listen unix:/run/nginx/cert-admin.sock;
+    location = /clear { js_content certs.clear_cache; }
+  }
+  ${options.http ?? ''}`,
+    }),
+  });
+  afterAll(() => nginx.stop());
+
+  return {
+    nginx,
+    serials,
+    renew,
+    remove: (name) => {
+      const label = name.replace('*', '_');
+      for (const kind of ['cert', 'key']) rmSync(join(certs, `${label}.${kind}.pem`));
+    },
+    serial: async (servername, more = {}) => {
+      const name = servername === undefined ? {} : { servername };
+      return (await handshake({ ...nginx.tls, ...name, ...more })).serial;
+    },
+    clear: async (name) => {
+      const query = name === undefined ? '' : `?name=${encodeURIComponent(name)}`;
+      const { status, body } = await nginx.admin(`/clear${query}`, { method: 'POST' });
+      if (status !== 200) throw new Error(`/clear: ${status} ${body}`);
+      return JSON.parse(body) as unknown;
+    },
+    authority,
+  };
+}
+
+/**
+ * Makes handshakes until each worker has answered some.
+ *
+ * @returns the serial numbers that were served, once each, and how many workers served them
+ */
+export async function serialsOfAllWorkers(
+  site: Site,
+  servername: string,
+  workers: number,
+): Promise<{ serials: string[]; workers: number }> {
+  const serials = new Set<string>();
+  const pids = new Set<string>();
+  for (let round = 0; round < 50 && (round < 3 || pids.size < workers); round++) {
+    const connections = await Promise.all(
+      Array.from({ length: 4 * workers }, () => openConnection({ ...site.nginx.tls, servername })),
+    );
+    for (const connection of connections) {
+      serials.add(connection.serial);
+      pids.add((await connection.get('/')).body);
+      await connection.close();
+    }
+  }
+  return { serials: [...serials], workers: pids.size };
+}
