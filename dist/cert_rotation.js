@@ -1238,6 +1238,9 @@ function start() {
         var age = Date.now() - +text.slice(offset, offset + CHECKED_LENGTH2);
         return age >= 0 && (interval === 0 || age < interval);
     }
+    function pemOf2(record) {
+        return record.slice(record.indexOf("\n") + 1);
+    }
     function chainOf2(record) {
         var start2 = record.indexOf("\n") + 1;
         return record.slice(start2, start2 + chainLength2(record));
@@ -1431,7 +1434,7 @@ function start() {
         try {
             if (!identity) throw new Error("".concat(files.cert, ": the files are gone"));
             var pair = readChecked(lookup, name, files, holdsPair(held) ? facts : null);
-            return found(lookup, name, files, identity, pair);
+            return found(lookup, name, files, identity, held, facts, pair);
         } catch (e) {
             return refused(lookup, name, files, identity, held, facts, e);
         }
@@ -1461,19 +1464,25 @@ function start() {
             refuse("expired", "the certificate has expired, and the one that is held has not");
         }
     }
-    function found(lookup, name, files, identity, pair) {
+    function found(lookup, name, files, identity, held, last, pair) {
         var notAfter = pair.leaf.notAfter;
+        var isSame = last !== null && pemOf2(held) === pair.chain + pair.key;
+        var loadedAt = isSame ? last.loadedAt : Date.now();
         var facts = {
             source: "disk",
             files: identity,
             notAfter: notAfter,
-            loadedAt: Date.now()
+            loadedAt: loadedAt
         };
-        var until = new Date(notAfter * 1e3).toISOString();
+        var record = makeRecord(lookup.token, facts, pair);
+        if (isSame) return {
+            record: record
+        };
         var isLate = isExpired(pair.leaf, Date.now() / 1e3);
+        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
         return {
-            record: makeRecord(lookup.token, facts, pair),
-            message: "cert_rotation: ".concat(name, ": loaded from ").concat(files.cert, ", ").concat(isLate ? "EXPIRED" : "valid until", " ").concat(until),
+            record: record,
+            message: "cert_rotation: ".concat(name, ": loaded from ").concat(files.cert, ", ").concat(validity),
             isError: isLate
         };
     }
@@ -1584,7 +1593,8 @@ function start() {
             r: r,
             settings: settings,
             zone: zone,
-            misses: missesOf2(zoneName2(variables)),
+            // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
+            misses: zone && missesOf2(zoneName2(variables)),
             token: zone ? clearToken2(zone) : FIRST_TOKEN2,
             interval: checkInterval2(variables),
             fallback: normaliseWithWildcard(settings.fallback)
@@ -1598,7 +1608,7 @@ function start() {
             var isRecord = held !== void 0 && factsOf(held) !== null;
             if (!isRecord) held = void 0;
             if (held !== void 0 && isCurrent2(held, token, interval)) return holdsPair(held) ? held : "";
-            if (held === void 0 && zone && misses && isMissing2(misses, name, token, interval)) return "";
+            if (held === void 0 && misses && isMissing2(misses, name, token, interval)) return "";
             return load(lookup, name);
         } catch (e) {
             lookup.r.error("cert_rotation: ".concat(name, ": ").concat(e.message));

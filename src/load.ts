@@ -4,10 +4,11 @@ import { type Pair, readPair } from './pair';
 import {
   type Facts,
   type Problem,
-  holdsPair,
   factsOf,
+  holdsPair,
   isCleared,
   makeRecord,
+  pemOf,
   touched,
   withFacts,
 } from './record';
@@ -116,7 +117,7 @@ function look(lookup: Lookup, name: string, text: string | undefined): Finding {
   try {
     if (!identity) throw new Error(`${files.cert}: the files are gone`);
     const pair = readChecked(lookup, name, files, holdsPair(held) ? facts : null);
-    return found(lookup, name, files, identity, pair);
+    return found(lookup, name, files, identity, held, facts, pair);
   } catch (e) {
     return refused(lookup, name, files, identity, held, facts, e);
   }
@@ -153,14 +154,26 @@ function expectUsable(lookup: Lookup, name: string, pair: Pair, last: Facts | nu
   }
 }
 
-function found(lookup: Lookup, name: string, files: Files, identity: string, pair: Pair): Finding {
+function found(
+  lookup: Lookup,
+  name: string,
+  files: Files,
+  identity: string,
+  held: string,
+  last: Facts | null,
+  pair: Pair,
+): Finding {
   const { notAfter } = pair.leaf;
-  const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt: Date.now() };
-  const until = new Date(notAfter * 1000).toISOString();
+  const isSame = last !== null && pemOf(held) === pair.chain + pair.key;
+  const loadedAt = isSame ? last.loadedAt : Date.now();
+  const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt };
+  const record = makeRecord(lookup.token, facts, pair);
+  if (isSame) return { record };
   const isLate = isExpired(pair.leaf, Date.now() / 1000);
+  const validity = `${isLate ? 'EXPIRED' : 'valid until'} ${new Date(notAfter * 1000).toISOString()}`;
   return {
-    record: makeRecord(lookup.token, facts, pair),
-    message: `cert_rotation: ${name}: loaded from ${files.cert}, ${isLate ? 'EXPIRED' : 'valid until'} ${until}`,
+    record,
+    message: `cert_rotation: ${name}: loaded from ${files.cert}, ${validity}`,
     isError: isLate,
   };
 }

@@ -42,7 +42,8 @@ function lookupFor(r: Session): Lookup {
     r,
     settings,
     zone,
-    misses: missesOf(zoneName(variables)),
+    // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
+    misses: zone && missesOf(zoneName(variables)),
     token: zone ? clearToken(zone) : FIRST_TOKEN,
     interval: checkInterval(variables),
     fallback: normaliseWithWildcard(settings.fallback),
@@ -57,8 +58,7 @@ function recordOf(lookup: Lookup, name: string): string {
     const isRecord = held !== undefined && factsOf(held) !== null;
     if (!isRecord) held = undefined;
     if (held !== undefined && isCurrent(held, token, interval)) return holdsPair(held) ? held : '';
-    // Without a zone nothing tells when it was cleared.
-    if (held === undefined && zone && misses && isMissing(misses, name, token, interval)) return '';
+    if (held === undefined && misses && isMissing(misses, name, token, interval)) return '';
     return load(lookup, name);
   } catch (e) {
     lookup.r.error(`cert_rotation: ${name}: ${(e as Error).message}`);

@@ -1,4 +1,4 @@
-/** Why a pair is not taken: the `code` of the API's answer (docs: section 1 of DESIGN.md), stable. */
+/** Why a pair is not taken: the `code` of the API's answer and of the log line, stable. */
 export type RefusalCode =
   | 'malformed'
   | 'key-mismatch'
