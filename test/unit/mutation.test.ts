@@ -5,7 +5,7 @@ import { isRefusal } from '../../src/refusal';
 import { EC, RSA, authority, certificate, key, leaf, load, openssl, pem } from './openssl';
 
 // Damaged input of every kind: whatever comes, readPair returns a pair or throws a refusal, and what it takes OpenSSL
-// takes. That is what keeps private keys out of nginx's error log (DESIGN.md, invariant 2). A failure names the seed
+// takes. That is what keeps private keys out of nginx's error log. A failure names the seed
 // and the number of the mutation; MUTATIONS=100000 and SEED=n look further than a test run should.
 
 const MUTATIONS = Number(process.env['MUTATIONS'] ?? 12000);

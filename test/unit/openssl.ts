@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { type SecureContext, createSecureContext } from 'node:tls';
 
 import { children, hexOf, hexOfWhole, readElement, write } from '../../src/der';
@@ -9,7 +10,8 @@ import { children, hexOf, hexOfWhole, readElement, write } from '../../src/der';
 // Keys and certificates made by the openssl command, in a directory of its own per test file.
 
 const directory = mkdtempSync(join(tmpdir(), 'njs-cert-rotation-openssl-'));
-process.on('exit', () => {
+// vitest ends its workers without an exit event.
+afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 

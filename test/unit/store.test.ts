@@ -1,0 +1,434 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import { FIRST_TOKEN, factsOf, isServable } from '../../src/record';
+import {
+  clearAll,
+  clearToken,
+  expireMissing,
+  find,
+  forgetMissing,
+  isLocked,
+  isMissing,
+  isZoneFull,
+  lock,
+  missesOf,
+  noteMissing,
+  put,
+  remove,
+  reserveToken,
+  unlock,
+  zoneNamed,
+} from '../../src/store';
+
+const NOW = Date.UTC(2026, 0, 1);
+const NAME = 'a.example';
+const INTERVAL = 10_000;
+const LOCK_LIFETIME = 5000;
+
+/** As much of an ngx.shared dictionary as the store uses. */
+class FakeZone {
+  readonly values = new Map<string, string>();
+  /** How many more values fit. As in nginx, a new value needs its place before the old one's is free. */
+  room = Infinity;
+
+  get(key: string): string | undefined {
+    return this.values.get(key);
+  }
+
+  set(key: string, value: string): this {
+    if (this.room === 0) throw fullError();
+    if (!this.values.has(key)) this.room--;
+    this.values.set(key, value);
+    return this;
+  }
+
+  add(key: string, value: string): boolean {
+    if (this.values.has(key)) return false;
+    this.set(key, value);
+    return true;
+  }
+
+  pop(key: string): string | undefined {
+    const value = this.get(key);
+    this.delete(key);
+    return value;
+  }
+
+  delete(key: string): boolean {
+    const isThere = this.values.delete(key);
+    if (isThere) this.room++;
+    return isThere;
+  }
+
+  freeSpace(): number {
+    return this.room === 0 ? 0 : 1 << 20;
+  }
+}
+
+function fullError(): Error {
+  const error = new Error('failed to allocate');
+  error.name = 'SharedMemoryError';
+  return error;
+}
+
+let zone: FakeZone;
+
+beforeEach(() => {
+  zone = new FakeZone();
+  vi.useFakeTimers({ now: NOW, toFake: ['Date'] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const zoneFull: unknown = expect.objectContaining({ name: 'SharedMemoryError' });
+
+test('zones are found by name, and that of the negative answers beside them', () => {
+  const misses = new FakeZone();
+  vi.stubGlobal('ngx', { shared: { certs: zone, certs_misses: misses } });
+  expect(zoneNamed('certs')).toBe(zone);
+  expect(missesOf('certs')).toBe(misses);
+  expect(zoneNamed('others')).toBeUndefined();
+  expect(missesOf('others')).toBeUndefined();
+});
+
+describe('records', () => {
+  test('are found as they were put, until they are removed', () => {
+    expect(find(zone, NAME)).toBeUndefined();
+    expect(put(zone, NAME, 'old')).toBe(true);
+    expect(put(zone, NAME, 'new')).toBe(true);
+    expect(find(zone, NAME)).toBe('new');
+    remove(zone, NAME);
+    expect(find(zone, NAME)).toBeUndefined();
+  });
+
+  test('a full zone takes no other name, and is not even asked', () => {
+    zone.room = 0;
+    const set = vi.spyOn(zone, 'set');
+    expect(put(zone, NAME, 'new')).toBe(false);
+    expect(set).not.toHaveBeenCalled();
+  });
+
+  test('a record larger than the free space is not put', () => {
+    vi.spyOn(zone, 'freeSpace').mockReturnValue(4096);
+    expect(put(zone, NAME, 'a'.repeat(4097))).toBe(false);
+    expect(put(zone, NAME, 'a'.repeat(4096))).toBe(true);
+  });
+
+  test('a full zone takes a new record in the place of the old', () => {
+    put(zone, NAME, 'old');
+    zone.room = 0;
+    expect(put(zone, NAME, 'new')).toBe(true);
+    expect(find(zone, NAME)).toBe('new');
+  });
+
+  test.each<[string, number]>([
+    ['a full zone', 0],
+    ['a zone whose free space is in pieces', 1],
+  ])('%s keeps the old record where the new one does not fit', (_, room) => {
+    put(zone, NAME, 'old');
+    zone.room = room;
+    vi.spyOn(zone, 'set').mockImplementationOnce(() => {
+      throw fullError();
+    });
+    expect(put(zone, NAME, 'new')).toBe(false);
+    expect(find(zone, NAME)).toBe('old');
+  });
+
+  test('other errors than a full zone are thrown on', () => {
+    vi.spyOn(zone, 'set').mockImplementation(() => {
+      throw new TypeError('no');
+    });
+    expect(() => put(zone, NAME, 'x')).toThrow(TypeError);
+    expect(isZoneFull(new TypeError('no'))).toBe(false);
+  });
+});
+
+describe('the clear token', () => {
+  test('is the first one until a clear', () => {
+    expect(clearToken(zone)).toBe(FIRST_TOKEN);
+  });
+
+  test('is another one after each clear, of the same length', () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    const tokens = [clearToken(zone)];
+    for (let clears = 0; clears < 100; clears++) {
+      vi.setSystemTime(NOW + clears);
+      clearAll(zone);
+      tokens.push(clearToken(zone));
+    }
+    expect(new Set(tokens).size).toBe(tokens.length);
+    for (const token of tokens) expect(token).toHaveLength(FIRST_TOKEN.length);
+  });
+
+  test('two clears within a millisecond differ by chance', () => {
+    vi.spyOn(Math, 'random').mockReturnValueOnce(0).mockReturnValueOnce(0.99999);
+    clearAll(zone);
+    const first = clearToken(zone);
+    clearAll(zone);
+    expect(clearToken(zone)).not.toBe(first);
+    expect([first.length, clearToken(zone).length]).toEqual([12, 12]);
+  });
+
+  test('has its place before the first clear, and keeps its value', () => {
+    reserveToken(zone);
+    expect(zone.values.size).toBe(1);
+    expect(clearToken(zone)).toBe(FIRST_TOKEN);
+    clearAll(zone);
+    const token = clearToken(zone);
+    reserveToken(zone);
+    expect(clearToken(zone)).toBe(token);
+    expect(zone.values.size).toBe(1);
+  });
+
+  test('a full zone is no error to who reserves it, and one to who clears', () => {
+    zone.room = 0;
+    expect(() => {
+      reserveToken(zone);
+    }).not.toThrow();
+    expect(() => {
+      clearAll(zone);
+    }).toThrow(zoneFull);
+    expect(clearToken(zone)).toBe(FIRST_TOKEN);
+  });
+});
+
+test('the store writes nothing of its own that passes for a record', () => {
+  const time = fc.date({
+    min: new Date('2001-09-09T01:46:40Z'),
+    max: new Date('2059-01-01'),
+    noInvalidDate: true,
+  });
+  const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  fc.assert(
+    fc.property(time, random, fc.constantFrom(0, 1, INTERVAL), (now, chance, interval) => {
+      vi.setSystemTime(now);
+      vi.spyOn(Math, 'random').mockReturnValue(chance);
+      const own = new FakeZone();
+      lock(own, NAME);
+      noteMissing(own, 'b.example', FIRST_TOKEN);
+      forgetMissing(own, 'c.example');
+      clearAll(own);
+      noteMissing(own, 'd.example', clearToken(own));
+      expect(own.values.size).toBe(5);
+      for (const value of own.values.values()) {
+        expect(factsOf(value)).toBeNull();
+        expect(isServable(value, clearToken(own), interval)).toBe(false);
+        expect(isServable(value, FIRST_TOKEN, interval)).toBe(false);
+      }
+    }),
+    { examples: [[new Date(1_000_000_000_000), 0, 0]] },
+  );
+});
+
+describe('a lock', () => {
+  /** What another worker does, which has another process number and so other tickets. */
+  function otherWorker<T>(act: () => T): T {
+    const pid = vi.spyOn(process, 'pid', 'get').mockReturnValue(process.pid + 1);
+    try {
+      return act();
+    } finally {
+      pid.mockRestore();
+    }
+  }
+
+  test('is taken once, until it is given back', () => {
+    const ticket = lock(zone, NAME)!;
+    expect(isLocked(zone, NAME, ticket)).toBe(true);
+    expect(lock(zone, NAME)).toBeUndefined();
+    expect(otherWorker(() => lock(zone, NAME))).toBeUndefined();
+    unlock(zone, NAME, ticket);
+    expect(isLocked(zone, NAME, ticket)).toBe(false);
+    expect(otherWorker(() => lock(zone, NAME))).toBeDefined();
+  });
+
+  test('is for one name', () => {
+    expect(lock(zone, NAME)).toBeDefined();
+    expect(lock(zone, 'b.example')).toBeDefined();
+  });
+
+  test('is not kept under the name itself, nor leaves anything behind', () => {
+    const ticket = lock(zone, NAME)!;
+    expect(find(zone, NAME)).toBeUndefined();
+    unlock(zone, NAME, ticket);
+    expect(zone.values.size).toBe(0);
+  });
+
+  test('two workers have different tickets at the same time, and one has another later', () => {
+    const one = lock(zone, NAME);
+    const other = otherWorker(() => lock(new FakeZone(), NAME));
+    vi.setSystemTime(NOW + 1);
+    const later = lock(new FakeZone(), NAME);
+    expect(new Set([one, other, later]).size).toBe(3);
+  });
+
+  test.each<[string, number, boolean]>([
+    ['not before its time', LOCK_LIFETIME - 1, false],
+    ['after its time', LOCK_LIFETIME, true],
+    ['when the clock was set back', -1, true],
+  ])('is broken: %s', (_, age, isBroken) => {
+    const dead = lock(zone, NAME)!;
+    vi.setSystemTime(NOW + age);
+    const ticket = lock(zone, NAME);
+    expect(ticket !== undefined).toBe(isBroken);
+    expect(isLocked(zone, NAME, dead)).toBe(!isBroken);
+    if (ticket !== undefined) expect(isLocked(zone, NAME, ticket)).toBe(true);
+  });
+
+  test("one that was broken is not given back in another's stead", () => {
+    const slow = lock(zone, NAME)!;
+    vi.setSystemTime(NOW + LOCK_LIFETIME);
+    const ticket = lock(zone, NAME)!;
+    unlock(zone, NAME, slow);
+    expect(isLocked(zone, NAME, ticket)).toBe(true);
+  });
+
+  test.each<[string, (ticket: string) => void, boolean]>([
+    ['holds it, it stays with that one', () => undefined, false],
+    [
+      'is done, it is free again',
+      (ticket) => {
+        unlock(zone, NAME, ticket);
+      },
+      true,
+    ],
+  ])('two workers find one dead, and the faster %s', (_, proceed, isFree) => {
+    const dead = lock(zone, NAME)!;
+    vi.setSystemTime(NOW + LOCK_LIFETIME);
+    let faster = '';
+    vi.spyOn(zone, 'get').mockImplementationOnce(() => {
+      // The other one comes between what this one reads and what it does about it.
+      faster = otherWorker(() => lock(zone, NAME))!;
+      proceed(faster);
+      return dead;
+    });
+    const ticket = lock(zone, NAME);
+    expect(ticket !== undefined).toBe(isFree);
+    expect(isLocked(zone, NAME, ticket ?? faster)).toBe(true);
+  });
+
+  test('that goes while it is looked at is not taken for dead', () => {
+    lock(zone, NAME);
+    vi.spyOn(zone, 'get').mockReturnValueOnce(undefined);
+    expect(lock(zone, NAME)).toBeUndefined();
+  });
+
+  test('no room for one is an error of its own', () => {
+    zone.room = 0;
+    expect(() => lock(zone, NAME)).toThrow(zoneFull);
+  });
+});
+
+describe('a negative answer', () => {
+  const TOKEN = 'mabcdefg1234';
+  const isNoted = (): boolean => isMissing(zone, NAME, TOKEN, INTERVAL);
+
+  test('is given for the name, the token and the time it was noted with', () => {
+    expect(isNoted()).toBe(false);
+    noteMissing(zone, NAME, TOKEN);
+    expect(isNoted()).toBe(true);
+    expect(isMissing(zone, 'b.example', TOKEN, INTERVAL)).toBe(false);
+    expect(isMissing(zone, NAME, 'mabcdefg1235', INTERVAL)).toBe(false);
+    vi.setSystemTime(NOW + INTERVAL - 1);
+    expect(isNoted()).toBe(true);
+    vi.setSystemTime(NOW + INTERVAL);
+    expect(isNoted()).toBe(false);
+    expect(isMissing(zone, NAME, TOKEN, 0)).toBe(true);
+  });
+
+  test.each<[string, string, number]>([
+    ['an old one', TOKEN, INTERVAL],
+    ['one of before a clear', FIRST_TOKEN, 0],
+  ])('%s makes room for a new one', (_, token, age) => {
+    noteMissing(zone, NAME, token);
+    vi.setSystemTime(NOW + age);
+    expireMissing(zone, NAME);
+    noteMissing(zone, NAME, TOKEN);
+    expect(isNoted()).toBe(true);
+  });
+
+  test('is gone once it is taken back', () => {
+    noteMissing(zone, NAME, TOKEN);
+    forgetMissing(zone, NAME);
+    expect(isNoted()).toBe(false);
+    expect(isMissing(zone, NAME, TOKEN, 0)).toBe(false);
+  });
+
+  test('is not noted by who looked before it was taken back', () => {
+    expireMissing(zone, NAME);
+    forgetMissing(zone, NAME);
+    noteMissing(zone, NAME, TOKEN);
+    expect(isNoted()).toBe(false);
+  });
+
+  test('can be noted again some time after it was taken back', () => {
+    forgetMissing(zone, NAME);
+    vi.setSystemTime(NOW + LOCK_LIFETIME);
+    expireMissing(zone, NAME);
+    noteMissing(zone, NAME, TOKEN);
+    expect(isNoted()).toBe(true);
+  });
+
+  test('does not outlive a clear in any order of two loads, new files and their clear', () => {
+    /** One worker's handshake: three steps between which other workers may run. */
+    function load(): (() => void)[] {
+      let isThere = false;
+      return [
+        () => {
+          expireMissing(zone, NAME);
+        },
+        () => {
+          isThere = filesAreThere;
+        },
+        () => {
+          if (!isThere) noteMissing(zone, NAME, TOKEN);
+        },
+      ];
+    }
+    let filesAreThere = false;
+    const renewal = [
+      () => {
+        filesAreThere = true;
+      },
+      () => {
+        forgetMissing(zone, NAME);
+      },
+    ];
+    let orders = 0;
+    for (const order of interleavings([0, 0, 0, 1, 1, 1, 2, 2])) {
+      for (const isNotedBefore of [false, true]) {
+        zone = new FakeZone();
+        filesAreThere = false;
+        if (isNotedBefore) noteMissing(zone, NAME, TOKEN);
+        const workers = [load(), load(), [...renewal]];
+        for (const worker of order) workers[worker]!.shift()!();
+        expect(isNoted(), order.join(' ')).toBe(false);
+        orders++;
+      }
+    }
+    expect(orders).toBe(1120);
+  });
+
+  test('of a full zone is not noted, and still taken back', () => {
+    noteMissing(zone, NAME, TOKEN);
+    zone.room = 0;
+    noteMissing(zone, 'b.example', TOKEN);
+    expect(isMissing(zone, 'b.example', TOKEN, INTERVAL)).toBe(false);
+    forgetMissing(zone, NAME);
+    expect(isNoted()).toBe(false);
+  });
+});
+
+/** Every order of these steps, equal ones taken as one: 0 0 1, 0 1 0, 1 0 0. */
+function interleavings(steps: number[]): number[][] {
+  if (steps.length === 0) return [[]];
+  return [...new Set(steps)].flatMap((first) => {
+    const rest = [...steps];
+    rest.splice(rest.indexOf(first), 1);
+    return interleavings(rest).map((order) => [first, ...order]);
+  });
+}
