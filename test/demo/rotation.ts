@@ -34,7 +34,10 @@ export async function rotate(
   const answered = performance.now();
   const after = await handshake(client);
   const served = performance.now();
-  tell('POST /clear', `${answer.status} ${answer.body.trim()} after ${milliseconds(answered - cleared)}`);
+  tell(
+    'POST /clear',
+    `${answer.status} ${answer.body.trim()} after ${milliseconds(answered - cleared)}`,
+  );
   tell('served after', after.serial);
   if (answer.status !== 200 || after.serial !== pair.serial) {
     throw new Error('The handshake after the clear does not serve the new certificate.');
