@@ -1275,7 +1275,7 @@ function start() {
         var end = record.indexOf("\n");
         var kind = record.charAt(0);
         if (end < FACTS_AT2 || kind !== SERVABLE && kind !== REFUSED) return null;
-        if (!/^\d{19}$/.test(record.slice(CHECKED_AT2, FACTS_AT2))) return null;
+        if (/\D/.test(record.slice(CHECKED_AT2, FACTS_AT2))) return null;
         if (kind === SERVABLE && (!isPem(chainOf2(record)) || !isPem(keyOf2(record)))) return null;
         try {
             return JSON.parse(record.slice(FACTS_AT2, end));
@@ -1315,9 +1315,9 @@ function start() {
         return zone.get(name);
     }
     function put(zone, name, record) {
-        if (zone.freeSpace() >= record.length) return hasRoom(function() {
+        if (zone.freeSpace() >= record.length && hasRoom(function() {
             return zone.set(name, record);
-        });
+        })) return true;
         var held = zone.get(name);
         if (held === void 0) return false;
         zone.delete(name);
@@ -1531,12 +1531,13 @@ function start() {
         return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
     }
     var LONGEST = 253;
-    var SERVER_NAME2 = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+    var FOREIGN = /[^A-Za-z0-9_.-]/;
     function normalise(text) {
-        if (text.length > LONGEST + 1) return "";
+        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
         var lower = text.toLowerCase();
         var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
-        return name.length <= LONGEST && SERVER_NAME2.test(name) ? name : "";
+        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
+        return hasEmptyLabel || name.length > LONGEST ? "" : name;
     }
     function normaliseWithWildcard(text) {
         if (text.slice(0, 2) !== "*.") return normalise(text);
@@ -1720,7 +1721,8 @@ function start() {
                         cached = _tmp;
                         misses = missesOf2(zoneName2(variables));
                         if (misses) forgetMissing(misses, name);
-                        answerJson(r, {
+                        if (cached === null) answerFull(r);
+                        else answerJson(r, {
                             cleared: name,
                             cached: cached
                         });
@@ -1731,7 +1733,7 @@ function start() {
                     case 5:
                         e = _state.sent();
                         if (!isZoneFull(e)) throw e;
-                        answerProblem(r, "zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
+                        answerFull(r);
                         return [
                             3,
                             6
@@ -1743,6 +1745,9 @@ function start() {
                 }
             });
         })();
+    }
+    function answerFull(r) {
+        answerProblem(r, "zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
     }
     function clearOne(zone, name) {
         return _async_to_generator(function() {
@@ -1784,10 +1789,9 @@ function start() {
                                     false
                                 ];
                             }
-                            if (!put(zone, name, staled(held))) remove(zone, name);
                             return [
                                 2,
-                                true
+                                put(zone, name, staled(held)) || null
                             ];
                         } finally{
                             unlock(zone, name, ticket);

@@ -149,7 +149,7 @@ export function factsOf(record: string): Facts | null {
   const end = record.indexOf('\n');
   const kind = record.charAt(0);
   if (end < FACTS_AT || (kind !== SERVABLE && kind !== REFUSED)) return null;
-  if (!/^\d{19}$/.test(record.slice(CHECKED_AT, FACTS_AT))) return null;
+  if (/\D/.test(record.slice(CHECKED_AT, FACTS_AT))) return null;
   if (kind === SERVABLE && (!isPem(chainOf(record)) || !isPem(keyOf(record)))) return null;
   try {
     return JSON.parse(record.slice(FACTS_AT, end)) as Facts;

@@ -1,6 +1,8 @@
-// RFC 1035, 2.3.4, as text. Labels may be empty nowhere: with them `..` would be a name.
+// RFC 1035, 2.3.4, as text.
 const LONGEST = 253;
-const SERVER_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+// Of the text as it came: there are other letters whose lower case is ASCII. And no pattern with `$`, which in the njs
+// engine also matches before a line feed at the end.
+const FOREIGN = /[^A-Za-z0-9_.-]/;
 
 /**
  * Reads what a client sent as the server name, or an operator wrote as one.
@@ -10,10 +12,11 @@ const SERVER_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
  *   hyphens, underscores and single dots, so that it cannot lead out of a folder.
  */
 export function normalise(text: string): string {
-  if (text.length > LONGEST + 1) return '';
+  if (text.length > LONGEST + 1 || FOREIGN.test(text)) return '';
   const lower = text.toLowerCase();
   const name = lower.charAt(lower.length - 1) === '.' ? lower.slice(0, -1) : lower;
-  return name.length <= LONGEST && SERVER_NAME.test(name) ? name : '';
+  const hasEmptyLabel = `.${name}.`.indexOf('..') >= 0;
+  return hasEmptyLabel || name.length > LONGEST ? '' : name;
 }
 
 /** The same for a name that may also be a wildcard, `*.example.com`. */

@@ -59,9 +59,9 @@ export function find(zone: Zone, name: string): string | undefined {
  */
 export function put(zone: Zone, name: string, record: string): boolean {
   // nginx logs each failed allocation as critical: where there is no free page, better not ask.
-  if (zone.freeSpace() >= record.length) return hasRoom(() => zone.set(name, record));
-  // `set` needs the new place before it frees the old one. Given up first, that is as good as any; a reader that comes
-  // in between finds the pair on disk.
+  if (zone.freeSpace() >= record.length && hasRoom(() => zone.set(name, record))) return true;
+  // `set` needs the new place before it frees the old one, which is as good when given up first. For that moment the
+  // name is not held, and a reader looks at its files.
   const held = zone.get(name);
   if (held === undefined) return false;
   zone.delete(name);

@@ -50,21 +50,26 @@ export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
     const cached = zone ? await clearOne(zone, name) : false;
     const misses = missesOf(zoneName(variables));
     if (misses) forgetMissing(misses, name);
-    answerJson(r, { cleared: name, cached });
+    if (cached === null) answerFull(r);
+    else answerJson(r, { cleared: name, cached });
   } catch (e) {
     if (!isZoneFull(e)) throw e;
-    answerProblem(r, 'zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
+    answerFull(r);
   }
+}
+
+function answerFull(r: NginxHTTPRequest): void {
+  answerProblem(r, 'zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
 }
 
 /**
  * Makes the record of one name stale. Waits for who is just loading it: what was read from disk before the clear must
  * not be stored after it.
  *
- * @returns whether the zone held a pair
+ * @returns whether the zone held a pair; null: it has no room to note the clear
  * @throws SharedMemoryError where the zone has no room for a lock
  */
-async function clearOne(zone: Zone, name: string): Promise<boolean> {
+async function clearOne(zone: Zone, name: string): Promise<boolean | null> {
   let ticket = lock(zone, name);
   while (ticket === undefined) {
     await new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS));
@@ -77,8 +82,7 @@ async function clearOne(zone: Zone, name: string): Promise<boolean> {
       remove(zone, name);
       return false;
     }
-    if (!put(zone, name, staled(held))) remove(zone, name);
-    return true;
+    return put(zone, name, staled(held)) || null;
   } finally {
     unlock(zone, name, ticket);
   }

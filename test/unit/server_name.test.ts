@@ -183,3 +183,8 @@ describe('wildcardOf', () => {
     );
   });
 });
+
+test('a letter that is ASCII only in lower case is no part of a name', () => {
+  // U+212A, the Kelvin sign.
+  expect(normalise('\u212Aa.example')).toBe('');
+});

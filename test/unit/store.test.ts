@@ -132,8 +132,10 @@ describe('records', () => {
   ])('%s keeps the old record where the new one does not fit', (_, room) => {
     put(zone, NAME, 'old');
     zone.room = room;
-    vi.spyOn(zone, 'set').mockImplementationOnce(() => {
-      throw fullError();
+    const set = zone.set.bind(zone);
+    vi.spyOn(zone, 'set').mockImplementation((name, value) => {
+      if (value === 'new') throw fullError();
+      return set(name, value);
     });
     expect(put(zone, NAME, 'new')).toBe(false);
     expect(find(zone, NAME)).toBe('old');
