@@ -140,6 +140,117 @@ function start() {
             };
         }
     }
+    var LARGEST_FILE = 1024 * 1024;
+    var MISSING = "missing";
+    function filesOf(settings, name) {
+        var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
+        return {
+            cert: fill(settings.certFile, label),
+            key: fill(settings.keyFile, label)
+        };
+    }
+    function isPerName(template) {
+        return template.indexOf("{name}") >= 0;
+    }
+    function fill(template, label) {
+        return template.split("{name}").join(label);
+    }
+    function identify(files) {
+        var cert = identifyOne(files.cert);
+        if (files.cert === files.key) return cert === MISSING ? "" : cert;
+        var key = identifyOne(files.key);
+        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
+    }
+    function identifyOne(path) {
+        try {
+            var _fs_statSync = fs.statSync(path), dev = _fs_statSync.dev, ino = _fs_statSync.ino, size = _fs_statSync.size, mtimeMs = _fs_statSync.mtimeMs, ctimeMs = _fs_statSync.ctimeMs;
+            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
+        } catch (e) {
+            var code = e.code;
+            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
+            return isMissing22 ? MISSING : "".concat(code);
+        }
+    }
+    function read(path) {
+        var fault;
+        try {
+            var stat = fs.statSync(path);
+            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, "utf8");
+            fault = stat.isFile() ? "larger than 1 MiB" : "not a regular file";
+        } catch (e) {
+            fault = e.message;
+        }
+        throw new Error("".concat(path, ": ").concat(fault));
+    }
+    var SERVABLE = "1";
+    var REFUSED = "0";
+    var TOKEN_AT2 = 1;
+    var TOKEN_LENGTH2 = 12;
+    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
+    var CHECKED_LENGTH2 = 13;
+    var CHAIN_LENGTH_AT2 = CHECKED_AT2 + CHECKED_LENGTH2;
+    var CHAIN_LENGTH_LENGTH2 = 6;
+    var FACTS_AT2 = CHAIN_LENGTH_AT2 + CHAIN_LENGTH_LENGTH2;
+    var FIRST_TOKEN2 = "000000000000";
+    var STALE_TOKEN = "------------";
+    function isCurrent2(record, token, interval) {
+        return record.startsWith(token, TOKEN_AT2) && isRecent2(record, CHECKED_AT2, interval);
+    }
+    function isRecent2(text, offset, interval) {
+        var age = Date.now() - +text.slice(offset, offset + CHECKED_LENGTH2);
+        return age >= 0 && (interval === 0 || age < interval);
+    }
+    function pemOf2(record) {
+        return record.slice(record.indexOf("\n") + 1);
+    }
+    function chainOf2(record) {
+        var start2 = record.indexOf("\n") + 1;
+        return record.slice(start2, start2 + chainLength2(record));
+    }
+    function keyOf2(record) {
+        return record.slice(record.indexOf("\n") + 1 + chainLength2(record));
+    }
+    function chainLength2(record) {
+        return +record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
+    }
+    function makeRecord(token, facts, pem) {
+        var chain = pem ? pem.chain : "";
+        return (pem ? SERVABLE : REFUSED) + token + timestamp2() + "00000".concat(chain.length).slice(-CHAIN_LENGTH_LENGTH2) + JSON.stringify(facts) + "\n" + chain + (pem ? pem.key : "");
+    }
+    function touched(record, token) {
+        return record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2);
+    }
+    function staled(record) {
+        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
+    }
+    function withFacts(record, token, facts) {
+        var header = record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
+        return header + JSON.stringify(facts) + record.slice(record.indexOf("\n"));
+    }
+    function holdsPair(record) {
+        return record.charAt(0) === SERVABLE;
+    }
+    function isCleared(record, token) {
+        return !record.startsWith(token, TOKEN_AT2);
+    }
+    function factsOf(record) {
+        var end = record.indexOf("\n");
+        var kind = record.charAt(0);
+        if (end < FACTS_AT2 || kind !== SERVABLE && kind !== REFUSED) return null;
+        if (/\D/.test(record.slice(CHECKED_AT2, FACTS_AT2))) return null;
+        if (kind === SERVABLE && (!isPem(chainOf2(record)) || !isPem(keyOf2(record)))) return null;
+        try {
+            return JSON.parse(record.slice(FACTS_AT2, end));
+        } catch (e) {
+            return null;
+        }
+    }
+    function isPem(text) {
+        return text.startsWith("-----BEGIN ") && text.slice(-6) === "-----\n";
+    }
+    function timestamp2() {
+        return "".concat(Date.now());
+    }
     function refuse(code, detail) {
         var refusal = new Error(detail);
         refusal.code = code;
@@ -212,14 +323,14 @@ function start() {
         if (at !== end) refuse("malformed", "unreadable DER: something follows ".concat(what));
     }
     function children(parent) {
-        var found2 = [];
+        var found = [];
         var at = parent.start;
         while(at < parent.end){
             var child = readElement(parent.bytes, at, parent.end);
-            found2.push(child);
+            found.push(child);
             at = child.end;
         }
-        return found2;
+        return found;
     }
     function hexOf(element) {
         return element.bytes.toString("hex", element.start, element.end);
@@ -908,48 +1019,6 @@ function start() {
     function isExpired(certificate, nowSeconds) {
         return nowSeconds > certificate.notAfter;
     }
-    var LARGEST_FILE = 1024 * 1024;
-    var MISSING = "missing";
-    function filesOf(settings, name) {
-        var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
-        return {
-            cert: fill(settings.certFile, label),
-            key: fill(settings.keyFile, label)
-        };
-    }
-    function isPerName(template) {
-        return template.indexOf("{name}") >= 0;
-    }
-    function fill(template, label) {
-        return template.split("{name}").join(label);
-    }
-    function identify(files) {
-        var cert = identifyOne(files.cert);
-        if (files.cert === files.key) return cert === MISSING ? "" : cert;
-        var key = identifyOne(files.key);
-        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
-    }
-    function identifyOne(path) {
-        try {
-            var _fs_statSync = fs.statSync(path), dev = _fs_statSync.dev, ino = _fs_statSync.ino, size = _fs_statSync.size, mtimeMs = _fs_statSync.mtimeMs, ctimeMs = _fs_statSync.ctimeMs;
-            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
-        } catch (e) {
-            var code = e.code;
-            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
-            return isMissing22 ? MISSING : "".concat(code);
-        }
-    }
-    function read(path) {
-        var fault;
-        try {
-            var stat = fs.statSync(path);
-            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, "utf8");
-            fault = stat.isFile() ? "larger than 1 MiB" : "not a regular file";
-        } catch (e) {
-            fault = e.message;
-        }
-        throw new Error("".concat(path, ": ").concat(fault));
-    }
     var WHOSE = "the private key";
     var LONGEST_KEY = 32768;
     function isKeyLabel(label) {
@@ -1220,74 +1289,129 @@ function start() {
         }
         expectPoint(issuer.publicKey, whose);
     }
-    var SERVABLE = "1";
-    var REFUSED = "0";
-    var TOKEN_AT2 = 1;
-    var TOKEN_LENGTH2 = 12;
-    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
-    var CHECKED_LENGTH2 = 13;
-    var CHAIN_LENGTH_AT2 = CHECKED_AT2 + CHECKED_LENGTH2;
-    var CHAIN_LENGTH_LENGTH2 = 6;
-    var FACTS_AT2 = CHAIN_LENGTH_AT2 + CHAIN_LENGTH_LENGTH2;
-    var FIRST_TOKEN2 = "000000000000";
-    var STALE_TOKEN = "------------";
-    function isCurrent2(record, token, interval) {
-        return record.startsWith(token, TOKEN_AT2) && isRecent2(record, CHECKED_AT2, interval);
-    }
-    function isRecent2(text, offset, interval) {
-        var age = Date.now() - +text.slice(offset, offset + CHECKED_LENGTH2);
-        return age >= 0 && (interval === 0 || age < interval);
-    }
-    function pemOf2(record) {
-        return record.slice(record.indexOf("\n") + 1);
-    }
-    function chainOf2(record) {
-        var start2 = record.indexOf("\n") + 1;
-        return record.slice(start2, start2 + chainLength2(record));
-    }
-    function keyOf2(record) {
-        return record.slice(record.indexOf("\n") + 1 + chainLength2(record));
-    }
-    function chainLength2(record) {
-        return +record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
-    }
-    function makeRecord(token, facts, pem) {
-        var chain = pem ? pem.chain : "";
-        return (pem ? SERVABLE : REFUSED) + token + timestamp2() + "00000".concat(chain.length).slice(-CHAIN_LENGTH_LENGTH2) + JSON.stringify(facts) + "\n" + chain + (pem ? pem.key : "");
-    }
-    function touched(record, token) {
-        return record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2);
-    }
-    function staled(record) {
-        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
-    }
-    function withFacts(record, token, facts) {
-        var header = record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
-        return header + JSON.stringify(facts) + record.slice(record.indexOf("\n"));
-    }
-    function holdsPair(record) {
-        return record.charAt(0) === SERVABLE;
-    }
-    function isCleared(record, token) {
-        return !record.startsWith(token, TOKEN_AT2);
-    }
-    function factsOf(record) {
-        var end = record.indexOf("\n");
-        var kind = record.charAt(0);
-        if (end < FACTS_AT2 || kind !== SERVABLE && kind !== REFUSED) return null;
-        if (/\D/.test(record.slice(CHECKED_AT2, FACTS_AT2))) return null;
-        if (kind === SERVABLE && (!isPem(chainOf2(record)) || !isPem(keyOf2(record)))) return null;
+    var MOST_READS = 3;
+    function lookAtFiles(lookup, name, text) {
+        var settings = lookup.settings, token = lookup.token;
+        var last = text === void 0 ? null : factsOf(text);
+        var held = text !== void 0 && last ? text : "";
+        var cleared = isCleared(held, token);
+        var files = filesOf(settings, name);
+        var identity = identify(files);
+        if (!identity && (cleared || !holdsPair(held))) return {
+            record: "",
+            isMissing: true
+        };
+        if (last && !cleared && identity && identity === last.files) {
+            return {
+                record: touched(held, token)
+            };
+        }
+        var seen = {
+            lookup: lookup,
+            name: name,
+            files: files,
+            identity: identity,
+            held: held,
+            last: last
+        };
         try {
-            return JSON.parse(record.slice(FACTS_AT2, end));
+            if (!identity) throw new Error("".concat(files.cert, ": the files are gone"));
+            return accepted(seen, readChecked(seen));
         } catch (e) {
-            return null;
+            return refused(seen, e);
         }
     }
-    function isPem(text) {
-        return text.startsWith("-----BEGIN ") && text.slice(-6) === "-----\n";
+    function readChecked(seen) {
+        var files = seen.files;
+        for(var reads = 1;; reads++){
+            var identity = identify(files);
+            try {
+                var text = read(files.cert);
+                var pair = files.key === files.cert ? readPair(text) : readPair(text, read(files.key));
+                expectUsable(seen, pair);
+                return pair;
+            } catch (e) {
+                if (reads === MOST_READS || identify(files) === identity) throw e;
+            }
+        }
     }
-    function timestamp2() {
-        return "".concat(Date.now());
+    function expectUsable(param, pair) {
+        var lookup = param.lookup, name = param.name, held = param.held, last = param.last;
+        if (!pair.keyProven) {
+            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        }
+        if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+            refuse("name-not-covered", "the certificate is not for ".concat(name));
+        }
+        var now = Date.now() / 1e3;
+        if (isExpired(pair.leaf, now) && holdsPair(held) && last && last.notAfter >= now) {
+            refuse("expired", "the certificate has expired, and the one that is held has not");
+        }
+    }
+    function accepted(param, pair) {
+        var lookup = param.lookup, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
+        var notAfter = pair.leaf.notAfter;
+        var isSame = last !== null && pemOf2(held) === pair.chain + pair.key;
+        var loadedAt = isSame ? last.loadedAt : Date.now();
+        var facts = {
+            source: "disk",
+            files: identity,
+            notAfter: notAfter,
+            loadedAt: loadedAt
+        };
+        var record = makeRecord(lookup.token, facts, pair);
+        if (isSame) return {
+            record: record
+        };
+        var isLate = isExpired(pair.leaf, Date.now() / 1e3);
+        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
+        return {
+            record: record,
+            message: "cert_rotation: ".concat(name, ": loaded from ").concat(files.cert, ", ").concat(validity),
+            isError: isLate
+        };
+    }
+    function refused(param, e) {
+        var lookup = param.lookup, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
+        var _a;
+        var settings = lookup.settings, token = lookup.token;
+        var isPair = holdsPair(held);
+        var problem = {
+            code: isRefusal(e) ? e.code : "unreadable",
+            detail: e.message
+        };
+        if (!isPair && problem.code === "name-not-covered" && !isPerName(settings.certFile)) {
+            return {
+                record: "",
+                isMissing: true
+            };
+        }
+        var tried = isRefusal(e) ? identity : "";
+        var facts = isPair && last ? Object.assign({}, last, {
+            files: tried,
+            problem: problem
+        }) : {
+            source: "disk",
+            files: tried,
+            notAfter: 0,
+            loadedAt: 0,
+            problem: problem
+        };
+        var record = isPair ? withFacts(held, token, facts) : makeRecord(token, facts, null);
+        var isKnown = (last == null ? void 0 : last.files) === tried && ((_a = last.problem) == null ? void 0 : _a.code) === problem.code && last.problem.detail === problem.detail;
+        if (isKnown) return {
+            record: record
+        };
+        var where = isRefusal(e) ? " (".concat(pathsOf(files), ")") : "";
+        var consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
+        return {
+            record: record,
+            message: "cert_rotation: ".concat(name, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
+            isError: true
+        };
+    }
+    function pathsOf(files) {
+        return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
     }
     var CLEAR_KEY2 = "#clear";
     var LOCK_PREFIX = "#lock:";
@@ -1380,13 +1504,16 @@ function start() {
             return misses.set(name, TAKEN_BACK + timestamp2());
         })) misses.delete(name);
     }
-    var MOST_READS = 3;
     function load(lookup, name) {
         var zone = lookup.zone, misses = lookup.misses;
+        if (misses) expireMissing(misses, name);
+        if ((!zone || find2(zone, name) === void 0) && !identify(filesOf(lookup.settings, name))) {
+            if (misses) noteMissing(misses, name, lookup.token);
+            return "";
+        }
         var ticket = zone && lockIfRoom(zone, name);
         try {
-            if (misses) expireMissing(misses, name);
-            var finding = look(lookup, name, zone && find2(zone, name));
+            var finding = lookAtFiles(lookup, name, zone && find2(zone, name));
             if (zone && ticket !== void 0 && isLocked(zone, name, ticket)) {
                 keep(lookup, zone, name, finding);
             } else if (!zone && finding.message !== void 0 && finding.isError) {
@@ -1412,123 +1539,6 @@ function start() {
         if (finding.message === void 0) return;
         if (finding.isError) lookup.r.error(finding.message);
         else lookup.r.log(finding.message);
-    }
-    function look(lookup, name, text) {
-        var settings = lookup.settings, token = lookup.token;
-        var facts = text === void 0 ? null : factsOf(text);
-        var held = text !== void 0 && facts ? text : "";
-        var cleared = isCleared(held, token);
-        var files = filesOf(settings, name);
-        var identity = identify(files);
-        if (!identity && (cleared || !holdsPair(held))) {
-            return {
-                record: "",
-                isMissing: true
-            };
-        }
-        if (facts && !cleared && identity === facts.files && identity) {
-            return {
-                record: touched(held, token)
-            };
-        }
-        try {
-            if (!identity) throw new Error("".concat(files.cert, ": the files are gone"));
-            var pair = readChecked(lookup, name, files, holdsPair(held) ? facts : null);
-            return found(lookup, name, files, identity, held, facts, pair);
-        } catch (e) {
-            return refused(lookup, name, files, identity, held, facts, e);
-        }
-    }
-    function readChecked(lookup, name, files, last) {
-        for(var reads = 1;; reads++){
-            var identity = identify(files);
-            try {
-                var text = read(files.cert);
-                var pair = files.key === files.cert ? readPair(text) : readPair(text, read(files.key));
-                expectUsable(lookup, name, pair, last);
-                return pair;
-            } catch (e) {
-                if (reads === MOST_READS || identify(files) === identity) throw e;
-            }
-        }
-    }
-    function expectUsable(lookup, name, pair, last) {
-        if (!pair.keyProven) {
-            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
-        }
-        if (name !== lookup.fallback && !covers(pair.leaf, name)) {
-            refuse("name-not-covered", "the certificate is not for ".concat(name));
-        }
-        var now = Date.now() / 1e3;
-        if (isExpired(pair.leaf, now) && last && last.notAfter >= now) {
-            refuse("expired", "the certificate has expired, and the one that is held has not");
-        }
-    }
-    function found(lookup, name, files, identity, held, last, pair) {
-        var notAfter = pair.leaf.notAfter;
-        var isSame = last !== null && pemOf2(held) === pair.chain + pair.key;
-        var loadedAt = isSame ? last.loadedAt : Date.now();
-        var facts = {
-            source: "disk",
-            files: identity,
-            notAfter: notAfter,
-            loadedAt: loadedAt
-        };
-        var record = makeRecord(lookup.token, facts, pair);
-        if (isSame) return {
-            record: record
-        };
-        var isLate = isExpired(pair.leaf, Date.now() / 1e3);
-        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
-        return {
-            record: record,
-            message: "cert_rotation: ".concat(name, ": loaded from ").concat(files.cert, ", ").concat(validity),
-            isError: isLate
-        };
-    }
-    function refused(lookup, name, files, identity, held, last, e) {
-        var _a;
-        var settings = lookup.settings, token = lookup.token;
-        var isPair = holdsPair(held);
-        var problem = isRefusal(e) ? {
-            code: e.code,
-            detail: e.message
-        } : {
-            code: "unreadable",
-            detail: e.message
-        };
-        if (!isPair && problem.code === "name-not-covered" && !isPerName(settings.certFile)) {
-            return {
-                record: "",
-                isMissing: true
-            };
-        }
-        var seen = isRefusal(e) ? identity : "";
-        var facts = isPair && last ? Object.assign({}, last, {
-            files: seen,
-            problem: problem
-        }) : {
-            source: "disk",
-            files: seen,
-            notAfter: 0,
-            loadedAt: 0,
-            problem: problem
-        };
-        var record = isPair ? withFacts(held, token, facts) : makeRecord(token, facts, null);
-        var isKnown = ((_a = last == null ? void 0 : last.problem) == null ? void 0 : _a.code) === problem.code && last.problem.detail === problem.detail && last.files === seen;
-        if (isKnown) return {
-            record: record
-        };
-        var where = isRefusal(e) ? " (".concat(describeFiles(files), ")") : "";
-        var consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
-        return {
-            record: record,
-            message: "cert_rotation: ".concat(name, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
-            isError: true
-        };
-    }
-    function describeFiles(files) {
-        return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
     }
     var LONGEST = 253;
     var FOREIGN = /[^A-Za-z0-9_.-]/;

@@ -1,0 +1,158 @@
+import { covers, isExpired } from './certificate';
+import { type Files, filesOf, identify, isPerName, read } from './disk';
+import type { Lookup } from './load';
+import { type Pair, readPair } from './pair';
+import {
+  type Facts,
+  type Problem,
+  factsOf,
+  holdsPair,
+  isCleared,
+  makeRecord,
+  pemOf,
+  touched,
+  withFacts,
+} from './record';
+import { isRefusal, refuse } from './refusal';
+
+/** What a look at a name's files came to. */
+export interface Finding {
+  /** The record to keep; '' drops the one that is there. */
+  record: string;
+  /** There is nothing under this name. */
+  isMissing?: boolean;
+  /** One line, where something changed. */
+  message?: string;
+  isError?: boolean;
+}
+
+/** A name's files as they were found, beside what is held of it. */
+interface Look {
+  lookup: Lookup;
+  name: string;
+  files: Files;
+  /** Of the files, before they were read: what changes them after that is seen the next time. */
+  identity: string;
+  /** The record, with a pair or without; '' where there is none. */
+  held: string;
+  /** Those of `held`. */
+  last: Facts | null;
+}
+
+/** A renewal may be seen between its two renames: then the files are read again, as often. */
+const MOST_READS = 3;
+
+/**
+ * Compares a name's files with what is held of it, and reads them where they may have changed:
+ *
+ * 1. None there: a pair that is held stays, unless it was cleared.
+ * 2. The same as at the last look, and no clear since: nothing is read.
+ * 3. A pair that passes every check takes the place of the one that is held.
+ * 4. What does not pass is noted once, with the reason, and what is held stays.
+ *
+ * Writes nothing.
+ *
+ * @param text what the zone holds under the name
+ */
+export function lookAtFiles(lookup: Lookup, name: string, text: string | undefined): Finding {
+  const { settings, token } = lookup;
+  const last = text === undefined ? null : factsOf(text);
+  // What is no record is nothing.
+  const held = text !== undefined && last ? text : '';
+  const cleared = isCleared(held, token);
+  const files = filesOf(settings, name);
+  const identity = identify(files);
+  if (!identity && (cleared || !holdsPair(held))) return { record: '', isMissing: true };
+  // A clear asks for the content: two writes within one tick of the file system's clock look alike from outside.
+  if (last && !cleared && identity && identity === last.files) {
+    return { record: touched(held, token) };
+  }
+  const seen: Look = { lookup, name, files, identity, held, last };
+  try {
+    if (!identity) throw new Error(`${files.cert}: the files are gone`);
+    return accepted(seen, readChecked(seen));
+  } catch (e) {
+    return refused(seen, e as Error);
+  }
+}
+
+/** Reads and checks a pair. A refusal counts only when the files did not change while they were read. */
+function readChecked(seen: Look): Pair {
+  const { files } = seen;
+  for (let reads = 1; ; reads++) {
+    const identity = identify(files);
+    try {
+      const text = read(files.cert);
+      const pair = files.key === files.cert ? readPair(text) : readPair(text, read(files.key));
+      expectUsable(seen, pair);
+      return pair;
+    } catch (e) {
+      if (reads === MOST_READS || identify(files) === identity) throw e;
+    }
+  }
+}
+
+function expectUsable({ lookup, name, held, last }: Look, pair: Pair): void {
+  if (!pair.keyProven) {
+    refuse(
+      'unsupported-key',
+      'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one',
+    );
+  }
+  if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+    refuse('name-not-covered', `the certificate is not for ${name}`);
+  }
+  const now = Date.now() / 1000;
+  if (isExpired(pair.leaf, now) && holdsPair(held) && last && last.notAfter >= now) {
+    refuse('expired', 'the certificate has expired, and the one that is held has not');
+  }
+}
+
+function accepted({ lookup, name, files, identity, held, last }: Look, pair: Pair): Finding {
+  const { notAfter } = pair.leaf;
+  const isSame = last !== null && pemOf(held) === pair.chain + pair.key;
+  const loadedAt = isSame ? last.loadedAt : Date.now();
+  const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt };
+  const record = makeRecord(lookup.token, facts, pair);
+  if (isSame) return { record };
+  const isLate = isExpired(pair.leaf, Date.now() / 1000);
+  const validity = `${isLate ? 'EXPIRED' : 'valid until'} ${new Date(notAfter * 1000).toISOString()}`;
+  return {
+    record,
+    message: `cert_rotation: ${name}: loaded from ${files.cert}, ${validity}`,
+    isError: isLate,
+  };
+}
+
+function refused({ lookup, name, files, identity, held, last }: Look, e: Error): Finding {
+  const { settings, token } = lookup;
+  const isPair = holdsPair(held);
+  const problem: Problem = { code: isRefusal(e) ? e.code : 'unreadable', detail: e.message };
+  // One file for all names is no reason to keep a record for each name that somebody makes up.
+  if (!isPair && problem.code === 'name-not-covered' && !isPerName(settings.certFile)) {
+    return { record: '', isMissing: true };
+  }
+  // What was read and refused is read again when it changes; what could not be read, at every check.
+  const tried = isRefusal(e) ? identity : '';
+  const facts: Facts =
+    isPair && last
+      ? Object.assign({}, last, { files: tried, problem })
+      : { source: 'disk', files: tried, notAfter: 0, loadedAt: 0, problem };
+  const record = isPair ? withFacts(held, token, facts) : makeRecord(token, facts, null);
+  const isKnown =
+    last?.files === tried &&
+    last.problem?.code === problem.code &&
+    last.problem.detail === problem.detail;
+  if (isKnown) return { record };
+  const where = isRefusal(e) ? ` (${pathsOf(files)})` : '';
+  const consequence = isPair ? 'the pair held before is still served' : 'nothing is served for it';
+  return {
+    record,
+    message: `cert_rotation: ${name}: ${problem.code}: ${problem.detail}${where}; ${consequence}`,
+    isError: true,
+  };
+}
+
+function pathsOf(files: Files): string {
+  return files.cert === files.key ? files.cert : `${files.cert}, ${files.key}`;
+}
