@@ -74,8 +74,11 @@ describe('a renewal that goes wrong', async () => {
     const logged = site.nginx.log().length;
 
     await breakIt();
-    await site.clear();
-    for (let round = 0; round < 8; round++) expect(await site.serial(name)).toBe(good.serial);
+    for (let round = 0; round < 8; round++) {
+      // The files are looked at again, and nothing has changed.
+      if (round % 4 === 0) await site.clear();
+      expect(await site.serial(name)).toBe(good.serial);
+    }
     const errors = site.nginx
       .log()
       .slice(logged)
