@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { message, seconds, SetUpError } from './setup/command.js';
+import { setUpClients } from './setup/clients.js';
 import { setUp } from './setup/index.js';
 import type { Runtime } from './setup/runtimes.js';
 import { sweepLeftovers } from './support/leftovers.js';
@@ -138,12 +139,11 @@ async function main(): Promise<void> {
   process.on('SIGTERM', interrupt);
 
   let runtimes: Runtime[] = [];
-  if (!values.unit) {
-    await step('set-up', async () => {
-      runtimes = await setUp(values.runtime);
-      return true;
-    });
-  }
+  await step('set-up', async () => {
+    await setUpClients();
+    if (!values.unit) runtimes = await setUp(values.runtime);
+    return true;
+  });
   const isCi = Boolean(process.env['CI']);
   const build = ['esbuild.config.mjs', ...(isCi ? ['--check'] : [])];
   await step(isCi ? 'build (check only)' : 'build', () => run('node', build));
