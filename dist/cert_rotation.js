@@ -1615,9 +1615,8 @@ function start() {
         var zone = lookup.zone, misses = lookup.misses, token = lookup.token, interval = lookup.interval;
         var held;
         try {
-            held = zone && find2(zone, name);
-            var isRecord = held !== void 0 && factsOf(held) !== null;
-            if (!isRecord) held = void 0;
+            var found = zone && find2(zone, name);
+            if (found !== void 0 && factsOf(found)) held = found;
             if (held !== void 0 && isCurrent2(held, token, interval)) return holdsPair(held) ? held : "";
             if (held === void 0 && misses && isMissing2(misses, name, token, interval)) return "";
             return load(lookup, name);

@@ -54,9 +54,8 @@ function recordOf(lookup: Lookup, name: string): string {
   const { zone, misses, token, interval } = lookup;
   let held: string | undefined;
   try {
-    held = zone && find(zone, name);
-    const isRecord = held !== undefined && factsOf(held) !== null;
-    if (!isRecord) held = undefined;
+    const found = zone && find(zone, name);
+    if (found !== undefined && factsOf(found)) held = found;
     if (held !== undefined && isCurrent(held, token, interval)) return holdsPair(held) ? held : '';
     if (held === undefined && misses && isMissing(misses, name, token, interval)) return '';
     return load(lookup, name);

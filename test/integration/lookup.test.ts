@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { opensslClient } from '../support/tls_client.js';
 import { startSite } from './site.js';
@@ -117,7 +118,6 @@ describe('paths', async () => {
   });
 
   test.each(['key first', 'key last'])('a combined PEM file, %s', async (order) => {
-    const { mkdirSync, writeFileSync } = await import('node:fs');
     const name = `${order.replace(' ', '-')}.example`;
     const pair = await combined.authority.issue({ names: [name] });
     const folder = `${combined.nginx.certsDirectory}/${name}`;
@@ -129,7 +129,6 @@ describe('paths', async () => {
   });
 
   test('a wildcard label and a zone of its own', async () => {
-    const { mkdirSync, writeFileSync } = await import('node:fs');
     const pair = await combined.authority.issue({ names: ['*.w.example'] });
     const folder = `${combined.nginx.certsDirectory}/STAR.w.example`;
     mkdirSync(folder);

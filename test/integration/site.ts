@@ -7,7 +7,7 @@ import { makeWorkDirectory, nginxConf, startNginx, type Nginx } from '../support
 import { handshake, openConnection, type ClientOptions } from '../support/tls_client.js';
 
 export interface SiteOptions {
-  /** Names to issue a pair for; the first one's file carries the name, `_` standing for `*`. */
+  /** Names to issue a pair for, each in files of that name, `_` standing for `*`. */
   names?: string[];
   /** `$cert_…` variables, without the `$cert_`. */
   settings?: Record<string, string>;
@@ -34,30 +34,19 @@ export interface Site {
   authority: Authority;
 }
 
-const ONE = `
-  js_set $tls_pair certs.js_pair;
-  server {
-    listen 8443 ssl reuseport;
-    ssl_certificate     data:$tls_pair;
-    ssl_certificate_key data:$tls_pair;
-    CACHE
-    return 200 $pid;
-  }`;
-
-const TWO = `
-  js_set $tls_cert certs.js_cert;
-  js_set $tls_key  certs.js_key;
-  server {
-    listen 8443 ssl reuseport;
-    ssl_certificate     data:$tls_cert;
-    ssl_certificate_key data:$tls_key;
-    CACHE
-    return 200 $pid;
-  }`;
+const VARIABLES = {
+  one: { set: 'js_set $tls_pair certs.js_pair;', cert: '$tls_pair', key: '$tls_pair' },
+  two: {
+    set: 'js_set $tls_cert certs.js_cert; js_set $tls_key certs.js_key;',
+    cert: '$tls_cert',
+    key: '$tls_key',
+  },
+};
 
 /** Starts a site; it ends with the test file. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
-  const { names = [], settings = {}, variables = 'one', workers = 2 } = options;
+  const { names = [], settings = {}, workers = 2 } = options;
+  const { set, cert, key } = VARIABLES[options.variables ?? 'one'];
   const runtime = currentRuntime();
   const authority = await createAuthority();
   const directory = makeWorkDirectory();
@@ -84,7 +73,14 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   ${Object.entries(settings)
     .map(([name, value]) => `js_var $cert_${name} "${value}";`)
     .join('\n  ')}
-  ${(variables === 'one' ? ONE : TWO).replace('CACHE', cache)}
+  ${set}
+  server {
+    listen 8443 ssl reuseport;
+    ssl_certificate     data:${cert};
+    ssl_certificate_key data:${key};
+    ${cache}
+    return 200 $pid;
+  }
   server {
     listen unix:/run/nginx/cert-admin.sock;
     location = /clear { js_content certs.clear_cache; }
