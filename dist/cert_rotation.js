@@ -1,9 +1,25 @@
 /*! njs-cert-rotation 0.1.0 | MIT | https://github.com/njs-cert-rotation/njs-cert-rotation */
 // src/cold.ts
 import fs from "fs";
+import hash from "crypto";
 var cold;
+function admin(a, b) {
+    return (cold || (cold = start())).admin(a, b);
+}
 function clear_cache(a, b) {
     return (cold || (cold = start())).clear_cache(a, b);
+}
+function delete_cert(a, b) {
+    return (cold || (cold = start())).delete_cert(a, b);
+}
+function list_certs(a, b) {
+    return (cold || (cold = start())).list_certs(a, b);
+}
+function metrics(a, b) {
+    return (cold || (cold = start())).metrics(a, b);
+}
+function put_cert(a, b) {
+    return (cold || (cold = start())).put_cert(a, b);
 }
 function resolve(a, b) {
     return (cold || (cold = start())).resolve(a, b);
@@ -140,47 +156,25 @@ function start() {
             };
         }
     }
-    var LARGEST_FILE = 1024 * 1024;
-    var MISSING = "missing";
-    function filesOf(settings, name) {
-        var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
-        return {
-            cert: fill(settings.certFile, label),
-            key: fill(settings.keyFile, label)
-        };
-    }
-    function isPerName(template) {
-        return template.indexOf("{name}") >= 0;
-    }
-    function fill(template, label) {
-        return template.split("{name}").join(label);
-    }
-    function identify(files) {
-        var cert = identifyOne(files.cert);
-        if (files.cert === files.key) return cert === MISSING ? "" : cert;
-        var key = identifyOne(files.key);
-        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
-    }
-    function identifyOne(path) {
-        try {
-            var _fs_statSync = fs.statSync(path), dev = _fs_statSync.dev, ino = _fs_statSync.ino, size = _fs_statSync.size, mtimeMs = _fs_statSync.mtimeMs, ctimeMs = _fs_statSync.ctimeMs;
-            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
-        } catch (e) {
-            var code = e.code;
-            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
-            return isMissing22 ? MISSING : "".concat(code);
+    function _ts_values(o) {
+        var s = typeof Symbol === "function" && Symbol.iterator, m = s && o[s], i = 0;
+        if (m) {
+            return m.call(o);
         }
-    }
-    function read(path) {
-        var fault;
-        try {
-            var stat = fs.statSync(path);
-            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, "utf8");
-            fault = stat.isFile() ? "larger than 1 MiB" : "not a regular file";
-        } catch (e) {
-            fault = e.message;
+        if (o && typeof o.length === "number") {
+            return {
+                next: function next() {
+                    if (o && i >= o.length) {
+                        o = void 0;
+                    }
+                    return {
+                        value: o && o[i++],
+                        done: !o
+                    };
+                }
+            };
         }
-        throw new Error("".concat(path, ": ").concat(fault));
+        throw new TypeError(s ? "Object is not iterable." : "Symbol.iterator is not defined.");
     }
     var SERVABLE = "1";
     var REFUSED = "0";
@@ -230,6 +224,9 @@ function start() {
     function holdsPair(record) {
         return record.charAt(0) === SERVABLE;
     }
+    function checkedAt(record) {
+        return +record.slice(CHECKED_AT2, CHAIN_LENGTH_AT2);
+    }
     function isCleared(record, token) {
         return !record.startsWith(token, TOKEN_AT2);
     }
@@ -251,13 +248,273 @@ function start() {
     function timestamp2() {
         return "".concat(Date.now());
     }
+    var SUMMARY = "~";
+    function summaryOf2(record) {
+        var facts = factsOf(record);
+        if (!facts) return "";
+        var problem = facts.problem ? facts.problem.code : "";
+        return "".concat(SUMMARY).concat(record.charAt(0)).concat(facts.notAfter, " ").concat(problem);
+    }
+    function readSummary(text) {
+        var space = text.indexOf(" ");
+        return {
+            isPair: text.charAt(1) === SERVABLE,
+            notAfter: +text.slice(2, space),
+            problem: text.slice(space + 1)
+        };
+    }
+    var CLEAR_KEY2 = "#clear";
+    var LOCK_PREFIX = "#lock:";
+    var SUMMARY_PREFIX = "#summary:";
+    var COUNTS_KEY = "#counts";
+    var LOCK_LIFETIME_MS = 5e3;
+    var MOST_KEYS = 2147483647;
+    var TAKEN_BACK = "taken-back--";
+    function zoneNamed2(name) {
+        return ngx.shared[name];
+    }
+    function missesOf2(name) {
+        return zoneNamed2(missesName2(name));
+    }
+    function missesName2(name) {
+        return "".concat(name, "_misses");
+    }
+    function clearToken2(zone) {
+        return zone.get(CLEAR_KEY2) || FIRST_TOKEN2;
+    }
+    function clearAll(zone) {
+        var random = Math.floor(Math.random() * 65536);
+        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
+    }
+    function reserveToken(zone) {
+        if (zone.get(CLEAR_KEY2) === void 0) hasRoom(function() {
+            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
+        });
+    }
+    function find2(zone, name) {
+        return zone.get(name);
+    }
+    function put(zone, name, record) {
+        var isStored = putRecord(zone, name, record);
+        if (isStored) putSummary(zone, name, summaryOf2(record));
+        return isStored;
+    }
+    function putRecord(zone, name, record) {
+        if (zone.freeSpace() >= record.length && hasRoom(function() {
+            return zone.set(name, record);
+        })) return true;
+        var held = zone.get(name);
+        if (held === void 0) return false;
+        zone.delete(name);
+        var isStored = hasRoom(function() {
+            return zone.set(name, record);
+        });
+        if (!isStored) hasRoom(function() {
+            return zone.set(name, held);
+        });
+        return isStored;
+    }
+    function putSummary(zone, name, summary) {
+        var key = SUMMARY_PREFIX + name;
+        var held = zone.get(key);
+        if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
+        hasRoom(function() {
+            return zone.set(key, summary);
+        });
+    }
+    function remove(zone, name) {
+        zone.delete(name);
+        zone.delete(SUMMARY_PREFIX + name);
+    }
+    function names(zone) {
+        return zone.keys(MOST_KEYS).filter(function(key) {
+            return key.charAt(0) !== "#";
+        });
+    }
+    function findSummary(zone, name) {
+        return zone.get(SUMMARY_PREFIX + name);
+    }
+    function spaceOf(zone) {
+        return {
+            capacity: zone.capacity,
+            free: zone.freeSpace()
+        };
+    }
+    function addToCounts(zone, mine, merge2) {
+        hasRoom(function() {
+            for(var sum = mine, isStored = false; !isStored;){
+                var theirs = zone.pop(COUNTS_KEY);
+                if (theirs !== void 0) sum = merge2(sum, theirs);
+                isStored = zone.add(COUNTS_KEY, sum);
+            }
+        });
+    }
+    function findCounts(zone) {
+        return zone.get(COUNTS_KEY);
+    }
+    function hasRoom(write2) {
+        try {
+            write2();
+            return true;
+        } catch (e) {
+            if (isZoneFull(e)) return false;
+            throw e;
+        }
+    }
+    function isZoneFull(e) {
+        return e.name === "SharedMemoryError";
+    }
+    function lock(zone, name) {
+        var key = LOCK_PREFIX + name;
+        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
+        if (zone.add(key, ticket)) return ticket;
+        var holder = zone.get(key);
+        if (holder === void 0 || isRecent2(holder, 0, LOCK_LIFETIME_MS)) return void 0;
+        var popped = zone.pop(key);
+        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
+        return zone.add(key, ticket) ? ticket : void 0;
+    }
+    function isLocked(zone, name, ticket) {
+        return zone.get(LOCK_PREFIX + name) === ticket;
+    }
+    function unlock(zone, name, ticket) {
+        if (isLocked(zone, name, ticket)) zone.delete(LOCK_PREFIX + name);
+    }
+    function isMissing2(misses, name, token, interval) {
+        var miss = misses.get(name);
+        return miss !== void 0 && miss.startsWith(token) && isRecent2(miss, token.length, interval);
+    }
+    function expireMissing(misses, name) {
+        var miss = misses.get(name);
+        if (miss === void 0) return;
+        if (miss.startsWith(TAKEN_BACK) && isRecent2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS)) return;
+        misses.delete(name);
+    }
+    function noteMissing(misses, name, token) {
+        hasRoom(function() {
+            return misses.add(name, token + timestamp2());
+        });
+    }
+    function forgetMissing(misses, name) {
+        if (!hasRoom(function() {
+            return misses.set(name, TAKEN_BACK + timestamp2());
+        })) misses.delete(name);
+    }
+    function count(zone, family, labels) {
+        var one = {};
+        one[seriesOf(family, labels)] = 1;
+        addToCounts(zone, JSON.stringify(one), merge);
+    }
+    function refusalLabels(via, code) {
+        return 'via="'.concat(via, '",code="').concat(code, '"');
+    }
+    function seriesOf(family, labels) {
+        return labels ? "".concat(family, "{").concat(labels, "}") : family;
+    }
+    function countsOf(zone) {
+        var text = findCounts(zone);
+        return text === void 0 ? void 0 : parse(text);
+    }
+    function merge(mine, theirs) {
+        var sum = parse(theirs);
+        var more = parse(mine);
+        Object.keys(more).forEach(function(series) {
+            sum[series] = (sum[series] || 0) + more[series];
+        });
+        return JSON.stringify(sum);
+    }
+    function parse(text) {
+        return JSON.parse(text);
+    }
+    var LARGEST_FILE = 1024 * 1024;
+    var MISSING = "missing";
+    function filesOf(settings, name) {
+        var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
+        return {
+            cert: fill(settings.certFile, label),
+            key: fill(settings.keyFile, label)
+        };
+    }
+    function isPerName(template) {
+        return template.indexOf("{name}") >= 0;
+    }
+    function fill(template, label) {
+        return template.split("{name}").join(label);
+    }
+    function identify(files) {
+        var cert = identifyOne(files.cert);
+        if (files.cert === files.key) return cert === MISSING ? "" : cert;
+        var key = identifyOne(files.key);
+        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
+    }
+    function identifyOne(path) {
+        try {
+            var _fs_statSync = fs.statSync(path), dev = _fs_statSync.dev, ino = _fs_statSync.ino, size = _fs_statSync.size, mtimeMs = _fs_statSync.mtimeMs, ctimeMs = _fs_statSync.ctimeMs;
+            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
+        } catch (e) {
+            var code = e.code;
+            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
+            return isMissing22 ? MISSING : "".concat(code);
+        }
+    }
+    function read(path) {
+        var fault;
+        try {
+            var stat = fs.statSync(path);
+            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, "utf8");
+            fault = stat.isFile() ? "larger than 1 MiB" : "not a regular file";
+        } catch (e) {
+            fault = e.message;
+        }
+        throw new Error("".concat(path, ": ").concat(fault));
+    }
+    function create(path, text) {
+        drop(path);
+        fs.writeFileSync(path, text, {
+            mode: 384,
+            flag: "wx"
+        });
+    }
+    function exists(path) {
+        try {
+            fs.lstatSync(path);
+            return true;
+        } catch (e) {
+            return false;
+        }
+    }
+    function isFolder(path) {
+        return fs.lstatSync(path).isDirectory();
+    }
+    function move(from, to) {
+        fs.renameSync(from, to);
+    }
+    function drop(path) {
+        if (exists(path)) fs.unlinkSync(path);
+    }
+    function makeFolders(path) {
+        var folder = path.slice(0, path.lastIndexOf("/"));
+        if (!folder || exists(folder)) return [];
+        var made = makeFolders(folder);
+        fs.mkdirSync(folder, {
+            mode: 448
+        });
+        return made.concat(folder);
+    }
+    function dropFolder(path) {
+        try {
+            fs.rmdirSync(path);
+        } catch (e) {}
+    }
+    var NAME = "Refusal";
     function refuse(code, detail) {
         var refusal = new Error(detail);
+        refusal.name = NAME;
         refusal.code = code;
         throw refusal;
     }
     function isRefusal(e) {
-        return _instanceof(e, Error) && typeof e.code === "string";
+        return _instanceof(e, Error) && e.name === NAME;
     }
     var BOOLEAN = 1;
     var INTEGER = 2;
@@ -377,6 +634,24 @@ function start() {
         }
         if (!startsArc) refuse("malformed", "unreadable DER: an identifier is cut off");
         return hexOf(element);
+    }
+    function dotted(hex) {
+        var arcs = [];
+        var arc = 0;
+        for(var i = 0; i < hex.length; i += 2){
+            var byte = parseInt(hex.slice(i, i + 2), 16);
+            arc = arc * 128 + (byte & 127);
+            if (byte < 128) {
+                if (arcs.length === 0) {
+                    var root = Math.min(Math.floor(arc / 40), 2);
+                    arcs.push(root, arc - 40 * root);
+                } else {
+                    arcs.push(arc);
+                }
+                arc = 0;
+            }
+        }
+        return arcs.join(".");
     }
     function time(element, what) {
         var digits = textOf(element).slice(0, -1);
@@ -518,6 +793,9 @@ function start() {
         if (identifier === FIELDS["P-256"].identifier) return "P-256";
         if (identifier === FIELDS["P-384"].identifier) return "P-384";
         return identifier === FIELDS["P-521"].identifier ? "P-521" : null;
+    }
+    function identifierOf(curve) {
+        return FIELDS[curve].identifier;
     }
     function fieldBytes(curve) {
         return FIELDS[curve].bytes;
@@ -687,9 +965,9 @@ function start() {
     }
     function readPss(parameters) {
         if (parameters.tag !== SEQUENCE || parameters.start === parameters.end) return null;
-        var hash = readElement(parameters.bytes, parameters.start, parameters.end);
-        if (hash.tag !== contextOf(0) || hash.end === parameters.end) return null;
-        var mask = readElement(parameters.bytes, hash.end, parameters.end);
+        var hash2 = readElement(parameters.bytes, parameters.start, parameters.end);
+        if (hash2.tag !== contextOf(0) || hash2.end === parameters.end) return null;
+        var mask = readElement(parameters.bytes, hash2.end, parameters.end);
         if (mask.tag !== contextOf(1)) return null;
         var maskAlgorithm = readOnly(mask, SEQUENCE, "a mask function");
         var maskName = readTagged(maskAlgorithm, maskAlgorithm.start, OBJECT_IDENTIFIER, "its name");
@@ -703,7 +981,7 @@ function start() {
             expectInteger(length, "a salt length");
             salt = hexOf(length);
         }
-        var name = hashName(readOnly(hash, SEQUENCE, "a hash function"));
+        var name = hashName(readOnly(hash2, SEQUENCE, "a hash function"));
         var digest = PSS_HASHES[name];
         var isUsual = objectIdentifier(maskName) === MGF1 && hashName(maskHash) === name && /^[0-7].{1,3}$/.test(salt);
         return digest !== void 0 && isUsual ? {
@@ -804,6 +1082,10 @@ function start() {
     function compressed(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
+    function keyTypeName(key) {
+        if (key.curve !== null) return "ECDSA-" + key.curve.replace("-", "");
+        return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
+    }
     var SUBJECT_KEY_ID = "551d0e";
     var SUBJECT_ALT_NAME = "551d11";
     var AUTHORITY_KEY_ID = "551d23";
@@ -837,9 +1119,9 @@ function start() {
             }
             der = der.slice(0, certificate.end);
         }
-        return parse(der, whose);
+        return parse2(der, whose);
     }
-    function parse(der, whose) {
+    function parse2(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
         var signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, "a signature algorithm");
@@ -852,7 +1134,7 @@ function start() {
         var issuer = readTagged(inner, innerAlgorithm.end, SEQUENCE, "an issuer");
         var validity = readTagged(inner, issuer.end, SEQUENCE, "a validity");
         var subject = readTagged(inner, validity.end, SEQUENCE, "a subject");
-        var publicKeyInfo = readTagged(inner, subject.end, SEQUENCE, "a public key");
+        var publicKeyInfo2 = readTagged(inner, subject.end, SEQUENCE, "a public key");
         expectAlgorithm(signatureAlgorithm);
         if (hexOf(innerAlgorithm) !== hexOf(signatureAlgorithm)) {
             refuse("malformed", "".concat(whose, " has two different signature algorithms"));
@@ -874,15 +1156,15 @@ function start() {
             notBefore: time(notBefore, "notBefore"),
             notAfter: time(notAfter, "notAfter"),
             signatureAlgorithm: signatureAlgorithm,
-            publicKey: readPublicKey(publicKeyInfo, whose),
-            publicKeyInfo: publicKeyInfo,
+            publicKey: readPublicKey(publicKeyInfo2, whose),
+            publicKeyInfo: publicKeyInfo2,
             subjectKeyId: "",
             authorityKeyId: "",
             authorityByName: false,
             altNames: null,
             names: []
         };
-        readExtensions(certificate, inner, publicKeyInfo.end);
+        readExtensions(certificate, inner, publicKeyInfo2.end);
         certificate.names = serverNames(certificate);
         return certificate;
     }
@@ -984,8 +1266,8 @@ function start() {
         }
     }
     function serverNames(certificate) {
-        var names = dnsNames(certificate);
-        if (names.length > 0) return names.map(canonical);
+        var names2 = dnsNames(certificate);
+        if (names2.length > 0) return names2.map(canonical);
         return commonNames(certificate.subject).map(canonical).filter(function(name) {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
@@ -997,15 +1279,15 @@ function start() {
         }).map(textOf);
     }
     function commonNames(subject) {
-        var names = [];
+        var names2 = [];
         children(subject).forEach(function(set) {
             children(set).forEach(function(attribute) {
                 var type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, "an attribute");
                 var value = readElement(attribute.bytes, type.end, attribute.end);
-                if (hexOf(type) === COMMON_NAME) names.push(textOf(value));
+                if (hexOf(type) === COMMON_NAME) names2.push(textOf(value));
             });
         });
-        return names;
+        return names2;
     }
     function canonical(name) {
         return name.toLowerCase().replace(/\.$/, "");
@@ -1156,6 +1438,25 @@ function start() {
     function wrap(algorithm, key) {
         return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm) + write(OCTET_STRING, key));
     }
+    function pkcs8Of(key) {
+        var rsa = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + "0500";
+        if (key.label === "RSA PRIVATE KEY") return Buffer.from(wrap(rsa, key.der.toString("hex")), "hex");
+        if (key.label === "EC PRIVATE KEY" && key.curve !== null) {
+            var curve = write(OBJECT_IDENTIFIER, identifierOf(key.curve));
+            var algorithm = write(OBJECT_IDENTIFIER, EC_PUBLIC_KEY) + curve;
+            return Buffer.from(wrap(algorithm, key.der.toString("hex")), "hex");
+        }
+        if (key.kind !== "RSA-PSS") return key.der;
+        var parts = children(readWhole(key.der, SEQUENCE, "a private key"));
+        return Buffer.from(wrap(rsa, hexOf(parts[2])), "hex");
+    }
+    function withPoint(key, curve, point) {
+        var outer = readWhole(key.der, SEQUENCE, "a private key");
+        var inner = key.label === "EC PRIVATE KEY" ? outer : readOnly(children(outer)[2], SEQUENCE, "an EC private key");
+        var parts = children(inner);
+        var content = hexOfWhole(parts[0]) + hexOfWhole(parts[1]) + write(contextOf(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) + write(contextOf(1), write(BIT_STRING, "00" + point));
+        return encode("EC PRIVATE KEY", Buffer.from(write(SEQUENCE, content), "hex"));
+    }
     var RSASSA_PSS2 = "2a864886f70d01010a";
     var SIGNATURES = {
         "2a864886f70d01010b": "sha256WithRSAEncryption",
@@ -1220,7 +1521,7 @@ function start() {
         var certificateBlocks = blocks.filter(function(block) {
             return isCertificateLabel(block.label);
         });
-        if (certificateBlocks.length === 0) refuse("malformed", "no certificate");
+        if (certificateBlocks.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
         var privateKey = readPrivateKey(onlyKey(keyPem === void 0 ? blocks : readBlocks(keyPem)));
         var size = certificateBlocks.reduce(function(sum, block) {
             return sum + block.body.length;
@@ -1254,7 +1555,7 @@ function start() {
             return isKeyLabel(block.label);
         });
         var first = keys[0];
-        if (first === void 0) return refuse("malformed", "no private key");
+        if (first === void 0) return refuse("malformed", "no private key: is it PEM, and complete?");
         for(var i = 1; i < keys.length; i++){
             var other = keys[i];
             if (other.label !== first.label || other.body.trim() !== first.body.trim()) {
@@ -1289,14 +1590,302 @@ function start() {
         }
         expectPoint(issuer.publicKey, whose);
     }
+    var PROBE = "njs-cert-rotation";
+    function proveKey(pair) {
+        return _async_to_generator(function() {
+            var _pair_privateKey, kind, curve, algorithm, publicKey, isOptional, privateKey, subtle, probe, isProven, signature, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _pair_privateKey = pair.privateKey, kind = _pair_privateKey.kind, curve = _pair_privateKey.curve;
+                        algorithm = curve !== null ? {
+                            name: "ECDSA",
+                            namedCurve: curve,
+                            hash: "SHA-256"
+                        } : {
+                            name: kind.slice(0, 3) === "RSA" ? "RSASSA-PKCS1-v1_5" : kind,
+                            hash: "SHA-256"
+                        };
+                        return [
+                            4,
+                            importOrNull("spki", publicKeyInfo(pair.leaf), algorithm, "verify")
+                        ];
+                    case 1:
+                        publicKey = _state.sent();
+                        if (publicKey === null) {
+                            isOptional = kind === "Ed25519" || kind === "Ed448";
+                            if (!isOptional) refuse("malformed", "the certificate's public key cannot be used");
+                            if (pair.keyProven) return [
+                                2
+                            ];
+                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA"));
+                        }
+                        return [
+                            4,
+                            importOrNull("pkcs8", pkcs8Of(pair.privateKey), algorithm, "sign")
+                        ];
+                    case 2:
+                        privateKey = _state.sent();
+                        if (privateKey === null) return [
+                            2,
+                            refuse("malformed", "the private key cannot be used")
+                        ];
+                        subtle = crypto.subtle;
+                        probe = Buffer.from(PROBE);
+                        isProven = false;
+                        _state.label = 3;
+                    case 3:
+                        _state.trys.push([
+                            3,
+                            6,
+                            ,
+                            7
+                        ]);
+                        return [
+                            4,
+                            subtle.sign(algorithm, privateKey, probe)
+                        ];
+                    case 4:
+                        signature = _state.sent();
+                        return [
+                            4,
+                            subtle.verify(algorithm, publicKey, signature, probe)
+                        ];
+                    case 5:
+                        isProven = _state.sent();
+                        return [
+                            3,
+                            7
+                        ];
+                    case 6:
+                        e = _state.sent();
+                        return [
+                            3,
+                            7
+                        ];
+                    case 7:
+                        if (!isProven) refuse("key-mismatch", "the private key is not the first certificate's");
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function importOrNull(format, key, algorithm, usage) {
+        return _async_to_generator(function() {
+            var subtle, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _state.trys.push([
+                            0,
+                            2,
+                            ,
+                            3
+                        ]);
+                        subtle = crypto.subtle;
+                        return [
+                            4,
+                            subtle.importKey(format, key, algorithm, false, [
+                                usage
+                            ])
+                        ];
+                    case 1:
+                        return [
+                            2,
+                            _state.sent()
+                        ];
+                    case 2:
+                        e = _state.sent();
+                        return [
+                            2,
+                            null
+                        ];
+                    case 3:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function publicKeyInfo(leaf) {
+        var info = leaf.publicKeyInfo;
+        if (leaf.publicKey.kind !== "RSA-PSS") return Buffer.from(hexOfWhole(info), "hex");
+        var key = readTagged(info, readTagged(info, info.start, SEQUENCE, "a key algorithm").end, BIT_STRING, "a public key");
+        var algorithm = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
+        return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm) + hexOfWhole(key)), "hex");
+    }
+    var STAGED = ".staged";
+    var NEW = ".new";
+    var OLD = ".old";
+    function stagedOr(files) {
+        var staged = files.key + STAGED;
+        return exists(staged) ? {
+            cert: staged,
+            key: staged
+        } : files;
+    }
+    function swapIn(files, pair) {
+        var staged = files.key + STAGED;
+        var folders = [];
+        var undone = [];
+        var undo = function undo2() {
+            for(var i = undone.length - 1; i >= 0; i--)quietly(undone[i]);
+            drops(files, [
+                NEW
+            ]);
+            quietly(function() {
+                drop(staged + NEW);
+            });
+            quietly(function() {
+                drop(staged);
+            });
+            for(var i1 = folders.length - 1; i1 >= 0; i1--)dropFolder(folders[i1]);
+        };
+        try {
+            pathsOf(files).forEach(function(path) {
+                folders = folders.concat(makeFolders(path));
+            });
+            writeNew(files, pair);
+            create(staged + NEW, pair.chain + pair.key);
+            move(staged + NEW, staged);
+            pathsOf(files).forEach(function(path) {
+                undone.push(setAside(path));
+                move(path + NEW, path);
+            });
+        } catch (e) {
+            undo();
+            return failed(e);
+        }
+        var commit = function commit2() {
+            drops(files, [
+                OLD
+            ]);
+            quietly(function() {
+                drop(staged);
+            });
+        };
+        return {
+            commit: commit,
+            undo: undo
+        };
+    }
+    function takeOut(files) {
+        var undone = [];
+        var undo = function undo2() {
+            for(var i = undone.length - 1; i >= 0; i--)quietly(undone[i]);
+        };
+        try {
+            pathsOf(files).concat(files.key + STAGED).reverse().forEach(function(path) {
+                return undone.push(setAside(path));
+            });
+        } catch (e) {
+            undo();
+            return failed(e);
+        }
+        return {
+            undo: undo,
+            commit: function commit() {
+                drops(files, [
+                    OLD
+                ]);
+                quietly(function() {
+                    drop(files.key + STAGED + OLD);
+                });
+            }
+        };
+    }
+    function recover(files) {
+        var staged = files.key + STAGED;
+        if (!exists(staged)) return;
+        quietly(function() {
+            var pair = readStaged(staged);
+            if (pair) {
+                writeNew(files, pair);
+                pathsOf(files).forEach(function(path) {
+                    move(path + NEW, path);
+                });
+            }
+            drops(files, [
+                OLD
+            ]);
+            drop(staged);
+        });
+    }
+    function readStaged(staged) {
+        var text = read(staged);
+        try {
+            return readPair(text);
+        } catch (e) {
+            return null;
+        }
+    }
+    function writeNew(files, param) {
+        var chain = param.chain, key = param.key;
+        if (files.cert === files.key) {
+            create(files.cert + NEW, chain + key);
+            return;
+        }
+        create(files.cert + NEW, chain);
+        create(files.key + NEW, key);
+    }
+    function setAside(path) {
+        if (!exists(path)) return function() {
+            drop(path);
+        };
+        if (isFolder(path)) throw new Error("".concat(path, " is a directory"));
+        move(path, path + OLD);
+        return function() {
+            move(path + OLD, path);
+        };
+    }
+    function pathsOf(param) {
+        var cert = param.cert, key = param.key;
+        return cert === key ? [
+            cert
+        ] : [
+            key,
+            cert
+        ];
+    }
+    function drops(files, suffixes) {
+        pathsOf(files).forEach(function(path) {
+            suffixes.forEach(function(suffix) {
+                quietly(function() {
+                    drop(path + suffix);
+                });
+            });
+        });
+    }
+    function quietly(work) {
+        try {
+            work();
+        } catch (e) {}
+    }
+    function failed(e) {
+        return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
+    }
     var MOST_READS = 3;
     function lookAtFiles(lookup, name, text) {
         var settings = lookup.settings, token = lookup.token;
         var last = text === void 0 ? null : factsOf(text);
         var held = text !== void 0 && last ? text : "";
         var cleared = isCleared(held, token);
-        var files = filesOf(settings, name);
+        var files = filesFor(settings, name);
         var identity = identify(files);
+        if (!identity && (last == null ? void 0 : last.source) === "api" && !(settings.isPersistent && last.files)) {
+            var source = last.source, notAfter = last.notAfter, loadedAt = last.loadedAt;
+            return {
+                record: withFacts(held, token, {
+                    source: source,
+                    files: "",
+                    notAfter: notAfter,
+                    loadedAt: loadedAt
+                })
+            };
+        }
         if (!identity && (cleared || !holdsPair(held))) return {
             record: "",
             isMissing: true
@@ -1320,6 +1909,10 @@ function start() {
         } catch (e) {
             return refused(seen, e);
         }
+    }
+    function filesFor(settings, name) {
+        var files = filesOf(settings, name);
+        return settings.isPersistent ? stagedOr(files) : files;
     }
     function readChecked(seen) {
         var files = seen.files;
@@ -1361,14 +1954,16 @@ function start() {
         };
         var record = makeRecord(lookup.token, facts, pair);
         if (isSame) return {
-            record: record
+            record: record,
+            result: "unchanged"
         };
         var isLate = isExpired(pair.leaf, Date.now() / 1e3);
         var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
         return {
             record: record,
             message: "cert_rotation: ".concat(name, ": loaded from ").concat(files.cert, ", ").concat(validity),
-            isError: isLate
+            isError: isLate,
+            result: "loaded"
         };
     }
     function refused(param, e) {
@@ -1402,117 +1997,31 @@ function start() {
         if (isKnown) return {
             record: record
         };
-        var where = isRefusal(e) ? " (".concat(pathsOf(files), ")") : "";
+        var where = isRefusal(e) ? " (".concat(pathsOf2(files), ")") : "";
         var consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
         return {
             record: record,
             message: "cert_rotation: ".concat(name, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
-            isError: true
+            isError: true,
+            result: "refused",
+            code: problem.code
         };
     }
-    function pathsOf(files) {
+    function pathsOf2(files) {
         return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
-    }
-    var CLEAR_KEY2 = "#clear";
-    var LOCK_PREFIX = "#lock:";
-    var LOCK_LIFETIME_MS = 5e3;
-    var TAKEN_BACK = "taken-back--";
-    function zoneNamed2(name) {
-        return ngx.shared[name];
-    }
-    function missesOf2(name) {
-        return zoneNamed2("".concat(name, "_misses"));
-    }
-    function clearToken2(zone) {
-        return zone.get(CLEAR_KEY2) || FIRST_TOKEN2;
-    }
-    function clearAll(zone) {
-        var random = Math.floor(Math.random() * 65536);
-        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
-    }
-    function reserveToken(zone) {
-        if (zone.get(CLEAR_KEY2) === void 0) hasRoom(function() {
-            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
-        });
-    }
-    function find2(zone, name) {
-        return zone.get(name);
-    }
-    function put(zone, name, record) {
-        if (zone.freeSpace() >= record.length && hasRoom(function() {
-            return zone.set(name, record);
-        })) return true;
-        var held = zone.get(name);
-        if (held === void 0) return false;
-        zone.delete(name);
-        var isStored = hasRoom(function() {
-            return zone.set(name, record);
-        });
-        if (!isStored) hasRoom(function() {
-            return zone.set(name, held);
-        });
-        return isStored;
-    }
-    function remove(zone, name) {
-        zone.delete(name);
-    }
-    function hasRoom(write2) {
-        try {
-            write2();
-            return true;
-        } catch (e) {
-            if (isZoneFull(e)) return false;
-            throw e;
-        }
-    }
-    function isZoneFull(e) {
-        return e.name === "SharedMemoryError";
-    }
-    function lock(zone, name) {
-        var key = LOCK_PREFIX + name;
-        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
-        if (zone.add(key, ticket)) return ticket;
-        var holder = zone.get(key);
-        if (holder === void 0 || isRecent2(holder, 0, LOCK_LIFETIME_MS)) return void 0;
-        var popped = zone.pop(key);
-        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
-        return zone.add(key, ticket) ? ticket : void 0;
-    }
-    function isLocked(zone, name, ticket) {
-        return zone.get(LOCK_PREFIX + name) === ticket;
-    }
-    function unlock(zone, name, ticket) {
-        if (isLocked(zone, name, ticket)) zone.delete(LOCK_PREFIX + name);
-    }
-    function isMissing2(misses, name, token, interval) {
-        var miss = misses.get(name);
-        return miss !== void 0 && miss.startsWith(token) && isRecent2(miss, token.length, interval);
-    }
-    function expireMissing(misses, name) {
-        var miss = misses.get(name);
-        if (miss === void 0) return;
-        if (miss.startsWith(TAKEN_BACK) && isRecent2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS)) return;
-        misses.delete(name);
-    }
-    function noteMissing(misses, name, token) {
-        hasRoom(function() {
-            return misses.add(name, token + timestamp2());
-        });
-    }
-    function forgetMissing(misses, name) {
-        if (!hasRoom(function() {
-            return misses.set(name, TAKEN_BACK + timestamp2());
-        })) misses.delete(name);
     }
     function load(lookup, name) {
         var zone = lookup.zone, misses = lookup.misses;
         if (misses) expireMissing(misses, name);
-        if ((!zone || find2(zone, name) === void 0) && !identify(filesOf(lookup.settings, name))) {
+        if ((!zone || find2(zone, name) === void 0) && !identify(filesFor(lookup.settings, name))) {
             if (misses) noteMissing(misses, name, lookup.token);
             return "";
         }
         var ticket = zone && lockIfRoom(zone, name);
         try {
+            if (lookup.settings.isPersistent && (ticket !== void 0 || !zone)) {
+                recover(filesOf(lookup.settings, name));
+            }
             var finding = lookAtFiles(lookup, name, zone && find2(zone, name));
             if (zone && ticket !== void 0 && isLocked(zone, name, ticket)) {
                 keep(lookup, zone, name, finding);
@@ -1536,6 +2045,8 @@ function start() {
     function keep(lookup, zone, name, finding) {
         if (finding.record) put(zone, name, finding.record);
         else remove(zone, name);
+        if (finding.result) count(zone, "loads_total", 'result="'.concat(finding.result, '"'));
+        if (finding.code) count(zone, "refusals_total", refusalLabels("disk", finding.code));
         if (finding.message === void 0) return;
         if (finding.isError) lookup.r.error(finding.message);
         else lookup.r.log(finding.message);
@@ -1578,7 +2089,8 @@ function start() {
             certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
             keyFile: variables["cert_key_file"] || "/etc/nginx/certs/{name}.key.pem",
             wildcardLabel: variables["cert_wildcard_label"] || "_",
-            fallback: fallback2(variables)
+            fallback: fallback2(variables),
+            isPersistent: variables["cert_persist"] === "on"
         };
     }
     function isAdminRemote(variables) {
@@ -1625,129 +2137,162 @@ function start() {
             return held !== void 0 && holdsPair(held) ? held : "";
         }
     }
-    var STATUS = {
-        malformed: 400,
-        forbidden: 403,
-        "method-not-allowed": 405,
-        "zone-full": 507
+    function expectAllowed(r, methods) {
+        if (!isAllowedClient(r)) {
+            refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
+        }
+        if (isFromPage(r)) {
+            refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
+        }
+        if (methods.indexOf(r.method) < 0) {
+            r.headersOut["Allow"] = methods.join(", ");
+            refuse("method-not-allowed", "Use ".concat(methods.join(" or "), "."));
+        }
+    }
+    function isAllowedClient(r) {
+        var variables = variablesOf2(r);
+        var isLocal = isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
+        return isLocal || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
+    }
+    function isLocalAddress(address) {
+        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
+    }
+    function isFromPage(r) {
+        var site = r.headersIn["Sec-Fetch-Site"];
+        return r.headersIn["Origin"] !== void 0 || site === "cross-site" || site === "same-site";
+    }
+    var PROBLEMS = {
+        malformed: {
+            status: 400,
+            title: "The request cannot be understood"
+        },
+        forbidden: {
+            status: 403,
+            title: "This client is not allowed"
+        },
+        "not-found": {
+            status: 404,
+            title: "No certificate is held under this name"
+        },
+        "method-not-allowed": {
+            status: 405,
+            title: "The method is not taken here"
+        },
+        "precondition-failed": {
+            status: 412,
+            title: "The certificate is another one by now"
+        },
+        "too-large": {
+            status: 413,
+            title: "The body is too large"
+        },
+        "key-mismatch": {
+            status: 422,
+            title: "The private key is not the certificate's",
+            advice: "Send certificate and key of one issuance."
+        },
+        expired: {
+            status: 422,
+            title: "The certificate has expired",
+            advice: "Send its renewal."
+        },
+        "name-not-covered": {
+            status: 422,
+            title: "The certificate is not for this name",
+            advice: "Put it under one of its own names, or under /certs/ for all of them."
+        },
+        "encrypted-key": {
+            status: 422,
+            title: "The private key is encrypted"
+        },
+        weak: {
+            status: 422,
+            title: "OpenSSL would refuse this as too weak",
+            advice: "Have a new certificate issued."
+        },
+        "unsupported-key": {
+            status: 422,
+            title: "The private key cannot be used"
+        },
+        "bad-chain": {
+            status: 422,
+            title: "The certificates are no chain",
+            advice: "Send the leaf first, then each one's issuer."
+        },
+        internal: {
+            status: 500,
+            title: "A fault in this program"
+        },
+        "persist-failed": {
+            status: 500,
+            title: "The files could not be written"
+        },
+        "zone-full": {
+            status: 507,
+            title: "The shared dictionary has no room"
+        }
     };
-    var TITLE = {
-        malformed: "The request cannot be understood",
-        forbidden: "This client is not allowed",
-        "method-not-allowed": "The method is not taken here",
-        "zone-full": "The shared dictionary is full"
-    };
-    function answerProblem(r, code, detail) {
-        var status = STATUS[code];
+    function answerProblem(r, code, reason) {
+        var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
+        var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
         r.headersOut["Content-Type"] = "application/problem+json";
         r.return(status, JSON.stringify({
-            title: TITLE[code],
+            title: title,
             status: status,
             code: code,
             detail: detail
         }) + "\n");
     }
-    function answerJson(r, body) {
+    function sentence(reason) {
+        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
+        return /[.?!]$/.test(text) ? text : "".concat(text, ".");
+    }
+    function answerJson(r, status, body) {
         r.headersOut["Content-Type"] = "application/json";
-        r.return(200, JSON.stringify(body) + "\n");
+        r.return(status, JSON.stringify(body) + "\n");
     }
-    function isAllowed(r, methods) {
-        var variables = variablesOf2(r);
-        var isAuthenticated = variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS";
-        var isLocal = isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
-        if (!isLocal && !isAuthenticated && !isAdminRemote(variables)) {
-            answerProblem(r, "forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
-            return false;
-        }
-        if (methods.indexOf(r.method) < 0) {
-            r.headersOut["Allow"] = methods.join(", ");
-            answerProblem(r, "method-not-allowed", "Use ".concat(methods.join(" or "), "."));
-            return false;
-        }
-        return true;
-    }
-    function isLocalAddress(address) {
-        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
-    }
-    var RETRY_MS = 1;
-    function clear_cache2(r) {
+    function handle(r, methods, work) {
         return _async_to_generator(function() {
-            var variables, zone, asked, name, cached, _tmp, misses, e;
+            var lookup, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        if (!isAllowed(r, [
-                            "GET",
-                            "POST"
-                        ])) return [
-                            2
-                        ];
-                        variables = variablesOf2(r);
-                        zone = zoneNamed2(zoneName2(variables));
-                        asked = r.args["name"];
+                        lookup = lookupFor(r);
                         _state.label = 1;
                     case 1:
                         _state.trys.push([
                             1,
-                            5,
-                            ,
-                            6
-                        ]);
-                        if (asked === void 0) {
-                            if (zone) clearAll(zone);
-                            answerJson(r, {
-                                cleared: "all"
-                            });
-                            return [
-                                2
-                            ];
-                        }
-                        name = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
-                        if (!name) {
-                            answerProblem(r, "malformed", "name= takes one server name, or a wildcard like *.example.com.");
-                            return [
-                                2
-                            ];
-                        }
-                        if (!zone) return [
                             3,
-                            3
-                        ];
+                            ,
+                            4
+                        ]);
+                        expectAllowed(r, methods);
                         return [
                             4,
-                            clearOne(zone, name)
+                            work(lookup)
                         ];
                     case 2:
-                        _tmp = _state.sent();
+                        _state.sent();
                         return [
                             3,
                             4
                         ];
                     case 3:
-                        _tmp = false;
-                        _state.label = 4;
-                    case 4:
-                        cached = _tmp;
-                        misses = missesOf2(zoneName2(variables));
-                        if (misses) forgetMissing(misses, name);
-                        if (cached === null) answerFull(r);
-                        else answerJson(r, {
-                            cleared: name,
-                            cached: cached
-                        });
-                        return [
-                            3,
-                            6
-                        ];
-                    case 5:
                         e = _state.sent();
-                        if (!isZoneFull(e)) throw e;
-                        answerFull(r);
+                        if (isRefusal(e)) {
+                            if (lookup.zone) count(lookup.zone, "refusals_total", refusalLabels("api", e.code));
+                            answerProblem(r, e.code, e.message);
+                        } else if (isZoneFull(e)) {
+                            answerProblem(r, "zone-full", "Nothing was changed. Give js_shared_dict_zone a larger size.");
+                        } else {
+                            r.error("cert_rotation: ".concat(e.message));
+                            answerProblem(r, "internal", "The error log says more.");
+                        }
                         return [
                             3,
-                            6
+                            4
                         ];
-                    case 6:
+                    case 4:
                         return [
                             2
                         ];
@@ -1755,12 +2300,87 @@ function start() {
             });
         })();
     }
-    function answerFull(r) {
-        answerProblem(r, "zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
+    function pause(milliseconds) {
+        return new Promise(function(resolve22) {
+            return setTimeout(resolve22, milliseconds);
+        });
     }
-    function clearOne(zone, name) {
+    var RETRY_MS = 1;
+    function withLocks(zone, names2, work) {
         return _async_to_generator(function() {
-            var ticket, held;
+            var ordered, tickets, i, _;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        ordered = names2.slice().sort();
+                        _state.label = 1;
+                    case 1:
+                        tickets = [];
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            ,
+                            7,
+                            8
+                        ]);
+                        i = 0;
+                        _state.label = 3;
+                    case 3:
+                        if (!(i < ordered.length)) return [
+                            3,
+                            6
+                        ];
+                        _ = tickets.push;
+                        return [
+                            4,
+                            ticketFor(zone, ordered[i])
+                        ];
+                    case 4:
+                        _.apply(tickets, [
+                            _state.sent()
+                        ]);
+                        _state.label = 5;
+                    case 5:
+                        i++;
+                        return [
+                            3,
+                            3
+                        ];
+                    case 6:
+                        if (tickets.every(function(ticket, i2) {
+                            return isLocked(zone, ordered[i2], ticket);
+                        })) return [
+                            2,
+                            work()
+                        ];
+                        return [
+                            3,
+                            8
+                        ];
+                    case 7:
+                        tickets.forEach(function(ticket, i2) {
+                            unlock(zone, ordered[i2], ticket);
+                        });
+                        return [
+                            7
+                        ];
+                    case 8:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 9:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function ticketFor(zone, name) {
+        return _async_to_generator(function() {
+            var ticket;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -1773,9 +2393,7 @@ function start() {
                         ];
                         return [
                             4,
-                            new Promise(function(resolve22) {
-                                return setTimeout(resolve22, RETRY_MS);
-                            })
+                            pause(RETRY_MS)
                         ];
                     case 2:
                         _state.sent();
@@ -1785,26 +2403,77 @@ function start() {
                             1
                         ];
                     case 3:
-                        try {
-                            held = find2(zone, name);
-                            if (held === void 0) return [
-                                2,
-                                false
-                            ];
-                            if (factsOf(held) === null || !holdsPair(held)) {
-                                remove(zone, name);
-                                return [
-                                    2,
-                                    false
-                                ];
-                            }
-                            return [
-                                2,
-                                put(zone, name, staled(held)) || null
-                            ];
-                        } finally{
-                            unlock(zone, name, ticket);
-                        }
+                        return [
+                            2,
+                            ticket
+                        ];
+                }
+            });
+        })();
+    }
+    function clear_cache2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "GET",
+                                "POST"
+                            ], function(param) {
+                                var zone = param.zone, misses = param.misses;
+                                return _async_to_generator(function() {
+                                    var asked, name, cached, _tmp;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                asked = r.args["name"];
+                                                if (asked === void 0) {
+                                                    if (zone) clearAll(zone);
+                                                    if (zone) count(zone, "clears_total", 'scope="all"');
+                                                    answerJson(r, 200, {
+                                                        cleared: "all"
+                                                    });
+                                                    return [
+                                                        2
+                                                    ];
+                                                }
+                                                name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
+                                                _tmp = zone !== void 0;
+                                                if (!_tmp) return [
+                                                    3,
+                                                    2
+                                                ];
+                                                return [
+                                                    4,
+                                                    withLocks(zone, [
+                                                        name
+                                                    ], function() {
+                                                        return clearOne(zone, name);
+                                                    })
+                                                ];
+                                            case 1:
+                                                _tmp = _state2.sent();
+                                                _state2.label = 2;
+                                            case 2:
+                                                cached = _tmp;
+                                                if (misses) forgetMissing(misses, name);
+                                                if (zone) count(zone, "clears_total", 'scope="name"');
+                                                answerJson(r, 200, {
+                                                    cleared: name,
+                                                    cached: cached
+                                                });
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
                         return [
                             2
                         ];
@@ -1812,8 +2481,951 @@ function start() {
             });
         })();
     }
+    function clearOne(zone, name) {
+        var held = find2(zone, name);
+        if (held === void 0) return false;
+        if (factsOf(held) === null || !holdsPair(held)) {
+            remove(zone, name);
+            return false;
+        }
+        if (!put(zone, name, staled(held))) {
+            refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
+        }
+        return true;
+    }
+    var ATTRIBUTES = {
+        "550403": "CN",
+        "550404": "SN",
+        "550405": "serialNumber",
+        "550406": "C",
+        "550407": "L",
+        "550408": "ST",
+        "550409": "street",
+        "55040a": "O",
+        "55040b": "OU",
+        "55040c": "title",
+        "55040f": "businessCategory",
+        "550411": "postalCode",
+        "55042a": "GN",
+        "550461": "organizationIdentifier",
+        "0992268993f22c640101": "UID",
+        "0992268993f22c640119": "DC",
+        "2a864886f70d010901": "emailAddress",
+        "2b0601040182373c020101": "jurisdictionL",
+        "2b0601040182373c020102": "jurisdictionST",
+        "2b0601040182373c020103": "jurisdictionC"
+    };
+    var T61_STRING = 20;
+    var BMP_STRING2 = 30;
+    var IP_ADDRESS = context(7);
+    function describe(certificate) {
+        var serial = hexOf(certificate.serial).toUpperCase();
+        return {
+            subject: nameOf(certificate.subject),
+            issuer: nameOf(certificate.issuer),
+            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
+            dns_names: dnsNames(certificate),
+            ip_addresses: ipAddresses(certificate),
+            fingerprint_sha256: fingerprintOf(certificate),
+            not_before: isoTime(certificate.notBefore),
+            not_after: isoTime(certificate.notAfter),
+            key_type: keyTypeName(certificate.publicKey),
+            signature_algorithm: signatureOf(certificate).name
+        };
+    }
+    function fingerprintOf(certificate) {
+        return hash.createHash("sha256").update(certificate.der).digest("hex");
+    }
+    function isoTime(seconds) {
+        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
+    }
+    function nameOf(name) {
+        return children(name).map(function(set) {
+            return children(set).map(attributeOf).reverse().join("+");
+        }).reverse().join(",");
+    }
+    function attributeOf(attribute) {
+        var parts = children(attribute);
+        var type = parts[0];
+        var value = parts[1];
+        var name = ATTRIBUTES[hexOf(type)];
+        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        var escaped = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
+        });
+        return "".concat(name, "=").concat(escaped);
+    }
+    function hexByte(byte) {
+        return (byte < 16 ? "0" : "") + byte.toString(16);
+    }
+    function stringOf(value) {
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
+        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
+        }
+        return text;
+    }
+    function ipAddresses(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === IP_ADDRESS;
+        }).map(ipAddressOf);
+    }
+    function ipAddressOf(address) {
+        var groups = [];
+        var isV4 = address.end - address.start === 4;
+        var width = isV4 ? 1 : 2;
+        for(var at = address.start; at + width <= address.end; at += width){
+            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
+        }
+        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+    }
+    function shortened(address) {
+        for(var run = 8; run > 1; run--){
+            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros2.test(address)) return address.replace(zeros2, "::");
+        }
+        return address;
+    }
+    var DAY_S = 86400;
+    function entryOf(name, record, facts) {
+        var leaf = leafOf(record);
+        var left = leaf.notAfter - Date.now() / 1e3;
+        var problem = facts.problem;
+        return Object.assign({
+            name: name
+        }, describe(leaf), {
+            days_left: Math.floor(left / DAY_S),
+            source: facts.source,
+            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
+            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            loaded_at: new Date(facts.loadedAt).toISOString(),
+            checked_at: new Date(checkedAt(record)).toISOString()
+        });
+    }
+    function fingerprintIn(record) {
+        return fingerprintOf(leafOf(record));
+    }
+    function leafOf(record) {
+        var leaf = readBlocks(chainOf2(record)).filter(function(block) {
+            return isCertificateLabel(block.label);
+        })[0];
+        if (leaf === void 0) throw new Error("a record without a certificate");
+        return readCertificate(leaf, "certificate 1");
+    }
+    var FOLDER = "/certs/";
+    function nameInPath(r) {
+        var at = r.uri.indexOf(FOLDER);
+        var text = at < 0 ? "" : r.uri.slice(at + FOLDER.length);
+        var name = normaliseWithWildcard(text);
+        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
+        return name;
+    }
+    function entityTag(fingerprint) {
+        return '"'.concat(fingerprint, '"');
+    }
+    function expectPrecondition(r, name, tag) {
+        var ifMatch = r.headersIn["If-Match"];
+        var ifNoneMatch = r.headersIn["If-None-Match"];
+        var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
+        if (!isMet) {
+            var held = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
+            refuse("precondition-failed", "".concat(held, " Read it again before you replace it."));
+        }
+    }
+    function isListed(list, tag) {
+        if (tag === "") return false;
+        if (list.trim() === "*") return true;
+        return list.split(",").some(function(one) {
+            return one.trim() === tag;
+        });
+    }
+    function delete_cert2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "DELETE"
+                            ], function(lookup) {
+                                return _async_to_generator(function() {
+                                    var zone, settings, name;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                zone = lookup.zone, settings = lookup.settings;
+                                                name = nameInPath(r) || refuse("malformed", "The path needs a name: /certs/NAME.");
+                                                if (!zone) return [
+                                                    2,
+                                                    refuse("not-found", "Nothing is held under ".concat(name, ": there is no zone."))
+                                                ];
+                                                return [
+                                                    4,
+                                                    withLocks(zone, [
+                                                        name
+                                                    ], function() {
+                                                        var record = find2(zone, name);
+                                                        var isPair = record !== void 0 && holdsPair(record) && factsOf(record) !== null;
+                                                        var files = filesOf(settings, name);
+                                                        var hasFiles = settings.isPersistent && identify(files) !== "";
+                                                        expectPrecondition(r, name, isPair ? entityTag(fingerprintIn(record)) : "");
+                                                        if (!isPair && !hasFiles) refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                                        var swap = settings.isPersistent ? takeOut(files) : null;
+                                                        remove(zone, name);
+                                                        if (swap) swap.commit();
+                                                    })
+                                                ];
+                                            case 1:
+                                                _state2.sent();
+                                                count(zone, "deletes_total", "");
+                                                r.log("cert_rotation: ".concat(name, ": deleted by ").concat(r.remoteAddress));
+                                                answerJson(r, 200, {
+                                                    deleted: name
+                                                });
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    var DEFAULT_LIMIT = 100;
+    var LARGEST_LIMIT = 1e3;
+    var SLICE = 8;
+    var CHAIN_TYPE = "application/pem-certificate-chain";
+    function list_certs2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "GET"
+                            ], function(param) {
+                                var zone = param.zone;
+                                return _async_to_generator(function() {
+                                    var name;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                name = nameInPath(r);
+                                                if (!name) return [
+                                                    3,
+                                                    1
+                                                ];
+                                                answerOne(r, zone, name);
+                                                return [
+                                                    3,
+                                                    3
+                                                ];
+                                            case 1:
+                                                return [
+                                                    4,
+                                                    answerPage(r, zone)
+                                                ];
+                                            case 2:
+                                                _state2.sent();
+                                                _state2.label = 3;
+                                            case 3:
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function answerOne(r, zone, name) {
+        var record = zone && find2(zone, name);
+        var facts = record === void 0 ? null : factsOf(record);
+        if (record === void 0 || facts === null || !holdsPair(record)) {
+            var problem = facts == null ? void 0 : facts.problem;
+            var why = problem ? " Its files were refused, ".concat(problem.code, ": ").concat(problem.detail, ".") : "";
+            return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
+        }
+        var entry = entryOf(name, record, facts);
+        r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
+        r.headersOut["Vary"] = "Accept";
+        if ((r.headersIn["Accept"] || "").indexOf(CHAIN_TYPE) >= 0) {
+            r.headersOut["Content-Type"] = CHAIN_TYPE;
+            r.return(200, chainOf2(record));
+        } else {
+            answerJson(r, 200, entry);
+        }
+    }
+    function answerPage(r, zone) {
+        return _async_to_generator(function() {
+            var limit, after, following, certs, at, name, record, facts, last;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        limit = limitOf(r.args["limit"]);
+                        after = afterOf(r.args["after"]);
+                        following = zone ? names(zone).filter(function(name2) {
+                            return name2 > after;
+                        }).sort() : [];
+                        certs = [];
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(zone && at < following.length && certs.length < limit)) return [
+                            3,
+                            4
+                        ];
+                        name = following[at];
+                        record = find2(zone, name);
+                        facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
+                        if (record === void 0 || facts === null) return [
+                            3,
+                            3
+                        ];
+                        certs.push(entryOf(name, record, facts));
+                        if (!(certs.length % SLICE === 0)) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            pause(0)
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        at++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        last = certs[certs.length - 1];
+                        answerJson(r, 200, {
+                            certs: certs,
+                            next: last && at < following.length ? last.name : null
+                        });
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function limitOf(asked) {
+        if (asked === void 0) return DEFAULT_LIMIT;
+        var limit = typeof asked === "string" && /^[0-9]+$/.test(asked) ? +asked : 0;
+        if (!(limit >= 1 && limit <= LARGEST_LIMIT)) {
+            refuse("malformed", "limit= takes a number from 1 to ".concat(LARGEST_LIMIT, "."));
+        }
+        return limit;
+    }
+    function afterOf(asked) {
+        if (asked === void 0 || asked === "") return "";
+        var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
+        return after || refuse("malformed", "after= takes a server name, or a wildcard.");
+    }
+    var TYPE = "text/plain; version=0.0.4; charset=utf-8";
+    var PREFIX = "cert_rotation_";
+    var SLICE2 = 500;
+    var COUNTS_PATIENCE_MS = 20;
+    var PAIR_CODES = [
+        "malformed",
+        "key-mismatch",
+        "expired",
+        "name-not-covered",
+        "encrypted-key",
+        "weak",
+        "unsupported-key",
+        "bad-chain"
+    ];
+    var API_CODES = PAIR_CODES.concat([
+        "forbidden",
+        "not-found",
+        "method-not-allowed",
+        "precondition-failed",
+        "too-large",
+        "zone-full",
+        "persist-failed"
+    ]);
+    var COUNTERS = [
+        {
+            family: "loads_total",
+            help: "Pairs read from files, by what became of them.",
+            labels: [
+                'result="loaded"',
+                'result="unchanged"',
+                'result="refused"'
+            ]
+        },
+        {
+            family: "puts_total",
+            help: "Pairs put through the API.",
+            labels: [
+                'result="created"',
+                'result="replaced"'
+            ]
+        },
+        {
+            family: "deletes_total",
+            help: "Names deleted through the API.",
+            labels: [
+                ""
+            ]
+        },
+        {
+            family: "clears_total",
+            help: "Clears, of all names or of one.",
+            labels: [
+                'scope="all"',
+                'scope="name"'
+            ]
+        },
+        {
+            family: "refusals_total",
+            help: "Files and requests that were refused, by code.",
+            labels: PAIR_CODES.concat("unreadable").map(function(code) {
+                return refusalLabels("disk", code);
+            }).concat(API_CODES.map(function(code) {
+                return refusalLabels("api", code);
+            }))
+        }
+    ];
+    function metrics2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "GET"
+                            ], function(param) {
+                                var zone = param.zone, misses = param.misses;
+                                return _async_to_generator(function() {
+                                    var counts, _tmp;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                if (!zone) return [
+                                                    3,
+                                                    2
+                                                ];
+                                                return [
+                                                    4,
+                                                    countsIn(zone)
+                                                ];
+                                            case 1:
+                                                _tmp = _state2.sent();
+                                                return [
+                                                    3,
+                                                    3
+                                                ];
+                                            case 2:
+                                                _tmp = {};
+                                                _state2.label = 3;
+                                            case 3:
+                                                counts = _tmp;
+                                                r.status = 200;
+                                                r.headersOut["Content-Type"] = TYPE;
+                                                r.sendHeader();
+                                                return [
+                                                    4,
+                                                    sendNames(r, zone)
+                                                ];
+                                            case 4:
+                                                _state2.sent();
+                                                r.send(countersText(counts));
+                                                r.send(zonesText(zoneName2(variablesOf2(r)), zone, misses));
+                                                r.finish();
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function sendNames(r, zone) {
+        return _async_to_generator(function() {
+            var _loop, now, states, problems, all, at;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _loop = function _loop(at2) {
+                            var lines;
+                            return _ts_generator(this, function(_state2) {
+                                switch(_state2.label){
+                                    case 0:
+                                        lines = [];
+                                        all.slice(at2, at2 + SLICE2).forEach(function(name) {
+                                            var text = findSummary(zone, name);
+                                            if (text === void 0) return;
+                                            var _readSummary = readSummary(text), isPair = _readSummary.isPair, notAfter = _readSummary.notAfter, problem = _readSummary.problem;
+                                            if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"}'), notAfter));
+                                            if (problem) {
+                                                var held = isPair ? "yes" : "no";
+                                                problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"}'), 1));
+                                            }
+                                            states[!isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok"]++;
+                                        });
+                                        if (lines.length > 0) r.send(lines.join(""));
+                                        return [
+                                            4,
+                                            pause(0)
+                                        ];
+                                    case 1:
+                                        _state2.sent();
+                                        return [
+                                            2
+                                        ];
+                                }
+                            });
+                        };
+                        now = Date.now() / 1e3;
+                        states = {
+                            ok: 0,
+                            "last-good": 0,
+                            expired: 0,
+                            refused: 0
+                        };
+                        problems = [];
+                        r.send(headOf("certificate_not_after_seconds", "gauge", "When the certificate that is held expires, in seconds since 1970."));
+                        all = zone ? names(zone) : [];
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(zone && at < all.length)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            5,
+                            _ts_values(_loop(at))
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        at += SLICE2;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + Object.keys(states).map(function(state) {
+                            return sample('names{state="'.concat(state, '"}'), states[state]);
+                        }).join(""));
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function countsIn(zone) {
+        return _async_to_generator(function() {
+            var counts, waited;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        counts = countsOf(zone);
+                        waited = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(counts === void 0 && waited < COUNTS_PATIENCE_MS)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            4,
+                            pause(1)
+                        ];
+                    case 2:
+                        _state.sent();
+                        counts = countsOf(zone);
+                        _state.label = 3;
+                    case 3:
+                        waited++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2,
+                            counts || {}
+                        ];
+                }
+            });
+        })();
+    }
+    function countersText(counts) {
+        return COUNTERS.map(function(param) {
+            var family = param.family, help = param.help, labels = param.labels;
+            var samples = labels.map(function(labelled) {
+                var series = seriesOf(family, labelled);
+                return sample(series, counts[series] || 0);
+            });
+            return headOf(family, "counter", help) + samples.join("");
+        }).join("");
+    }
+    function zonesText(name, zone, misses) {
+        var zones = zone ? [
+            {
+                name: name,
+                space: spaceOf(zone)
+            }
+        ] : [];
+        if (misses) zones.push({
+            name: missesName2(name),
+            space: spaceOf(misses)
+        });
+        return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(one) {
+            return sample('zone_capacity_bytes{zone="'.concat(one.name, '"}'), one.space.capacity);
+        }).join("") + headOf("zone_free_bytes", "gauge", "What of it is in pages that nothing has taken yet.") + zones.map(function(one) {
+            return sample('zone_free_bytes{zone="'.concat(one.name, '"}'), one.space.free);
+        }).join("");
+    }
+    function headOf(metric, type, help) {
+        return "# HELP ".concat(PREFIX).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX).concat(metric, " ").concat(type, "\n");
+    }
+    function sample(series, value) {
+        return "".concat(PREFIX).concat(series, " ").concat(value, "\n");
+    }
+    var MOST_FIELDS = 16;
+    var LONGEST_HEADER = 4096;
+    function isForm(contentType) {
+        return /^\s*multipart\/form-data\b/i.test(contentType);
+    }
+    function readForm(text, contentType) {
+        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
+        if (boundary === null) return refuse("malformed", "A form without a boundary.");
+        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
+        var last = parts.pop();
+        if (parts.length === 0 || last.slice(0, 2) !== "--") {
+            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
+        }
+        var fields = /* @__PURE__ */ Object.create(null);
+        for(var i = 1; i < parts.length; i++){
+            var part = parts[i];
+            var bodyAt = part.indexOf("\r\n\r\n");
+            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
+            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
+            if (name === null) return refuse("malformed", "A form with a field that has no name.");
+            var field = name[1];
+            if (field in fields) refuse("malformed", 'A form with two fields "'.concat(field.slice(0, 32), '".'));
+            fields[field] = part.slice(bodyAt + 4);
+        }
+        return fields;
+    }
+    var TOO_LARGE = "A body of at most 1 MiB is taken.";
+    function readBody(r) {
+        var text = bodyText(r);
+        var type = r.headersIn["Content-Type"] || "";
+        if (isForm(type)) return fieldsOf(readForm(text, type), "fields");
+        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
+        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
+            pem: text
+        };
+    }
+    function bodyText(r) {
+        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        var path = variablesOf2(r)["request_body_file"];
+        if (path) {
+            try {
+                return read(path);
+            } catch (e) {
+                return refuse("too-large", TOO_LARGE);
+            }
+        }
+        var body = r.requestBuffer;
+        if (body === void 0) return "";
+        if (body.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        return Buffer.from(body).toString();
+    }
+    function readJson(text) {
+        try {
+            return JSON.parse(text.replace(/^\ufeff/, ""));
+        } catch (e) {
+            return refuse("malformed", "The body begins like JSON, and is none.");
+        }
+    }
+    function fieldsOf(fields, kind) {
+        var cert = fields.cert, key = fields.key;
+        if (typeof cert !== "string" || typeof key !== "string") {
+            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
+        }
+        return {
+            pem: cert,
+            keyPem: key
+        };
+    }
+    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    function put_cert2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "PUT",
+                                "POST"
+                            ], function(lookup) {
+                                return _async_to_generator(function() {
+                                    var zone, asked, sent, pair, names2, proven, isNew, until, first, entry;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                zone = lookup.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
+                                                asked = nameInPath(r);
+                                                sent = readBody(r);
+                                                pair = readPair(sent.pem, sent.keyPem);
+                                                names2 = asked ? [
+                                                    asked
+                                                ] : namesOf(pair);
+                                                expectServable(lookup, pair, names2);
+                                                return [
+                                                    4,
+                                                    proved(lookup, pair)
+                                                ];
+                                            case 1:
+                                                proven = _state2.sent();
+                                                return [
+                                                    4,
+                                                    withLocks(zone, names2, function() {
+                                                        var held = names2.map(function(name) {
+                                                            return heldPair(zone, name);
+                                                        });
+                                                        names2.forEach(function(name, i) {
+                                                            expectPrecondition(r, name, tagOf(held[i]));
+                                                        });
+                                                        replace(lookup, zone, names2, proven);
+                                                        return held.indexOf("") >= 0;
+                                                    })
+                                                ];
+                                            case 2:
+                                                isNew = _state2.sent();
+                                                count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
+                                                until = new Date(pair.leaf.notAfter * 1e3).toISOString();
+                                                r.log("cert_rotation: ".concat(names2.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
+                                                first = names2[0];
+                                                entry = entryFor(lookup, zone, first, proven);
+                                                r.headersOut["ETag"] = entityTag(fingerprintOf(pair.leaf));
+                                                answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
+                                                    names: names2
+                                                }, entry));
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function namesOf(pair) {
+        var names2 = pair.leaf.names.map(normaliseWithWildcard).filter(function(name, i, all) {
+            return name && all.indexOf(name) === i;
+        });
+        if (names2.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
+        return names2;
+    }
+    function expectServable(lookup, pair, names2) {
+        var settings = lookup.settings;
+        names2.forEach(function(name) {
+            if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+                refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
+            }
+        });
+        if (isExpired(pair.leaf, Date.now() / 1e3)) {
+            var since = new Date(pair.leaf.notAfter * 1e3).toISOString();
+            refuse("expired", "The certificate has expired at ".concat(since, "."));
+        }
+        if (settings.isPersistent && !(isPerName(settings.certFile) && isPerName(settings.keyFile))) {
+            refuse("persist-failed", "$cert_file and $cert_key_file have no {name}: one file is for all.");
+        }
+    }
+    function proved(lookup, pair) {
+        return _async_to_generator(function() {
+            var curve, key;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            proveKey(pair)
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (pair.keyProven) return [
+                            2,
+                            pair
+                        ];
+                        curve = pair.privateKey.curve;
+                        if (curve !== null) {
+                            key = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                            return [
+                                2,
+                                Object.assign({}, pair, {
+                                    key: key
+                                })
+                            ];
+                        }
+                        if (!lookup.settings.isPersistent) return [
+                            2,
+                            pair
+                        ];
+                        return [
+                            2,
+                            refuse("unsupported-key", "With $cert_persist on use ECDSA or RSA: the file of an ".concat(pair.privateKey.kind, " key cannot be compared with its certificate."))
+                        ];
+                }
+            });
+        })();
+    }
+    function heldPair(zone, name) {
+        var record = find2(zone, name);
+        return record !== void 0 && holdsPair(record) && factsOf(record) ? record : "";
+    }
+    function tagOf(record) {
+        return record && entityTag(fingerprintIn(record));
+    }
+    function replace(lookup, zone, names2, pair) {
+        var settings = lookup.settings, misses = lookup.misses;
+        var swaps = [];
+        var undone = [];
+        try {
+            if (settings.isPersistent) {
+                names2.forEach(function(name) {
+                    return swaps.push(swapIn(filesOf(settings, name), pair));
+                });
+            }
+            names2.forEach(function(name) {
+                var before = find2(zone, name);
+                if (!put(zone, name, recordOf2(lookup, zone, name, pair))) refuse("zone-full", NO_ROOM);
+                undone.push(function() {
+                    if (before === void 0) remove(zone, name);
+                    else put(zone, name, before);
+                });
+            });
+        } catch (e) {
+            undone.forEach(function(undo) {
+                undo();
+            });
+            swaps.forEach(function(swap) {
+                swap.undo();
+            });
+            throw e;
+        }
+        swaps.forEach(function(swap) {
+            swap.commit();
+        });
+        if (misses) names2.forEach(function(name) {
+            forgetMissing(misses, name);
+        });
+    }
+    function recordOf2(param, zone, name, pair) {
+        var settings = param.settings;
+        var facts = {
+            source: "api",
+            // It wins over these until they change.
+            files: identify(filesOf(settings, name)),
+            notAfter: pair.leaf.notAfter,
+            loadedAt: Date.now()
+        };
+        return makeRecord(clearToken2(zone), facts, pair);
+    }
+    function entryFor(lookup, zone, name, pair) {
+        var record = recordOf2(lookup, zone, name, pair);
+        return entryOf(name, record, factsOf(record));
+    }
+    function admin2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(r.method){
+                    case "GET":
+                        return [
+                            2,
+                            list_certs2(r)
+                        ];
+                    case "PUT":
+                    case "POST":
+                        return [
+                            2,
+                            put_cert2(r)
+                        ];
+                    case "DELETE":
+                        return [
+                            2,
+                            delete_cert2(r)
+                        ];
+                    default:
+                        return [
+                            2,
+                            handle(r, [
+                                "GET",
+                                "PUT",
+                                "POST",
+                                "DELETE"
+                            ], function() {
+                                return void 0;
+                            })
+                        ];
+                }
+                return [
+                    2
+                ];
+            });
+        })();
+    }
     return {
+        admin: admin2,
         clear_cache: clear_cache2,
+        delete_cert: delete_cert2,
+        list_certs: list_certs2,
+        metrics: metrics2,
+        put_cert: put_cert2,
         resolve: resolve2
     };
 }
@@ -1872,7 +3484,10 @@ function zoneNamed(name) {
     return ngx.shared[name];
 }
 function missesOf(name) {
-    return zoneNamed("".concat(name, "_misses"));
+    return zoneNamed(missesName(name));
+}
+function missesName(name) {
+    return "".concat(name, "_misses");
 }
 function clearToken(zone) {
     return zone.get(CLEAR_KEY) || FIRST_TOKEN;
@@ -1935,6 +3550,11 @@ var index_default = {
     js_cert: js_cert,
     js_key: js_key,
     js_pair: js_pair,
-    clear_cache: clear_cache
+    clear_cache: clear_cache,
+    put_cert: put_cert,
+    delete_cert: delete_cert,
+    list_certs: list_certs,
+    metrics: metrics,
+    admin: admin
 };
 export { index_default as default };

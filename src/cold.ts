@@ -2,3 +2,8 @@
 // of one of these: see esbuild.config.mjs.
 export { resolve } from './lookup';
 export { clear_cache } from './admin/clear';
+export { delete_cert } from './admin/delete';
+export { list_certs } from './admin/list';
+export { metrics } from './admin/metrics';
+export { put_cert } from './admin/put';
+export { admin } from './admin/router';

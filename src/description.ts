@@ -66,12 +66,17 @@ export function describe(certificate: Certificate): Description {
     serial: serial.length > 2 ? serial.replace(/^00/, '') : serial,
     dns_names: dnsNames(certificate),
     ip_addresses: ipAddresses(certificate),
-    fingerprint_sha256: hash.createHash('sha256').update(certificate.der).digest('hex'),
+    fingerprint_sha256: fingerprintOf(certificate),
     not_before: isoTime(certificate.notBefore),
     not_after: isoTime(certificate.notAfter),
     key_type: keyTypeName(certificate.publicKey),
     signature_algorithm: signatureOf(certificate).name,
   };
+}
+
+/** SHA-256 of the whole certificate, in lower-case hex. */
+export function fingerprintOf(certificate: Certificate): string {
+  return hash.createHash('sha256').update(certificate.der).digest('hex');
 }
 
 function isoTime(seconds: number): string {

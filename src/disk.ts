@@ -9,8 +9,8 @@ export interface Files {
   key: string;
 }
 
-/** As much as a put body may hold; no chain comes near. */
-const LARGEST_FILE = 1024 * 1024;
+/** As much as a put body may hold; no chain comes near. In bytes. */
+export const LARGEST_FILE = 1024 * 1024;
 
 const MISSING = 'missing';
 
@@ -69,4 +69,61 @@ export function read(path: string): string {
     fault = (e as Error).message;
   }
   throw new Error(`${path}: ${fault}`);
+}
+
+/**
+ * Writes a file that is not there yet, for its owner alone.
+ *
+ * @throws Error of the file system; what was begun is there then
+ */
+export function create(path: string, text: string): void {
+  drop(path);
+  // Exclusive: a link in its place would lead elsewhere.
+  fs.writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
+}
+
+/** Whether there is anything under a path, be it a dangling link. */
+export function exists(path: string): boolean {
+  try {
+    fs.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function isFolder(path: string): boolean {
+  return fs.lstatSync(path).isDirectory();
+}
+
+/** Renames within a file system, over what is there. */
+export function move(from: string, to: string): void {
+  fs.renameSync(from, to);
+}
+
+/** Removes a file if it is there. */
+export function drop(path: string): void {
+  if (exists(path)) fs.unlinkSync(path);
+}
+
+/**
+ * Makes a file's folder, and those above it, for the owner alone.
+ *
+ * @returns those that were made, the outermost first, for `dropFolder`
+ */
+export function makeFolders(path: string): string[] {
+  const folder = path.slice(0, path.lastIndexOf('/'));
+  if (!folder || exists(folder)) return [];
+  const made = makeFolders(folder);
+  fs.mkdirSync(folder, { mode: 0o700 });
+  return made.concat(folder);
+}
+
+/** Removes a folder if it is there and empty. */
+export function dropFolder(path: string): void {
+  try {
+    fs.rmdirSync(path);
+  } catch {
+    // Somebody has put a file there.
+  }
 }

@@ -1,6 +1,8 @@
+import { count, refusalLabels } from './counters';
 import { filesOf, identify } from './disk';
+import { recover } from './persist';
 import { holdsPair } from './record';
-import { type Finding, lookAtFiles } from './renewal';
+import { type Finding, filesFor, lookAtFiles } from './renewal';
 import type { Session, Settings } from './settings';
 import {
   type Zone,
@@ -40,12 +42,16 @@ export function load(lookup: Lookup, name: string): string {
   const { zone, misses } = lookup;
   if (misses) expireMissing(misses, name);
   // A name that nobody owns is to cost no write to the zone, not even a lock's.
-  if ((!zone || find(zone, name) === undefined) && !identify(filesOf(lookup.settings, name))) {
+  if ((!zone || find(zone, name) === undefined) && !identify(filesFor(lookup.settings, name))) {
     if (misses) noteMissing(misses, name, lookup.token);
     return '';
   }
   const ticket = zone && lockIfRoom(zone, name);
   try {
+    // Nobody who holds no lock writes files, and who holds it finds no staged pair but a killed worker's.
+    if (lookup.settings.isPersistent && (ticket !== undefined || !zone)) {
+      recover(filesOf(lookup.settings, name));
+    }
     // Read after the lock was taken: nobody else writes it now.
     const finding = lookAtFiles(lookup, name, zone && find(zone, name));
     if (zone && ticket !== undefined && isLocked(zone, name, ticket)) {
@@ -72,6 +78,8 @@ function lockIfRoom(zone: Zone, name: string): string | undefined {
 function keep(lookup: Lookup, zone: Zone, name: string, finding: Finding): void {
   if (finding.record) put(zone, name, finding.record);
   else remove(zone, name);
+  if (finding.result) count(zone, 'loads_total', `result="${finding.result}"`);
+  if (finding.code) count(zone, 'refusals_total', refusalLabels('disk', finding.code));
   if (finding.message === undefined) return;
   if (finding.isError) lookup.r.error(finding.message);
   else lookup.r.log(finding.message);

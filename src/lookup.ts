@@ -33,7 +33,8 @@ export function resolve(r: Session): string {
   }
 }
 
-function lookupFor(r: Session): Lookup {
+/** What a request of a client, or of an operator, looks names up with. */
+export function lookupFor(r: Session): Lookup {
   const variables = variablesOf(r);
   const settings = readSettings(variables);
   const zone = zoneNamed(zoneName(variables));

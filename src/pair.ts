@@ -53,7 +53,8 @@ const LARGEST_CHAIN = 140000;
 export function readPair(pem: string, keyPem?: string): Pair {
   const blocks = readBlocks(pem);
   const certificateBlocks = blocks.filter((block) => isCertificateLabel(block.label));
-  if (certificateBlocks.length === 0) refuse('malformed', 'no certificate');
+  if (certificateBlocks.length === 0)
+    refuse('malformed', 'no certificate: is it PEM, and complete?');
   const privateKey = readPrivateKey(onlyKey(keyPem === undefined ? blocks : readBlocks(keyPem)));
   const size = certificateBlocks.reduce((sum, block) => sum + block.body.length, 0);
   if (certificateBlocks.length > LONGEST_CHAIN || size > LARGEST_CHAIN) {
@@ -81,7 +82,7 @@ export function readPair(pem: string, keyPem?: string): Pair {
 function onlyKey(blocks: Block[]): Block {
   const keys = blocks.filter((block) => isKeyLabel(block.label));
   const first = keys[0];
-  if (first === undefined) return refuse('malformed', 'no private key');
+  if (first === undefined) return refuse('malformed', 'no private key: is it PEM, and complete?');
   for (let i = 1; i < keys.length; i++) {
     const other = keys[i] as Block;
     if (other.label !== first.label || other.body.trim() !== first.body.trim()) {

@@ -20,7 +20,7 @@ import {
   readWhole,
   write,
 } from './der';
-import { type Block, decode } from './pem';
+import { type Block, decode, encode } from './pem';
 import {
   EC_PUBLIC_KEY,
   type KeyAlgorithm,
@@ -202,4 +202,25 @@ export function pkcs8Of(key: PrivateKey): Buffer {
   if (key.kind !== 'RSA-PSS') return key.der;
   const parts = children(readWhole(key.der, SEQUENCE, 'a private key'));
   return Buffer.from(wrap(rsa, hexOf(parts[2] as Element)), 'hex');
+}
+
+/**
+ * An EC key that carries no public part, with that of a certificate, as SEC1.
+ *
+ * @param point the public part, in hex
+ * @returns PEM of one `EC PRIVATE KEY` block
+ */
+export function withPoint(key: PrivateKey, curve: Curve, point: string): string {
+  const outer = readWhole(key.der, SEQUENCE, 'a private key');
+  const inner =
+    key.label === 'EC PRIVATE KEY'
+      ? outer
+      : readOnly(children(outer)[2] as Element, SEQUENCE, 'an EC private key');
+  const parts = children(inner);
+  const content =
+    hexOfWhole(parts[0] as Element) +
+    hexOfWhole(parts[1] as Element) +
+    write(contextOf(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) +
+    write(contextOf(1), write(BIT_STRING, '00' + point));
+  return encode('EC PRIVATE KEY', Buffer.from(write(SEQUENCE, content), 'hex'));
 }

@@ -34,7 +34,8 @@ export interface Problem {
 
 /** The rest of what is known of a record's pair. */
 export interface Facts {
-  source: 'disk';
+  /** Read from the name's files, or put through the API. */
+  source: 'disk' | 'api';
   /** The identity of the files that were last looked at, served or not. */
   files: string;
   /** Seconds since 1970. */
@@ -135,6 +136,11 @@ export function holdsPair(record: string): boolean {
   return record.charAt(0) === SERVABLE;
 }
 
+/** When its files were last looked at, in milliseconds since 1970. */
+export function checkedAt(record: string): number {
+  return +record.slice(CHECKED_AT, CHAIN_LENGTH_AT);
+}
+
 /** Whether a clear came after the files of this record were read. */
 export function isCleared(record: string, token: string): boolean {
   return !record.startsWith(token, TOKEN_AT);
@@ -165,4 +171,33 @@ function isPem(text: string): boolean {
 /** Milliseconds in 13 digits: the year 2286 is the first with more. */
 export function timestamp(): string {
   return `${Date.now()}`;
+}
+
+/** What the metrics tell of a name. */
+export interface Summary {
+  isPair: boolean;
+  /** Seconds since 1970. */
+  notAfter: number;
+  /** Why its newest files are not served; '' where they are. */
+  problem: string;
+}
+
+// No record begins like this: it must not pass for one.
+const SUMMARY = '~';
+
+/** A record's summary as text, for who reads many of them: a record is a hundred times as long. */
+export function summaryOf(record: string): string {
+  const facts = factsOf(record);
+  if (!facts) return '';
+  const problem = facts.problem ? facts.problem.code : '';
+  return `${SUMMARY}${record.charAt(0)}${facts.notAfter} ${problem}`;
+}
+
+export function readSummary(text: string): Summary {
+  const space = text.indexOf(' ');
+  return {
+    isPair: text.charAt(1) === SERVABLE,
+    notAfter: +text.slice(2, space),
+    problem: text.slice(space + 1),
+  };
 }

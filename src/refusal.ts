@@ -9,10 +9,23 @@ export type RefusalCode =
   | 'unsupported-key'
   | 'bad-chain';
 
-/** A refused pair. A plain Error with a code: `class extends Error` needs helpers when lowered to ES5. */
+/** Why a request is not done though its pair, if it has one, is good. */
+export type RequestCode =
+  | 'forbidden'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'precondition-failed'
+  | 'too-large'
+  | 'zone-full'
+  | 'persist-failed';
+
+/** A refused pair or request. A plain Error with a code: `class extends Error` needs helpers when lowered to ES5. */
 export interface Refusal extends Error {
-  code: RefusalCode;
+  code: RefusalCode | RequestCode;
 }
+
+// Errors of the file system have a `code` too.
+const NAME = 'Refusal';
 
 /**
  * Throws a refusal.
@@ -21,13 +34,14 @@ export interface Refusal extends Error {
  * @param detail why and what to do about it, for an operator. It ends up in logs and in responses: never a part of
  *   a private key, and of a certificate no more than a short excerpt of a public field.
  */
-export function refuse(code: RefusalCode, detail: string): never {
+export function refuse(code: RefusalCode | RequestCode, detail: string): never {
   const refusal = new Error(detail) as Refusal;
+  refusal.name = NAME;
   refusal.code = code;
   throw refusal;
 }
 
 /** Whether what was caught is a refusal, and not a fault in this program. */
 export function isRefusal(e: unknown): e is Refusal {
-  return e instanceof Error && typeof (e as { code?: unknown }).code === 'string';
+  return e instanceof Error && e.name === NAME;
 }

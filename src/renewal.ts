@@ -1,6 +1,7 @@
 import { covers, isExpired } from './certificate';
 import { type Files, filesOf, identify, isPerName, read } from './disk';
 import type { Lookup } from './load';
+import { stagedOr } from './persist';
 import { type Pair, readPair } from './pair';
 import {
   type Facts,
@@ -14,6 +15,7 @@ import {
   withFacts,
 } from './record';
 import { isRefusal, refuse } from './refusal';
+import type { Settings } from './settings';
 
 /** What a look at a name's files came to. */
 export interface Finding {
@@ -24,6 +26,10 @@ export interface Finding {
   /** One line, where something changed. */
   message?: string;
   isError?: boolean;
+  /** Of the files, where they were read: `refused` only once for the same reason. */
+  result?: 'loaded' | 'unchanged' | 'refused';
+  /** With `refused`: why. */
+  code?: string;
 }
 
 /** A name's files as they were found, beside what is held of it. */
@@ -45,7 +51,7 @@ const MOST_READS = 3;
 /**
  * Compares a name's files with what is held of it, and reads them where they may have changed:
  *
- * 1. None there: a pair that is held stays, unless it was cleared.
+ * 1. None there: a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
  * 2. The same as at the last look, and no clear since: nothing is read.
  * 3. A pair that passes every check takes the place of the one that is held.
  * 4. What does not pass is noted once, with the reason, and what is held stays.
@@ -60,8 +66,13 @@ export function lookAtFiles(lookup: Lookup, name: string, text: string | undefin
   // What is no record is nothing.
   const held = text !== undefined && last ? text : '';
   const cleared = isCleared(held, token);
-  const files = filesOf(settings, name);
+  const files = filesFor(settings, name);
   const identity = identify(files);
+  if (!identity && last?.source === 'api' && !(settings.isPersistent && last.files)) {
+    // It never was in a file.
+    const { source, notAfter, loadedAt } = last;
+    return { record: withFacts(held, token, { source, files: '', notAfter, loadedAt }) };
+  }
   if (!identity && (cleared || !holdsPair(held))) return { record: '', isMissing: true };
   // A clear asks for the content: two writes within one tick of the file system's clock look alike from outside.
   if (last && !cleared && identity && identity === last.files) {
@@ -74,6 +85,12 @@ export function lookAtFiles(lookup: Lookup, name: string, text: string | undefin
   } catch (e) {
     return refused(seen, e as Error);
   }
+}
+
+/** The files of a name, or what a put was about to write to them when its worker was killed. */
+export function filesFor(settings: Settings, name: string): Files {
+  const files = filesOf(settings, name);
+  return settings.isPersistent ? stagedOr(files) : files;
 }
 
 /** Reads and checks a pair. A refusal counts only when the files did not change while they were read. */
@@ -114,13 +131,14 @@ function accepted({ lookup, name, files, identity, held, last }: Look, pair: Pai
   const loadedAt = isSame ? last.loadedAt : Date.now();
   const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt };
   const record = makeRecord(lookup.token, facts, pair);
-  if (isSame) return { record };
+  if (isSame) return { record, result: 'unchanged' };
   const isLate = isExpired(pair.leaf, Date.now() / 1000);
   const validity = `${isLate ? 'EXPIRED' : 'valid until'} ${new Date(notAfter * 1000).toISOString()}`;
   return {
     record,
     message: `cert_rotation: ${name}: loaded from ${files.cert}, ${validity}`,
     isError: isLate,
+    result: 'loaded',
   };
 }
 
@@ -150,6 +168,8 @@ function refused({ lookup, name, files, identity, held, last }: Look, e: Error):
     record,
     message: `cert_rotation: ${name}: ${problem.code}: ${problem.detail}${where}; ${consequence}`,
     isError: true,
+    result: 'refused',
+    code: problem.code,
   };
 }
 

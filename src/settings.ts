@@ -11,6 +11,8 @@ export interface Settings {
   keyFile: string;
   wildcardLabel: string;
   fallback: string;
+  /** Whether what is put is written to the files too. */
+  isPersistent: boolean;
 }
 
 const DEFAULT_CHECK_INTERVAL_S = 10;
@@ -48,6 +50,7 @@ export function readSettings(variables: Variables): Settings {
     keyFile: variables['cert_key_file'] || '/etc/nginx/certs/{name}.key.pem',
     wildcardLabel: variables['cert_wildcard_label'] || '_',
     fallback: fallback(variables),
+    isPersistent: variables['cert_persist'] === 'on',
   };
 }
 

@@ -1,4 +1,4 @@
-import { FIRST_TOKEN, isRecent, timestamp } from './record';
+import { FIRST_TOKEN, isRecent, summaryOf, timestamp } from './record';
 
 // The only file that touches ngx.shared. Names are the keys of the records; the keys that begin with `#`, which no
 // name does, are this file's own, and no value of theirs passes for a record.
@@ -7,9 +7,14 @@ export type Zone = NgxSharedDict<string>;
 
 const CLEAR_KEY = '#clear';
 const LOCK_PREFIX = '#lock:';
+const SUMMARY_PREFIX = '#summary:';
+const COUNTS_KEY = '#counts';
 
 /** A load takes about a millisecond. Who holds a lock for longer was killed. */
 const LOCK_LIFETIME_MS = 5000;
+
+/** njs lists 1024 keys unless told. */
+const MOST_KEYS = 0x7fffffff;
 
 /** In the place of a token: a negative answer that a clear took back. */
 const TAKEN_BACK = 'taken-back--';
@@ -21,7 +26,11 @@ export function zoneNamed(name: string): Zone | undefined {
 
 /** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
 export function missesOf(name: string): Zone | undefined {
-  return zoneNamed(`${name}_misses`);
+  return zoneNamed(missesName(name));
+}
+
+export function missesName(name: string): string {
+  return `${name}_misses`;
 }
 
 /** The clear token: a record with another one is stale. */
@@ -58,6 +67,12 @@ export function find(zone: Zone, name: string): string | undefined {
  * @returns false where the zone has no room; what was there stays
  */
 export function put(zone: Zone, name: string, record: string): boolean {
+  const isStored = putRecord(zone, name, record);
+  if (isStored) putSummary(zone, name, summaryOf(record));
+  return isStored;
+}
+
+function putRecord(zone: Zone, name: string, record: string): boolean {
   // nginx logs each failed allocation as critical: where there is no free page, better not ask.
   if (zone.freeSpace() >= record.length && hasRoom(() => zone.set(name, record))) return true;
   // `set` needs the new place before it frees the old one, which is as good when given up first. For that moment the
@@ -70,9 +85,60 @@ export function put(zone: Zone, name: string, record: string): boolean {
   return isStored;
 }
 
+function putSummary(zone: Zone, name: string, summary: string): void {
+  const key = SUMMARY_PREFIX + name;
+  const held = zone.get(key);
+  // A name that is held takes no more room than it has, and a look that found nothing new writes nothing here.
+  if (held === summary || (held === undefined && zone.freeSpace() === 0)) return;
+  hasRoom(() => zone.set(key, summary));
+}
+
 /** Drops a record. Only for who holds the name's lock. */
 export function remove(zone: Zone, name: string): void {
   zone.delete(name);
+  zone.delete(SUMMARY_PREFIX + name);
+}
+
+/** All names with a record, with a pair or without, in no order. */
+export function names(zone: Zone): string[] {
+  return zone.keys(MOST_KEYS).filter((key) => key.charAt(0) !== '#');
+}
+
+/** The summary of a name's record; undefined where it was dropped since, or there was no room for one. */
+export function findSummary(zone: Zone, name: string): string | undefined {
+  return zone.get(SUMMARY_PREFIX + name);
+}
+
+/** How large a zone is, and how much of that no page is taken of; both in bytes. */
+export function spaceOf(zone: Zone): { capacity: number; free: number } {
+  return { capacity: zone.capacity, free: zone.freeSpace() };
+}
+
+/**
+ * Adds to the counts, which are one value: whoever takes it out is the only one to have it, and puts it back. Who finds
+ * none puts his own there, and whoever comes second merges them. So nothing is lost without a lock, unless a worker is
+ * killed in between, or the zone is full.
+ *
+ * @param mine what to add
+ * @param merge makes one text of two
+ */
+export function addToCounts(
+  zone: Zone,
+  mine: string,
+  merge: (mine: string, theirs: string) => string,
+): void {
+  hasRoom(() => {
+    for (let sum = mine, isStored = false; !isStored;) {
+      const theirs = zone.pop(COUNTS_KEY);
+      if (theirs !== undefined) sum = merge(sum, theirs);
+      isStored = zone.add(COUNTS_KEY, sum);
+    }
+  });
+}
+
+/** The counts; undefined where there are none, or another worker has them in its hands. */
+export function findCounts(zone: Zone): string | undefined {
+  return zone.get(COUNTS_KEY);
 }
 
 /** Does a write; false where the zone has no room for it. Other errors are thrown on. */

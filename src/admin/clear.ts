@@ -1,23 +1,11 @@
+import { count } from '../counters';
 import { factsOf, holdsPair, staled } from '../record';
+import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
-import { variablesOf, zoneName } from '../settings';
-import {
-  type Zone,
-  clearAll,
-  find,
-  forgetMissing,
-  isZoneFull,
-  lock,
-  missesOf,
-  put,
-  remove,
-  unlock,
-  zoneNamed,
-} from '../store';
-import { isAllowed } from './guard';
-import { answerJson, answerProblem } from './problem';
-
-const RETRY_MS = 1;
+import { type Zone, clearAll, find, forgetMissing, put, remove } from '../store';
+import { handle } from './handle';
+import { withLocks } from './locked';
+import { answerJson } from './problem';
 
 /**
  * `GET` or `POST /clear`: every name's files are read again at its next handshake, on every worker; `?name=` does that
@@ -27,63 +15,41 @@ const RETRY_MS = 1;
  * has no room to note it.
  */
 export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
-  if (!isAllowed(r, ['GET', 'POST'])) return;
-  const variables = variablesOf(r);
-  const zone = zoneNamed(zoneName(variables));
-  const asked: unknown = r.args['name'];
-  try {
+  await handle(r, ['GET', 'POST'], async ({ zone, misses }) => {
+    const asked: unknown = r.args['name'];
     if (asked === undefined) {
       if (zone) clearAll(zone);
-      answerJson(r, { cleared: 'all' });
+      if (zone) count(zone, 'clears_total', 'scope="all"');
+      answerJson(r, 200, { cleared: 'all' });
       return;
     }
     // An argument that is given twice comes as an array.
-    const name = typeof asked === 'string' ? normaliseWithWildcard(asked) : '';
-    if (!name) {
-      answerProblem(
-        r,
-        'malformed',
-        'name= takes one server name, or a wildcard like *.example.com.',
-      );
-      return;
-    }
-    const cached = zone ? await clearOne(zone, name) : false;
-    const misses = missesOf(zoneName(variables));
+    const name =
+      (typeof asked === 'string' && normaliseWithWildcard(asked)) ||
+      refuse('malformed', 'name= takes one server name, or a wildcard like *.example.com.');
+    const cached =
+      zone !== undefined && (await withLocks(zone, [name], () => clearOne(zone, name)));
     if (misses) forgetMissing(misses, name);
-    if (cached === null) answerFull(r);
-    else answerJson(r, { cleared: name, cached });
-  } catch (e) {
-    if (!isZoneFull(e)) throw e;
-    answerFull(r);
-  }
-}
-
-function answerFull(r: NginxHTTPRequest): void {
-  answerProblem(r, 'zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
+    if (zone) count(zone, 'clears_total', 'scope="name"');
+    answerJson(r, 200, { cleared: name, cached });
+  });
 }
 
 /**
- * Makes the record of one name stale. Waits for who is just loading it: what was read from disk before the clear must
- * not be stored after it.
+ * Makes the record of one name stale.
  *
- * @returns whether the zone held a pair; null: it has no room to note the clear
- * @throws SharedMemoryError where the zone has no room for a lock
+ * @returns whether the zone holds a pair
+ * @throws zone-full: it has no room to note the clear
  */
-async function clearOne(zone: Zone, name: string): Promise<boolean | null> {
-  let ticket = lock(zone, name);
-  while (ticket === undefined) {
-    await new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS));
-    ticket = lock(zone, name);
+function clearOne(zone: Zone, name: string): boolean {
+  const held = find(zone, name);
+  if (held === undefined) return false;
+  if (factsOf(held) === null || !holdsPair(held)) {
+    remove(zone, name);
+    return false;
   }
-  try {
-    const held = find(zone, name);
-    if (held === undefined) return false;
-    if (factsOf(held) === null || !holdsPair(held)) {
-      remove(zone, name);
-      return false;
-    }
-    return put(zone, name, staled(held)) || null;
-  } finally {
-    unlock(zone, name, ticket);
+  if (!put(zone, name, staled(held))) {
+    refuse('zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
   }
+  return true;
 }

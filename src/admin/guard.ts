@@ -1,38 +1,56 @@
+import { refuse } from '../refusal';
 import { isAdminRemote, variablesOf } from '../settings';
-import { answerProblem } from './problem';
 
 /**
- * Lets a request through or answers it: 403 where the client is neither local nor authenticated by nginx, 405 where the
- * method is not one of those taken.
+ * Lets a request through, or refuses it.
  *
  * `$remote_user` is what the client claims unless the location has `auth_basic`: then no request without the right
  * password comes this far.
  *
- * @returns false where it is answered
+ * @param methods those that the handler takes
+ * @throws forbidden: the client is neither local nor authenticated by nginx, or a browser sends it for a page of another
+ *   site; method-not-allowed, with `Allow` set
  */
-export function isAllowed(r: NginxHTTPRequest, methods: string[]): boolean {
+export function expectAllowed(r: NginxHTTPRequest, methods: string[]): void {
+  if (!isAllowedClient(r)) {
+    refuse(
+      'forbidden',
+      'Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.',
+    );
+  }
+  if (isFromPage(r)) {
+    refuse('forbidden', 'Requests that a web page makes are not answered; use curl or the like.');
+  }
+  if (methods.indexOf(r.method) < 0) {
+    r.headersOut['Allow'] = methods.join(', ');
+    refuse('method-not-allowed', `Use ${methods.join(' or ')}.`);
+  }
+}
+
+function isAllowedClient(r: NginxHTTPRequest): boolean {
   const variables = variablesOf(r);
-  const isAuthenticated = variables['remote_user'] || variables['ssl_client_verify'] === 'SUCCESS';
   // The realip module puts what a header says into the first; the second is who is connected.
   const isLocal =
     isLocalAddress(variables['remote_addr']) &&
     isLocalAddress(variables['realip_remote_addr'] || variables['remote_addr']);
-  if (!isLocal && !isAuthenticated && !isAdminRemote(variables)) {
-    answerProblem(
-      r,
-      'forbidden',
-      'Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.',
-    );
-    return false;
-  }
-  if (methods.indexOf(r.method) < 0) {
-    r.headersOut['Allow'] = methods.join(', ');
-    answerProblem(r, 'method-not-allowed', `Use ${methods.join(' or ')}.`);
-    return false;
-  }
-  return true;
+  return (
+    isLocal ||
+    !!variables['remote_user'] ||
+    variables['ssl_client_verify'] === 'SUCCESS' ||
+    isAdminRemote(variables)
+  );
 }
 
 function isLocalAddress(address: string | undefined): boolean {
   return address !== undefined && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
+}
+
+/**
+ * Whether a web page is behind the request. A browser sends `Origin` with everything but GET and HEAD, to the page's own
+ * site as well (Fetch standard, 3.2): that also stops a page whose name was made to point here. `Sec-Fetch-Site` tells
+ * of the others where the browser trusts the address, as it does loopback.
+ */
+function isFromPage(r: NginxHTTPRequest): boolean {
+  const site = r.headersIn['Sec-Fetch-Site'];
+  return r.headersIn['Origin'] !== undefined || site === 'cross-site' || site === 'same-site';
 }

@@ -1,35 +1,74 @@
-/** The stable codes of refused requests. */
-const STATUS = {
-  malformed: 400,
-  forbidden: 403,
-  'method-not-allowed': 405,
-  'zone-full': 507,
-};
+import type { RefusalCode, RequestCode } from '../refusal';
 
-const TITLE = {
-  malformed: 'The request cannot be understood',
-  forbidden: 'This client is not allowed',
-  'method-not-allowed': 'The method is not taken here',
-  'zone-full': 'The shared dictionary is full',
+type Code = RefusalCode | RequestCode | 'internal';
+
+interface Problem {
+  status: number;
+  title: string;
+  /** What to do, where the detail does not say. */
+  advice?: string;
+}
+
+/** The stable codes. */
+const PROBLEMS: Record<Code, Problem> = {
+  malformed: { status: 400, title: 'The request cannot be understood' },
+  forbidden: { status: 403, title: 'This client is not allowed' },
+  'not-found': { status: 404, title: 'No certificate is held under this name' },
+  'method-not-allowed': { status: 405, title: 'The method is not taken here' },
+  'precondition-failed': { status: 412, title: 'The certificate is another one by now' },
+  'too-large': { status: 413, title: 'The body is too large' },
+  'key-mismatch': {
+    status: 422,
+    title: "The private key is not the certificate's",
+    advice: 'Send certificate and key of one issuance.',
+  },
+  expired: {
+    status: 422,
+    title: 'The certificate has expired',
+    advice: 'Send its renewal.',
+  },
+  'name-not-covered': {
+    status: 422,
+    title: 'The certificate is not for this name',
+    advice: 'Put it under one of its own names, or under /certs/ for all of them.',
+  },
+  'encrypted-key': { status: 422, title: 'The private key is encrypted' },
+  weak: {
+    status: 422,
+    title: 'OpenSSL would refuse this as too weak',
+    advice: 'Have a new certificate issued.',
+  },
+  'unsupported-key': { status: 422, title: 'The private key cannot be used' },
+  'bad-chain': {
+    status: 422,
+    title: 'The certificates are no chain',
+    advice: "Send the leaf first, then each one's issuer.",
+  },
+  internal: { status: 500, title: 'A fault in this program' },
+  'persist-failed': { status: 500, title: 'The files could not be written' },
+  'zone-full': { status: 507, title: 'The shared dictionary has no room' },
 };
 
 /**
  * Answers with `application/problem+json` (RFC 9457).
  *
- * @param detail what to do about it; no key material
+ * @param reason what is wrong; no key material
  */
-export function answerProblem(
-  r: NginxHTTPRequest,
-  code: keyof typeof STATUS,
-  detail: string,
-): void {
-  const status = STATUS[code];
+export function answerProblem(r: NginxHTTPRequest, code: Code, reason: string): void {
+  const { status, title, advice } = PROBLEMS[code];
+  const detail = advice ? `${sentence(reason)} ${advice}` : sentence(reason);
   r.headersOut['Content-Type'] = 'application/problem+json';
-  r.return(status, JSON.stringify({ title: TITLE[code], status, code, detail }) + '\n');
+  r.return(status, JSON.stringify({ title, status, code, detail }) + '\n');
 }
 
-/** Answers 200 with a body of JSON. */
-export function answerJson(r: NginxHTTPRequest, body: object): void {
+/** Log lines go on after a reason; here it stands for itself. */
+function sentence(reason: string): string {
+  const text = reason.charAt(0).toUpperCase() + reason.slice(1);
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+/** Answers with a body of JSON. */
+export function answerJson(r: NginxHTTPRequest, status: number, body: object): void {
   r.headersOut['Content-Type'] = 'application/json';
-  r.return(200, JSON.stringify(body) + '\n');
+  r.return(status, JSON.stringify(body) + '\n');
 }

@@ -83,7 +83,10 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   }
   server {
     listen unix:/run/nginx/cert-admin.sock;
-    location = /clear { js_content certs.clear_cache; }
+    client_max_body_size 2m;
+    location = /clear   { js_content certs.clear_cache; }
+    location = /metrics { js_content certs.metrics; }
+    location /certs/    { js_content certs.admin; }
   }
   ${options.http ?? ''}`,
     }),

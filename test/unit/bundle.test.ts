@@ -9,6 +9,18 @@ const BUNDLE = new URL('../../dist/cert_rotation.js', import.meta.url);
 const code = readFileSync(BUNDLE, 'utf8');
 const top = parse(code, { ecmaVersion: 2020, sourceType: 'module' }).body;
 
+const HANDLERS = [
+  'admin',
+  'clear_cache',
+  'delete_cert',
+  'js_cert',
+  'js_key',
+  'js_pair',
+  'list_certs',
+  'metrics',
+  'put_cert',
+];
+
 const isModuleSyntax = (node: Statement | ModuleDeclaration): node is ModuleDeclaration =>
   node.type.startsWith('Import') || node.type.startsWith('Export');
 
@@ -40,7 +52,7 @@ test('has a default export and no other, with the handlers of the contract', asy
   const module = (await import(BUNDLE.href)) as Record<string, Record<string, unknown>>;
   expect(Object.keys(module)).toEqual(['default']);
   const handlers = module['default']!;
-  expect(Object.keys(handlers).sort()).toEqual(['clear_cache', 'js_cert', 'js_key', 'js_pair']);
+  expect(Object.keys(handlers).sort()).toEqual(HANDLERS);
   for (const handler of Object.values(handlers)) expect(handler).toBeTypeOf('function');
 });
 

@@ -15,6 +15,7 @@ const SETTINGS: Settings = {
   keyFile: '/certs/{name}.key.pem',
   wildcardLabel: '_',
   fallback: '',
+  isPersistent: false,
 };
 
 const MEBIBYTE = 1024 * 1024;

@@ -15,6 +15,7 @@ const DEFAULTS = {
   keyFile: '/etc/nginx/certs/{name}.key.pem',
   wildcardLabel: '_',
   fallback: '',
+  isPersistent: false,
 };
 
 test('the variables are those of the request', () => {

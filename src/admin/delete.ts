@@ -1,0 +1,40 @@
+import { count } from '../counters';
+import { filesOf, identify } from '../disk';
+import { type Swap, takeOut } from '../persist';
+import { factsOf, holdsPair } from '../record';
+import { refuse } from '../refusal';
+import { find, remove } from '../store';
+import { fingerprintIn } from './entry';
+import { handle } from './handle';
+import { withLocks } from './locked';
+import { nameInPath } from './name';
+import { entityTag, expectPrecondition } from './precondition';
+import { answerJson } from './problem';
+
+/**
+ * `DELETE /certs/NAME`: drops what is held under a name, and with `$cert_persist on` the name's files too. Without, files
+ * that are there are loaded again by the next handshake.
+ *
+ * Answers 200 `{"deleted":NAME}`; 404 where nothing is held, and no file is to be removed.
+ */
+export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
+  await handle(r, ['DELETE'], async (lookup) => {
+    const { zone, settings } = lookup;
+    const name = nameInPath(r) || refuse('malformed', 'The path needs a name: /certs/NAME.');
+    if (!zone) return refuse('not-found', `Nothing is held under ${name}: there is no zone.`);
+    await withLocks(zone, [name], () => {
+      const record = find(zone, name);
+      const isPair = record !== undefined && holdsPair(record) && factsOf(record) !== null;
+      const files = filesOf(settings, name);
+      const hasFiles = settings.isPersistent && identify(files) !== '';
+      expectPrecondition(r, name, isPair ? entityTag(fingerprintIn(record)) : '');
+      if (!isPair && !hasFiles) refuse('not-found', `Nothing is held under ${name}.`);
+      const swap: Swap | null = settings.isPersistent ? takeOut(files) : null;
+      remove(zone, name);
+      if (swap) swap.commit();
+    });
+    count(zone, 'deletes_total', '');
+    r.log(`cert_rotation: ${name}: deleted by ${r.remoteAddress}`);
+    answerJson(r, 200, { deleted: name });
+  });
+}

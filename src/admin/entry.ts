@@ -1,0 +1,52 @@
+import { type Certificate, isCertificateLabel, readCertificate } from '../certificate';
+import { type Description, describe, fingerprintOf } from '../description';
+import { readBlocks } from '../pem';
+import { type Facts, chainOf, checkedAt } from '../record';
+
+/** A certificate that is held, as the API shows it. */
+export interface Entry extends Description {
+  name: string;
+  /** Whole days, rounded down: negative once it has expired. */
+  days_left: number;
+  source: Facts['source'];
+  /** `last-good`: newer files were refused. */
+  state: 'ok' | 'last-good' | 'expired';
+  /** Why they were: `code: detail`. */
+  error: string | null;
+  /** ISO 8601: when it took the place of another, and when its files were last looked at. */
+  loaded_at: string;
+  checked_at: string;
+}
+
+const DAY_S = 86400;
+
+/**
+ * Describes what is held under a name.
+ *
+ * @param record with a pair
+ * @param facts those of the record
+ */
+export function entryOf(name: string, record: string, facts: Facts): Entry {
+  const leaf = leafOf(record);
+  const left = leaf.notAfter - Date.now() / 1000;
+  const { problem } = facts;
+  return Object.assign({ name }, describe(leaf), {
+    days_left: Math.floor(left / DAY_S),
+    source: facts.source,
+    state: left < 0 ? ('expired' as const) : problem ? ('last-good' as const) : ('ok' as const),
+    error: problem ? `${problem.code}: ${problem.detail}` : null,
+    loaded_at: new Date(facts.loadedAt).toISOString(),
+    checked_at: new Date(checkedAt(record)).toISOString(),
+  });
+}
+
+/** The fingerprint of a record's leaf, SHA-256 in lower-case hex. */
+export function fingerprintIn(record: string): string {
+  return fingerprintOf(leafOf(record));
+}
+
+function leafOf(record: string): Certificate {
+  const leaf = readBlocks(chainOf(record)).filter((block) => isCertificateLabel(block.label))[0];
+  if (leaf === undefined) throw new Error('a record without a certificate');
+  return readCertificate(leaf, 'certificate 1');
+}

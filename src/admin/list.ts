@@ -1,0 +1,88 @@
+import { chainOf, factsOf, holdsPair } from '../record';
+import { refuse } from '../refusal';
+import { normaliseWithWildcard } from '../server_name';
+import { type Zone, find, names } from '../store';
+import { type Entry, entryOf } from './entry';
+import { handle } from './handle';
+import { nameInPath } from './name';
+import { pause } from './pause';
+import { entityTag } from './precondition';
+import { answerJson } from './problem';
+
+const DEFAULT_LIMIT = 100;
+const LARGEST_LIMIT = 1000;
+
+/** Certificates that are read between two pauses: some milliseconds, for which handshakes on this worker wait. */
+const SLICE = 8;
+
+const CHAIN_TYPE = 'application/pem-certificate-chain';
+
+/**
+ * `GET /certs/`: what is held, by name: `{"certs":[…],"next":NAME}`, where `next` is what `?after=` takes for the next
+ * page, or null. `?limit=` is 100 unless given, and at most 1000. `GET /certs/NAME`: one of them, with its entity tag; its
+ * chain as PEM where the request has `Accept: application/pem-certificate-chain`. Never a key.
+ */
+export async function list_certs(r: NginxHTTPRequest): Promise<void> {
+  await handle(r, ['GET'], async ({ zone }) => {
+    const name = nameInPath(r);
+    if (name) answerOne(r, zone, name);
+    else await answerPage(r, zone);
+  });
+}
+
+function answerOne(r: NginxHTTPRequest, zone: Zone | undefined, name: string): void {
+  const record = zone && find(zone, name);
+  const facts = record === undefined ? null : factsOf(record);
+  if (record === undefined || facts === null || !holdsPair(record)) {
+    const problem = facts?.problem;
+    const why = problem ? ` Its files were refused, ${problem.code}: ${problem.detail}.` : '';
+    return refuse('not-found', `Nothing is held under ${name}.${why}`);
+  }
+  const entry = entryOf(name, record, facts);
+  r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
+  r.headersOut['Vary'] = 'Accept';
+  if ((r.headersIn['Accept'] || '').indexOf(CHAIN_TYPE) >= 0) {
+    r.headersOut['Content-Type'] = CHAIN_TYPE;
+    r.return(200, chainOf(record));
+  } else {
+    answerJson(r, 200, entry);
+  }
+}
+
+async function answerPage(r: NginxHTTPRequest, zone: Zone | undefined): Promise<void> {
+  const limit = limitOf(r.args['limit']);
+  const after = afterOf(r.args['after']);
+  const following = zone
+    ? names(zone)
+        .filter((name) => name > after)
+        .sort()
+    : [];
+  const certs: Entry[] = [];
+  let at = 0;
+  for (; zone && at < following.length && certs.length < limit; at++) {
+    const name = following[at] as string;
+    // Read only now: it may have changed, or be gone, since the names were listed.
+    const record = find(zone, name);
+    const facts = record !== undefined && holdsPair(record) ? factsOf(record) : null;
+    if (record === undefined || facts === null) continue;
+    certs.push(entryOf(name, record, facts));
+    if (certs.length % SLICE === 0) await pause(0);
+  }
+  const last = certs[certs.length - 1];
+  answerJson(r, 200, { certs, next: last && at < following.length ? last.name : null });
+}
+
+function limitOf(asked: unknown): number {
+  if (asked === undefined) return DEFAULT_LIMIT;
+  const limit = typeof asked === 'string' && /^[0-9]+$/.test(asked) ? +asked : 0;
+  if (!(limit >= 1 && limit <= LARGEST_LIMIT)) {
+    refuse('malformed', `limit= takes a number from 1 to ${LARGEST_LIMIT}.`);
+  }
+  return limit;
+}
+
+function afterOf(asked: unknown): string {
+  if (asked === undefined || asked === '') return '';
+  const after = typeof asked === 'string' ? normaliseWithWildcard(asked) : '';
+  return after || refuse('malformed', 'after= takes a server name, or a wildcard.');
+}

@@ -1,0 +1,165 @@
+import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../counters';
+import { readSummary } from '../record';
+import { variablesOf, zoneName } from '../settings';
+import { type Zone, findSummary, missesName, names, spaceOf } from '../store';
+import { handle } from './handle';
+import { pause } from './pause';
+
+// The text format of Prometheus, version 0.0.4. All samples of a family have to follow each other.
+
+const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const PREFIX = 'cert_rotation_';
+
+/** Names that are read between two pauses: about a millisecond. */
+const SLICE = 500;
+
+/** How long another worker may have the counts in its hands, in milliseconds. */
+const COUNTS_PATIENCE_MS = 20;
+
+const PAIR_CODES = [
+  'malformed',
+  'key-mismatch',
+  'expired',
+  'name-not-covered',
+  'encrypted-key',
+  'weak',
+  'unsupported-key',
+  'bad-chain',
+];
+const API_CODES = PAIR_CODES.concat([
+  'forbidden',
+  'not-found',
+  'method-not-allowed',
+  'precondition-failed',
+  'too-large',
+  'zone-full',
+  'persist-failed',
+]);
+
+/** All series are there from the start: nobody sees the growth of one that appears with its first event. */
+const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
+  {
+    family: 'loads_total',
+    help: 'Pairs read from files, by what became of them.',
+    labels: ['result="loaded"', 'result="unchanged"', 'result="refused"'],
+  },
+  {
+    family: 'puts_total',
+    help: 'Pairs put through the API.',
+    labels: ['result="created"', 'result="replaced"'],
+  },
+  { family: 'deletes_total', help: 'Names deleted through the API.', labels: [''] },
+  {
+    family: 'clears_total',
+    help: 'Clears, of all names or of one.',
+    labels: ['scope="all"', 'scope="name"'],
+  },
+  {
+    family: 'refusals_total',
+    help: 'Files and requests that were refused, by code.',
+    labels: PAIR_CODES.concat('unreadable')
+      .map((code) => refusalLabels('disk', code))
+      .concat(API_CODES.map((code) => refusalLabels('api', code))),
+  },
+];
+
+/**
+ * `GET /metrics`: the state of every name, what was counted, and the space in the zones, in Prometheus' text format. It is
+ * sent in pieces, so that handshakes do not wait for 10,000 names.
+ */
+export async function metrics(r: NginxHTTPRequest): Promise<void> {
+  await handle(r, ['GET'], async ({ zone, misses }) => {
+    const counts = zone ? await countsIn(zone) : {};
+    r.status = 200;
+    r.headersOut['Content-Type'] = TYPE;
+    r.sendHeader();
+    await sendNames(r, zone);
+    r.send(countersText(counts));
+    r.send(zonesText(zoneName(variablesOf(r)), zone, misses));
+    r.finish();
+  });
+}
+
+async function sendNames(r: NginxHTTPRequest, zone: Zone | undefined): Promise<void> {
+  const now = Date.now() / 1000;
+  const states = { ok: 0, 'last-good': 0, expired: 0, refused: 0 };
+  const problems: string[] = [];
+  r.send(
+    headOf(
+      'certificate_not_after_seconds',
+      'gauge',
+      'When the certificate that is held expires, in seconds since 1970.',
+    ),
+  );
+  const all = zone ? names(zone) : [];
+  for (let at = 0; zone && at < all.length; at += SLICE) {
+    const lines: string[] = [];
+    all.slice(at, at + SLICE).forEach((name) => {
+      const text = findSummary(zone, name);
+      if (text === undefined) return;
+      const { isPair, notAfter, problem } = readSummary(text);
+      if (isPair) lines.push(sample(`certificate_not_after_seconds{name="${name}"}`, notAfter));
+      if (problem) {
+        const held = isPair ? 'yes' : 'no';
+        problems.push(
+          sample(`certificate_problem{name="${name}",code="${problem}",held="${held}"}`, 1),
+        );
+      }
+      states[!isPair ? 'refused' : notAfter < now ? 'expired' : problem ? 'last-good' : 'ok']++;
+    });
+    if (lines.length > 0) r.send(lines.join(''));
+    await pause(0);
+  }
+  r.send(
+    headOf(
+      'certificate_problem',
+      'gauge',
+      'The newest files of a name were refused; held: whether an older pair is served.',
+    ) +
+      problems.join('') +
+      headOf('names', 'gauge', 'Names in the zone, by state; refused: there is no pair to serve.') +
+      Object.keys(states)
+        .map((state) => sample(`names{state="${state}"}`, states[state as keyof typeof states]))
+        .join(''),
+  );
+}
+
+async function countsIn(zone: Zone): Promise<Counts> {
+  let counts = countsOf(zone);
+  for (let waited = 0; counts === undefined && waited < COUNTS_PATIENCE_MS; waited++) {
+    await pause(1);
+    counts = countsOf(zone);
+  }
+  return counts || {};
+}
+
+function countersText(counts: Counts): string {
+  return COUNTERS.map(({ family, help, labels }) => {
+    const samples = labels.map((labelled) => {
+      const series = seriesOf(family, labelled);
+      return sample(series, counts[series] || 0);
+    });
+    return headOf(family, 'counter', help) + samples.join('');
+  }).join('');
+}
+
+function zonesText(name: string, zone: Zone | undefined, misses: Zone | undefined): string {
+  const zones = zone ? [{ name, space: spaceOf(zone) }] : [];
+  if (misses) zones.push({ name: missesName(name), space: spaceOf(misses) });
+  return (
+    headOf('zone_capacity_bytes', 'gauge', 'Size of a shared dictionary.') +
+    zones
+      .map((one) => sample(`zone_capacity_bytes{zone="${one.name}"}`, one.space.capacity))
+      .join('') +
+    headOf('zone_free_bytes', 'gauge', 'What of it is in pages that nothing has taken yet.') +
+    zones.map((one) => sample(`zone_free_bytes{zone="${one.name}"}`, one.space.free)).join('')
+  );
+}
+
+function headOf(metric: string, type: 'gauge' | 'counter', help: string): string {
+  return `# HELP ${PREFIX}${metric} ${help}\n# TYPE ${PREFIX}${metric} ${type}\n`;
+}
+
+function sample(series: string, value: number): string {
+  return `${PREFIX}${series} ${value}\n`;
+}

@@ -1,0 +1,31 @@
+import { refuse } from '../refusal';
+
+/** The entity tag of a certificate (RFC 9110, 8.8.3): the same for who has read it and for who has put it. */
+export function entityTag(fingerprint: string): string {
+  return `"${fingerprint}"`;
+}
+
+/**
+ * Guards against two writers of one name (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag that was read,
+ * `If-None-Match: *` for a name that nobody holds yet.
+ *
+ * @param tag of what is held; '' where nothing is
+ * @throws precondition-failed
+ */
+export function expectPrecondition(r: NginxHTTPRequest, name: string, tag: string): void {
+  const ifMatch = r.headersIn['If-Match'];
+  const ifNoneMatch = r.headersIn['If-None-Match'];
+  const isMet =
+    (ifMatch === undefined || isListed(ifMatch, tag)) &&
+    (ifNoneMatch === undefined || !isListed(ifNoneMatch, tag));
+  if (!isMet) {
+    const held = tag ? `The certificate held for ${name} is ${tag}.` : `None is held for ${name}.`;
+    refuse('precondition-failed', `${held} Read it again before you replace it.`);
+  }
+}
+
+function isListed(list: string, tag: string): boolean {
+  if (tag === '') return false;
+  if (list.trim() === '*') return true;
+  return list.split(',').some((one) => one.trim() === tag);
+}

@@ -1,0 +1,163 @@
+import { covers, isExpired } from '../certificate';
+import { count } from '../counters';
+import { fingerprintOf } from '../description';
+import { filesOf, identify, isPerName } from '../disk';
+import type { Lookup } from '../load';
+import { type Pair, proveKey, readPair } from '../pair';
+import { type Swap, swapIn } from '../persist';
+import { withPoint } from '../private_key';
+import { type Facts, factsOf, holdsPair, makeRecord } from '../record';
+import { refuse } from '../refusal';
+import { normaliseWithWildcard } from '../server_name';
+import { type Zone, clearToken, find, forgetMissing, put, remove } from '../store';
+import { readBody } from './body';
+import { type Entry, entryOf, fingerprintIn } from './entry';
+import { handle } from './handle';
+import { withLocks } from './locked';
+import { nameInPath } from './name';
+import { entityTag, expectPrecondition } from './precondition';
+import { answerJson } from './problem';
+
+const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
+
+/**
+ * `PUT` or `POST /certs/NAME`: puts a pair in place for a name, or, without NAME, for every DNS name of its leaf.
+ *
+ * 1. Everything that can be wrong with the pair is checked, its key by using it: see `readPair` and `proveKey`.
+ * 2. With `$cert_persist on` it is written to the files of each name.
+ * 3. It is stored for each name. From then on every worker serves it.
+ *
+ * Whatever fails, all names keep what they had. Answers 201 where a name is new, else 200, with the certificate's
+ * description and its entity tag; without NAME the first name's, and all in `names`.
+ */
+export async function put_cert(r: NginxHTTPRequest): Promise<void> {
+  await handle(r, ['PUT', 'POST'], async (lookup) => {
+    const zone = lookup.zone || refuse('zone-full', 'There is no js_shared_dict_zone to hold it.');
+    const asked = nameInPath(r);
+    const sent = readBody(r);
+    const pair = readPair(sent.pem, sent.keyPem);
+    const names = asked ? [asked] : namesOf(pair);
+    expectServable(lookup, pair, names);
+    const proven = await proved(lookup, pair);
+    const isNew = await withLocks(zone, names, () => {
+      const held = names.map((name) => heldPair(zone, name));
+      names.forEach((name, i) => {
+        expectPrecondition(r, name, tagOf(held[i] as string));
+      });
+      replace(lookup, zone, names, proven);
+      return held.indexOf('') >= 0;
+    });
+    count(zone, 'puts_total', `result="${isNew ? 'created' : 'replaced'}"`);
+    const until = new Date(pair.leaf.notAfter * 1000).toISOString();
+    r.log(`cert_rotation: ${names.join(', ')}: put by ${r.remoteAddress}, valid until ${until}`);
+    const first = names[0] as string;
+    const entry = entryFor(lookup, zone, first, proven);
+    r.headersOut['ETag'] = entityTag(fingerprintOf(pair.leaf));
+    answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({ names }, entry));
+  });
+}
+
+/** The server names among the DNS names of the leaf, each once. */
+function namesOf(pair: Pair): string[] {
+  const names = pair.leaf.names
+    .map(normaliseWithWildcard)
+    .filter((name, i, all) => name && all.indexOf(name) === i);
+  if (names.length === 0) refuse('name-not-covered', 'The certificate is for no DNS name.');
+  return names;
+}
+
+function expectServable(lookup: Lookup, pair: Pair, names: string[]): void {
+  const { settings } = lookup;
+  names.forEach((name) => {
+    if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+      refuse('name-not-covered', `The certificate is not for ${name}.`);
+    }
+  });
+  if (isExpired(pair.leaf, Date.now() / 1000)) {
+    const since = new Date(pair.leaf.notAfter * 1000).toISOString();
+    refuse('expired', `The certificate has expired at ${since}.`);
+  }
+  if (settings.isPersistent && !(isPerName(settings.certFile) && isPerName(settings.keyFile))) {
+    refuse('persist-failed', '$cert_file and $cert_key_file have no {name}: one file is for all.');
+  }
+}
+
+/** The pair, with its key proven and in a form in which its files prove themselves the next time. */
+async function proved(lookup: Lookup, pair: Pair): Promise<Pair> {
+  await proveKey(pair);
+  if (pair.keyProven) return pair;
+  const { curve } = pair.privateKey;
+  if (curve !== null) {
+    const key = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+    return Object.assign({}, pair, { key });
+  }
+  if (!lookup.settings.isPersistent) return pair;
+  return refuse(
+    'unsupported-key',
+    `With $cert_persist on use ECDSA or RSA: the file of an ${pair.privateKey.kind} key cannot be compared with its certificate.`,
+  );
+}
+
+function heldPair(zone: Zone, name: string): string {
+  const record = find(zone, name);
+  return record !== undefined && holdsPair(record) && factsOf(record) ? record : '';
+}
+
+function tagOf(record: string): string {
+  return record && entityTag(fingerprintIn(record));
+}
+
+/**
+ * Writes and stores a pair under names that are locked.
+ *
+ * @throws zone-full, persist-failed: every name has what it had
+ */
+function replace(lookup: Lookup, zone: Zone, names: string[], pair: Pair): void {
+  const { settings, misses } = lookup;
+  const swaps: Swap[] = [];
+  const undone: (() => void)[] = [];
+  try {
+    if (settings.isPersistent) {
+      names.forEach((name) => swaps.push(swapIn(filesOf(settings, name), pair)));
+    }
+    names.forEach((name) => {
+      const before = find(zone, name);
+      if (!put(zone, name, recordOf(lookup, zone, name, pair))) refuse('zone-full', NO_ROOM);
+      undone.push(() => {
+        if (before === undefined) remove(zone, name);
+        else put(zone, name, before);
+      });
+    });
+  } catch (e) {
+    undone.forEach((undo) => {
+      undo();
+    });
+    swaps.forEach((swap) => {
+      swap.undo();
+    });
+    throw e;
+  }
+  swaps.forEach((swap) => {
+    swap.commit();
+  });
+  if (misses)
+    names.forEach((name) => {
+      forgetMissing(misses, name);
+    });
+}
+
+function recordOf({ settings }: Lookup, zone: Zone, name: string, pair: Pair): string {
+  const facts: Facts = {
+    source: 'api',
+    // It wins over these until they change.
+    files: identify(filesOf(settings, name)),
+    notAfter: pair.leaf.notAfter,
+    loadedAt: Date.now(),
+  };
+  return makeRecord(clearToken(zone), facts, pair);
+}
+
+function entryFor(lookup: Lookup, zone: Zone, name: string, pair: Pair): Entry {
+  const record = recordOf(lookup, zone, name, pair);
+  return entryOf(name, record, factsOf(record) as Facts);
+}

@@ -1,0 +1,19 @@
+import { delete_cert } from './delete';
+import { handle } from './handle';
+import { list_certs } from './list';
+import { put_cert } from './put';
+
+/** Everything under `/certs/` in one location: list, read, put and delete, by the method. */
+export async function admin(r: NginxHTTPRequest): Promise<void> {
+  switch (r.method) {
+    case 'GET':
+      return list_certs(r);
+    case 'PUT':
+    case 'POST':
+      return put_cert(r);
+    case 'DELETE':
+      return delete_cert(r);
+    default:
+      return handle(r, ['GET', 'PUT', 'POST', 'DELETE'], () => undefined);
+  }
+}
