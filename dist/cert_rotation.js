@@ -341,12 +341,13 @@ function start() {
         };
     }
     function addToCounts(zone, mine, merge2) {
+        var sum = mine;
         hasRoom(function() {
-            for(var sum = mine, isStored = false; !isStored;){
+            do {
                 var theirs = zone.pop(COUNTS_KEY);
                 if (theirs !== void 0) sum = merge2(sum, theirs);
-                isStored = zone.add(COUNTS_KEY, sum);
-            }
+                else if (sum === mine && zone.freeSpace() === 0) return;
+            }while (!zone.add(COUNTS_KEY, sum));
         });
     }
     function findCounts(zone) {

@@ -127,12 +127,14 @@ export function addToCounts(
   mine: string,
   merge: (mine: string, theirs: string) => string,
 ): void {
+  let sum = mine;
   hasRoom(() => {
-    for (let sum = mine, isStored = false; !isStored;) {
+    do {
       const theirs = zone.pop(COUNTS_KEY);
       if (theirs !== undefined) sum = merge(sum, theirs);
-      isStored = zone.add(COUNTS_KEY, sum);
-    }
+      // nginx logs each failed allocation as critical.
+      else if (sum === mine && zone.freeSpace() === 0) return;
+    } while (!zone.add(COUNTS_KEY, sum));
   });
 }
 

@@ -1,18 +1,21 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { FIRST_TOKEN, factsOf, isServable } from '../../src/record';
+import { FIRST_TOKEN, factsOf, isServable, makeRecord, readSummary } from '../../src/record';
 import {
+  addToCounts,
   clearAll,
   clearToken,
   expireMissing,
   find,
+  findSummary,
   forgetMissing,
   isLocked,
   isMissing,
   isZoneFull,
   lock,
   missesOf,
+  names,
   noteMissing,
   put,
   remove,
@@ -20,57 +23,13 @@ import {
   unlock,
   zoneNamed,
 } from '../../src/store';
+import { FakeZone, fullError } from './fake_zone';
 
 const NOW = Date.UTC(2026, 0, 1);
 const NAME = 'a.example';
 const INTERVAL = 10_000;
 const LOCK_LIFETIME = 5000;
-
-/** As much of an ngx.shared dictionary as the store uses. */
-class FakeZone {
-  readonly values = new Map<string, string>();
-  /** How many more values fit. As in nginx, a new value needs its place before the old one's is free. */
-  room = Infinity;
-
-  get(key: string): string | undefined {
-    return this.values.get(key);
-  }
-
-  set(key: string, value: string): this {
-    if (this.room === 0) throw fullError();
-    if (!this.values.has(key)) this.room--;
-    this.values.set(key, value);
-    return this;
-  }
-
-  add(key: string, value: string): boolean {
-    if (this.values.has(key)) return false;
-    this.set(key, value);
-    return true;
-  }
-
-  pop(key: string): string | undefined {
-    const value = this.get(key);
-    this.delete(key);
-    return value;
-  }
-
-  delete(key: string): boolean {
-    const isThere = this.values.delete(key);
-    if (isThere) this.room++;
-    return isThere;
-  }
-
-  freeSpace(): number {
-    return this.room === 0 ? 0 : 1 << 20;
-  }
-}
-
-function fullError(): Error {
-  const error = new Error('failed to allocate');
-  error.name = 'SharedMemoryError';
-  return error;
-}
+const PEM = '-----BEGIN X-----\n-----END X-----\n';
 
 let zone: FakeZone;
 
@@ -147,6 +106,53 @@ describe('records', () => {
     });
     expect(() => put(zone, NAME, 'x')).toThrow(TypeError);
     expect(isZoneFull(new TypeError('no'))).toBe(false);
+  });
+});
+
+describe('summaries and the list of names', () => {
+  const facts = { source: 'disk' as const, files: '', notAfter: 7, loadedAt: 0 };
+  const record = makeRecord(FIRST_TOKEN, facts, { chain: PEM, key: PEM });
+  const problem = { code: 'weak', detail: '' };
+  const refused = makeRecord(FIRST_TOKEN, { ...facts, problem }, null);
+
+  test('a summary is what the record says, and goes with it', () => {
+    put(zone, NAME, record);
+    expect(readSummary(findSummary(zone, NAME) ?? '')).toEqual({
+      isPair: true,
+      notAfter: 7,
+      problem: '',
+    });
+    put(zone, NAME, refused);
+    expect(readSummary(findSummary(zone, NAME) ?? '')).toEqual({
+      isPair: false,
+      notAfter: 7,
+      problem: 'weak',
+    });
+    remove(zone, NAME);
+    expect(findSummary(zone, NAME)).toBeUndefined();
+    expect([...zone.values.keys()]).toEqual([]);
+  });
+
+  test('the same summary is not written again', () => {
+    put(zone, NAME, record);
+    const set = vi.spyOn(zone, 'set');
+    put(zone, NAME, record);
+    expect(set.mock.calls.map(([key]) => key)).toEqual([NAME]);
+  });
+
+  test('a summary without room is left out, and the record is put all the same', () => {
+    zone.room = 1;
+    expect(put(zone, NAME, record)).toBe(true);
+    expect(findSummary(zone, NAME)).toBeUndefined();
+  });
+
+  test('names are those of records, however many there are', () => {
+    const wanted = Array.from({ length: 1500 }, (_, i) => `${i}.example`);
+    for (const name of wanted) put(zone, name, record);
+    clearAll(zone);
+    lock(zone, NAME);
+    addToCounts(zone, '1', () => '');
+    expect(names(zone).sort()).toEqual(wanted.sort());
   });
 });
 

@@ -1,0 +1,49 @@
+/** As much of an ngx.shared dictionary as the store uses. */
+export class FakeZone {
+  readonly values = new Map<string, string>();
+  /** How many more values fit. As in nginx, a new value needs its place before the old one's is free. */
+  room = Infinity;
+
+  get(key: string): string | undefined {
+    return this.values.get(key);
+  }
+
+  set(key: string, value: string): this {
+    if (this.room === 0) throw fullError();
+    if (!this.values.has(key)) this.room--;
+    this.values.set(key, value);
+    return this;
+  }
+
+  add(key: string, value: string): boolean {
+    if (this.values.has(key)) return false;
+    this.set(key, value);
+    return true;
+  }
+
+  pop(key: string): string | undefined {
+    const value = this.get(key);
+    this.delete(key);
+    return value;
+  }
+
+  delete(key: string): boolean {
+    const isThere = this.values.delete(key);
+    if (isThere) this.room++;
+    return isThere;
+  }
+
+  keys(most = 1024): string[] {
+    return [...this.values.keys()].slice(0, most);
+  }
+
+  freeSpace(): number {
+    return this.room === 0 ? 0 : 1 << 20;
+  }
+}
+
+export function fullError(): Error {
+  const error = new Error('failed to allocate');
+  error.name = 'SharedMemoryError';
+  return error;
+}
