@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { children, hexOfWhole, readWhole, write } from '../../src/der';
 import { readBlocks } from '../../src/pem';
-import { readPrivateKey } from '../../src/private_key';
+import { readPrivateKey, withPoint } from '../../src/private_key';
 import { EC, RSA, der, key, openssl, pem, withIntruder } from './openssl';
 
 // The shapes that openssl does not make, taken apart from what it makes.
@@ -131,4 +131,20 @@ test('too long', () => {
   expect(() => read('RSA PRIVATE KEY', filled)).toThrow(
     expect.objectContaining({ message: 'too long for a private key' }),
   );
+});
+
+describe('an EC key without its point', () => {
+  test.each(['P-256', 'P-384', 'P-521'])('gets it as SEC1: %s', (curve) => {
+    const whole = key(EC + curve);
+    const bare = openssl(['ec', '-no_public'], whole);
+    const shapes = [bare, openssl(['pkcs8', '-topk8', '-nocrypt'], bare)];
+    const point = readPrivateKey(readBlocks(whole)[0]!).value;
+    for (const shape of shapes) {
+      const read = readPrivateKey(readBlocks(shape).at(-1)!);
+      expect(read.value).toBe('');
+      const text = withPoint(read, read.curve!, point);
+      expect(openssl(['pkey'], text)).toBe(openssl(['pkey'], whole));
+      expect(readPrivateKey(readBlocks(text)[0]!).value).toBe(point);
+    }
+  });
 });
