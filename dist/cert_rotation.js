@@ -2102,7 +2102,8 @@ function start() {
             var lookup = lookupFor(r);
             var sni = variablesOf2(r)["ssl_server_name"];
             var name = sni ? normalise(sni) : "";
-            return name && recordOf(lookup, name) || name && wildcardOf2(name) && recordOf(lookup, wildcardOf2(name)) || lookup.fallback && lookup.fallback !== name && recordOf(lookup, lookup.fallback) || "";
+            var isStandIn = name.startsWith("".concat(lookup.settings.wildcardLabel, "."));
+            return name && !isStandIn && recordOf(lookup, name) || name && wildcardOf2(name) && recordOf(lookup, wildcardOf2(name)) || lookup.fallback && lookup.fallback !== name && recordOf(lookup, lookup.fallback) || "";
         } catch (e) {
             r.error("cert_rotation: ".concat(e.message));
             return "";

@@ -21,8 +21,10 @@ export function resolve(r: Session): string {
     const lookup = lookupFor(r);
     const sni = variablesOf(r)['ssl_server_name'];
     const name = sni ? normalise(sni) : '';
+    // The files of such a name are the wildcard's, which needs no second record under a name that nobody uses.
+    const isStandIn = name.startsWith(`${lookup.settings.wildcardLabel}.`);
     return (
-      (name && recordOf(lookup, name)) ||
+      (name && !isStandIn && recordOf(lookup, name)) ||
       (name && wildcardOf(name) && recordOf(lookup, wildcardOf(name))) ||
       (lookup.fallback && lookup.fallback !== name && recordOf(lookup, lookup.fallback)) ||
       ''

@@ -32,6 +32,12 @@ describe.each(['one', 'two'] as const)(
       expect(await site.serial('w.example')).toBe(site.serials['fallback.example']);
     });
 
+    test("a name that spells a wildcard's files is served the wildcard, and has no record", async () => {
+      const { stdout } = await opensslClient(site.nginx.tls, ['-servername', '_.w.example']);
+      expect(stdout).toMatch(/subject=CN ?= ?\*\.w\.example\n/);
+      expect(await site.clear('_.w.example')).toEqual({ cleared: '_.w.example', cached: false });
+    });
+
     test('a name of its own wins over the wildcard', async () => {
       expect(await site.serial('own.w.example')).toBe(site.serials['own.w.example']);
     });
