@@ -269,6 +269,8 @@ function start() {
     var COUNTS_KEY = "#counts";
     var LOCK_LIFETIME_MS = 5e3;
     var MOST_KEYS = 2147483647;
+    var FULL_KEY = "#full";
+    var MISS_SPACE2 = 2 * 4096;
     var TAKEN_BACK = "taken-back--";
     function zoneNamed2(name) {
         return ngx.shared[name];
@@ -392,6 +394,14 @@ function start() {
         misses.delete(name);
     }
     function noteMissing(misses, name, token) {
+        if (misses.freeSpace() < MISS_SPACE2) {
+            misses.clear();
+            hasRoom(function() {
+                return misses.set(FULL_KEY, timestamp2());
+            });
+        }
+        var full = misses.get(FULL_KEY);
+        if (full !== void 0 && isRecent2(full, 0, LOCK_LIFETIME_MS)) return;
         hasRoom(function() {
             return misses.add(name, token + timestamp2());
         });
@@ -3482,6 +3492,7 @@ function fallback(variables) {
 }
 // src/store.ts
 var CLEAR_KEY = "#clear";
+var MISS_SPACE = 2 * 4096;
 function zoneNamed(name) {
     return ngx.shared[name];
 }

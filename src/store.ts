@@ -16,6 +16,12 @@ const LOCK_LIFETIME_MS = 5000;
 /** njs lists 1024 keys unless told. */
 const MOST_KEYS = 0x7fffffff;
 
+/** In the zone of the negative answers: when it had no room. */
+const FULL_KEY = '#full';
+
+/** What a negative answer may take at most in pages of its own: one for the key, one for the value. */
+const MISS_SPACE = 2 * 4096;
+
 /** In the place of a token: a negative answer that a clear took back. */
 const TAKEN_BACK = 'taken-back--';
 
@@ -204,8 +210,16 @@ export function expireMissing(misses: Zone, name: string): void {
   misses.delete(name);
 }
 
-/** Notes that a name has no files, unless it was cleared while they were looked for. */
+/** Notes that a name has no files, unless it was cleared while they were looked for. A full zone is emptied. */
 export function noteMissing(misses: Zone, name: string, token: string): void {
+  // nginx evicts only after an allocation has failed, and logs that as critical: once for every few names made up.
+  if (misses.freeSpace() < MISS_SPACE) {
+    misses.clear();
+    hasRoom(() => misses.set(FULL_KEY, timestamp()));
+  }
+  // What was taken back went with the rest, and who looked before that may only now come here to note it.
+  const full = misses.get(FULL_KEY);
+  if (full !== undefined && isRecent(full, 0, LOCK_LIFETIME_MS)) return;
   hasRoom(() => misses.add(name, token + timestamp()));
 }
 

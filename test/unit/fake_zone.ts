@@ -33,6 +33,11 @@ export class FakeZone {
     return isThere;
   }
 
+  clear(): void {
+    this.room += this.values.size;
+    this.values.clear();
+  }
+
   keys(most = 1024): string[] {
     return [...this.values.keys()].slice(0, most);
   }

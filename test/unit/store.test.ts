@@ -421,11 +421,32 @@ describe('a negative answer', () => {
     expect(orders).toBe(1120);
   });
 
-  test('of a full zone is not noted, and still taken back', () => {
+  test('that finds the zone full empties it, and is noted after a while', () => {
+    noteMissing(zone, 'b.example', TOKEN);
+    noteMissing(zone, 'c.example', TOKEN);
+    zone.room = 0;
     noteMissing(zone, NAME, TOKEN);
+    expect([...zone.values.keys()]).toEqual(['#full']);
+    vi.setSystemTime(NOW + LOCK_LIFETIME - 1);
+    noteMissing(zone, NAME, TOKEN);
+    expect(isNoted()).toBe(false);
+    vi.setSystemTime(NOW + LOCK_LIFETIME);
+    noteMissing(zone, NAME, TOKEN);
+    expect(isNoted()).toBe(true);
+  });
+
+  test('is not noted by who looked before it was taken back, though the zone was full since', () => {
+    expireMissing(zone, NAME);
+    forgetMissing(zone, NAME);
     zone.room = 0;
     noteMissing(zone, 'b.example', TOKEN);
-    expect(isMissing(zone, 'b.example', TOKEN, INTERVAL)).toBe(false);
+    noteMissing(zone, NAME, TOKEN);
+    expect(isNoted()).toBe(false);
+  });
+
+  test('is taken back in a full zone, too', () => {
+    noteMissing(zone, NAME, TOKEN);
+    zone.room = 0;
     forgetMissing(zone, NAME);
     expect(isNoted()).toBe(false);
   });
