@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { currentRuntime } from '../setup/runtimes.js';
@@ -18,11 +18,15 @@ export interface SiteOptions {
   workers?: number;
   /** Further directives of the http block. */
   http?: string;
+  /** Texts of further njs modules, by the name under which `http` has them. */
+  modules?: Record<string, string>;
 }
 
 /** nginx with the bundle, and certificates of a throw-away authority on its disk. */
 export interface Site {
   nginx: Nginx;
+  /** The host's path of a unix socket that answers as port 8443 does: thousands of connections use up no ports. */
+  tlsSocket: string;
   /** Serial numbers by name, as last written. */
   serials: Record<string, string>;
   /** Issues a new pair for a name and writes its files. */
@@ -61,6 +65,11 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   }
   for (const name of names) await renew(name);
 
+  const modules = Object.entries(options.modules ?? {}).map(([name, text]) => {
+    writeFileSync(join(certs, `${name}.js`), text);
+    return `js_import ${name} from /etc/nginx/certs/${name}.js;`;
+  });
+
   const cache = runtime.certificateCache ? 'ssl_certificate_cache max=1000;' : '';
   const nginx = await startNginx({
     directory,
@@ -76,6 +85,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   ${set}
   server {
     listen 8443 ssl reuseport;
+    listen unix:/run/nginx/tls.sock ssl;
     ssl_certificate     data:${cert};
     ssl_certificate_key data:${key};
     ${cache}
@@ -88,6 +98,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     location = /metrics { js_content certs.metrics; }
     location /certs/    { js_content certs.admin; }
   }
+  ${modules.join('\n  ')}
   ${options.http ?? ''}`,
     }),
   });
@@ -95,6 +106,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 
   return {
     nginx,
+    tlsSocket: join(directory, 'run/tls.sock'),
     serials,
     renew,
     remove: (name) => {

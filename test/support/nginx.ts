@@ -95,6 +95,7 @@ export interface Processes {
 }
 
 export interface Nginx {
+  containerId: string;
   /** What the container sees as /etc/nginx/certs. */
   certsDirectory: string;
   /** The host's path of the container's `ADMIN_SOCKET`, for Node's `socketPath` and curl's `--unix-socket`. */
@@ -170,6 +171,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     port: container.getMappedPort(containerPort),
   });
   return {
+    containerId: container.getId(),
     certsDirectory,
     adminSocket,
     get tls() {
