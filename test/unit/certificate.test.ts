@@ -16,7 +16,7 @@ import {
   openssl,
   pem,
   withIntruder,
-} from './openssl';
+} from '../support/openssl';
 
 const malformed: unknown = expect.objectContaining({ code: 'malformed' });
 

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { type Pair, readPair } from '../../src/pair';
 import { isRefusal } from '../../src/refusal';
-import { EC, RSA, authority, certificate, key, leaf, load, openssl, pem } from './openssl';
+import { EC, RSA, authority, certificate, key, leaf, load, openssl, pem } from '../support/openssl';
 
 // Damaged input of every kind: whatever comes, readPair returns a pair or throws a refusal, and what it takes OpenSSL
 // takes. That is what keeps private keys out of nginx's error log. A failure names the seed

@@ -5,7 +5,19 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { hexOf, readWhole, write } from '../../src/der';
 import { proveKey, readPair } from '../../src/pair';
 import type { RefusalCode } from '../../src/refusal';
-import { EC, type Made, RSA, authority, der, key, leaf, load, openssl, pem } from './openssl';
+import { type PairCase, makePairCases } from '../support/pairs';
+import {
+  EC,
+  type Made,
+  RSA,
+  authority,
+  der,
+  key,
+  leaf,
+  load,
+  openssl,
+  pem,
+} from '../support/openssl';
 
 const refusal = (code: RefusalCode, detail: string | RegExp = ''): unknown =>
   expect.objectContaining({
@@ -48,6 +60,32 @@ beforeAll(() => {
   other = leaf(['b.example'], { issuer: intermediate });
   rsaKey = key(RSA + '2048');
   chain = usual.pem + intermediate.pem;
+});
+
+const cases = await makePairCases();
+const inputOf = ({ cert, key: own }: PairCase): [string, string?] =>
+  own === undefined ? [cert] : [cert, own];
+
+describe('each pair that is taken', () => {
+  test.each(cases.filter(({ read }) => read === 'taken'))('$title', async (offered) => {
+    const pair = readPair(...inputOf(offered));
+    expect({ chain: pair.chain, key: pair.key }).toEqual(offered.served);
+    expect(pair.keyProven).toBe(offered.disk !== 'unsupported-key');
+    const isForeign = offered.put === 'key-mismatch';
+    if (pair.keyProven || !isForeign) load(pair.chain, pair.key);
+    await (isForeign ? expect(proveKey(pair)).rejects.toThrow() : proveKey(pair));
+  });
+});
+
+describe('each pair that is refused', () => {
+  test.each(cases.filter(({ read }) => read !== 'taken'))('$title: $read', (offered) => {
+    const { read, detail = '' } = offered;
+    refused(read as RefusalCode, detail, ...inputOf(offered));
+    if (read !== 'weak') return;
+    const loading = expect(() => load(offered.cert, offered.key ?? offered.cert));
+    if (offered.isTolerated) loading.not.toThrow();
+    else loading.toThrow(/too small|too weak/);
+  });
 });
 
 describe('what is taken comes out normalised', () => {

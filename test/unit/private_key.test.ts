@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { children, hexOfWhole, readWhole, write } from '../../src/der';
 import { readBlocks } from '../../src/pem';
 import { readPrivateKey, withPoint } from '../../src/private_key';
-import { EC, RSA, der, key, openssl, pem, withIntruder } from './openssl';
+import { EC, RSA, der, key, openssl, pem, withIntruder } from '../support/openssl';
 
 // The shapes that openssl does not make, taken apart from what it makes.
 

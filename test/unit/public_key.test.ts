@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { readElement, readWhole, write } from '../../src/der';
 import { isSameKey, keyTypeName, readPss, readPublicKey } from '../../src/public_key';
-import { EC, RSA, der, key, openssl } from './openssl';
+import { EC, RSA, der, key, openssl } from '../support/openssl';
 
 // The shapes that openssl does not make, taken apart from what it makes.
 

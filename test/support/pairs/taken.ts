@@ -1,0 +1,195 @@
+import { createPrivateKey } from 'node:crypto';
+import { hexOf, readWhole, write } from '../../../src/der';
+import { EC, authority, der, key, leaf, openssl, pem } from '../openssl.js';
+import {
+  type Ingredients,
+  LEAF_NAMES,
+  P384,
+  P521,
+  RSA_PSS,
+  pkcs1,
+  pointless,
+  sec1,
+  withPublicKey,
+} from './made.js';
+import { type PairCase, taken, unproven } from './pair_case.js';
+
+/** Kinds of keys that carry their public part, apart from RSA, by the arguments of `openssl genpkey`. */
+const USABLE_KEYS: [string, string][] = [
+  ['P-256', EC + 'P-256'],
+  ['P-384', P384],
+  ['P-521', P521],
+  ['RSA-PSS', RSA_PSS],
+  [
+    'RSA-PSS, restricted',
+    `${RSA_PSS} -pkeyopt rsa_pss_keygen_md:sha256 -pkeyopt rsa_pss_keygen_mgf1_md:sha256 -pkeyopt rsa_pss_keygen_saltlen:32`,
+  ],
+];
+
+/** @param rsaKeys of other lengths than 2048 bits */
+export function takenCases(made: Ingredients, rsaKeys: string[]): PairCase[] {
+  return [...shapes(made), ...chains(made), ...keyKinds(made, rsaKeys), ...keyForms(made)];
+}
+
+/** One pair in every shape that PEM is found in. */
+function shapes({ usual, other, intermediate, chain }: Ingredients): PairCase[] {
+  const pair = chain + usual.key;
+  const found: [string, string, string?][] = [
+    ['chain, key', pair],
+    ['key, chain', usual.key + chain],
+    ['leaf, key, intermediate', usual.pem + usual.key + intermediate.pem],
+    ['the key in a file of its own', chain, usual.key],
+    ['CRLF', pair.replace(/\n/g, '\r\n')],
+    ['CRLF in two files', chain.replace(/\n/g, '\r\n'), usual.key.replace(/\n/g, '\r\n')],
+    ['no last newline', pair.trimEnd()],
+    ['no last newline in two files', chain.trimEnd(), usual.key.trimEnd()],
+    ['a byte order mark', '\ufeff' + chain, '\ufeff' + usual.key],
+    ['blank lines and blanks at line ends', pair.replace(/-----\n/g, '----- \n\n')],
+    ['indented lines', pair.replace(/^/gm, '  ')],
+    ['base64 in one line', oneLine(chain), oneLine(usual.key)],
+    ['-text output', openssl(['x509', '-text'], usual.pem) + intermediate.pem + usual.key],
+    ['Bag Attributes', `Bag Attributes\n  localKeyID: 01\n${chain}Key Attributes\n${usual.key}`],
+    ['X509 CERTIFICATE', pair.replace(/ CERT/g, ' X509 CERT')],
+    ['TRUSTED CERTIFICATE', trusted(usual.pem) + intermediate.pem + usual.key],
+    ['TRUSTED CERTIFICATE with nothing added', pair.replace(/ CERT/g, ' TRUSTED CERT')],
+    ['the key twice', usual.key + pair],
+    ['DH PARAMETERS', chain + DH_PARAMETERS + usual.key],
+    ['a public key', chain + openssl(['pkey', '-pubout'], usual.key) + usual.key],
+    ['another key beside the chain', other.key + chain, usual.key],
+    ['another certificate beside the key', chain, other.pem + usual.key],
+  ];
+  return found.map(([title, cert, ownKey]) =>
+    taken(title, ownKey === undefined ? { cert } : { cert, key: ownKey }, {
+      chain,
+      key: usual.key,
+    }),
+  );
+}
+
+const DH_PARAMETERS = pem('DH PARAMETERS', Buffer.from('3006020117020102', 'hex'));
+
+function oneLine(text: string): string {
+  return text.replace(/([^-])\n(?!-)/g, '$1');
+}
+
+function trusted(text: string): string {
+  return openssl(['x509', '-addtrust', 'serverAuth', '-setalias', 'a', '-trustout'], text);
+}
+
+function chains({ root, intermediate, usual, rsa, chain }: Ingredients): PairCase[] {
+  const second = authority('/CN=I2', { issuer: intermediate });
+  const deep = leaf(LEAF_NAMES, { issuer: second });
+  const self = leaf(LEAF_NAMES);
+  const quiet = authority('/O=Example/CN=E1', {
+    issuer: root,
+    extensions: ['basicConstraints=CA:TRUE', 'subjectKeyIdentifier=none'],
+  });
+  const oldRoot = authority('/CN=Old', { key: rsa.key, args: ['-sha1'] });
+  const underOld = leaf(LEAF_NAMES, { issuer: oldRoot });
+  const found: [string, string[], string][] = [
+    ['the leaf alone', [usual.pem], usual.key],
+    ['a self-signed leaf', [self.pem], self.key],
+    ['the root too', [chain, root.pem], usual.key],
+    ['four certificates', [deep.pem, second.pem, intermediate.pem, root.pem], deep.key],
+    ['an issuer without a key identifier', [usual.pem, quiet.pem], usual.key],
+    ['a root that signed itself with SHA-1', [underOld.pem, oldRoot.pem], underOld.key],
+  ];
+  for (const hash of ['sha256', 'sha384', 'sha512']) {
+    const args = ['-' + hash, '-sigopt', 'rsa_padding_mode:pss'];
+    const made = leaf(LEAF_NAMES, { issuer: oldRoot, args });
+    found.push([`signed with RSA-PSS and ${hash}`, [made.pem], made.key]);
+  }
+  return found.map(([title, certificates, own]) => inOneFile(title, certificates.join(''), own));
+}
+
+function keyKinds({ intermediate, rsa }: Ingredients, rsaKeys: string[]): PairCase[] {
+  const usable = USABLE_KEYS.map(([title, algorithm]) => [title, key(algorithm)] as const);
+  const rsaKinds = [rsa.key, ...rsaKeys].map((own) => {
+    const { modulusLength = 0 } = createPrivateKey(own).asymmetricKeyDetails ?? {};
+    return [`RSA-${modulusLength}`, own] as const;
+  });
+  return [
+    ...[...usable, ...rsaKinds].map(([title, own]) => {
+      const made = leaf(LEAF_NAMES, { issuer: intermediate, key: own });
+      return inOneFile(title, made.pem + intermediate.pem, own);
+    }),
+    ...(['Ed25519', 'Ed448'] as const).flatMap((kind) => {
+      const made = leaf(LEAF_NAMES, { issuer: intermediate, key: key(kind.toUpperCase()) });
+      const another = key(kind.toUpperCase());
+      const chain = made.pem + intermediate.pem;
+      return [
+        unproven(kind, 'taken', { chain, key: made.key }, kind),
+        unproven(`${kind}, another key`, 'key-mismatch', { chain, key: another }, kind),
+      ];
+    }),
+  ];
+}
+
+/** The ways to write a key down. */
+function keyForms({ intermediate, usual, other, rsa, chain }: Ingredients): PairCase[] {
+  const rsaChain = rsa.pem + intermediate.pem;
+  const curve = openssl(['ecparam', '-name', 'P-256']);
+  const compressed = ['-conv_form', 'compressed'];
+  const compressedKey = openssl(['ec', ...compressed], usual.key);
+  const publicKey = openssl(['ec', '-pubout', ...compressed], usual.key);
+  const compressedLeaf = leaf(LEAF_NAMES, { issuer: intermediate, publicKey });
+  const written = (title: string, text: string, served: string, of = chain): PairCase =>
+    taken(title, { cert: of + text }, { chain: of, key: served });
+  return [
+    inOneFile('PKCS#1', rsaChain, pkcs1(rsa.key)),
+    inOneFile('SEC1', chain, sec1(usual.key)),
+    written('SEC1 after EC PARAMETERS', curve + sec1(usual.key), sec1(usual.key)),
+    written('PKCS#8 with attributes', withAttributes(usual.key), usual.key),
+    attachedEd25519(
+      intermediate.pem,
+      leaf(LEAF_NAMES, { issuer: intermediate, key: key('ED25519') }),
+    ),
+    inOneFile('a compressed point in the key', chain, compressedKey),
+    inOneFile('a compressed point in the leaf', compressedLeaf.pem, usual.key),
+    inOneFile('a compressed point in both', compressedLeaf.pem, compressedKey),
+    unproven('SEC1 without the point', 'taken', { chain, key: pointless.sec1(usual.key) }),
+    unproven('PKCS#8 without the point', 'taken', { chain, key: pointless.pkcs8(usual.key) }),
+    unproven('another SEC1 key without the point', 'key-mismatch', {
+      chain,
+      key: pointless.sec1(other.key),
+    }),
+    unproven('another PKCS#8 key without the point', 'key-mismatch', {
+      chain,
+      key: pointless.pkcs8(other.key),
+    }),
+    {
+      ...inOneFile(
+        'a private part that is not that of the public part',
+        chain,
+        mixed(usual, other),
+      ),
+      put: 'key-mismatch',
+      detail: '',
+      failsToSign: true,
+    },
+  ];
+}
+
+function withAttributes(text: string): string {
+  const info = hexOf(readWhole(der(text), 0x30, 'it'));
+  return pem('PRIVATE KEY', Buffer.from(write(0x30, info + 'a000'), 'hex'));
+}
+
+/** RFC 5958 lets a key's file hold the public key, and then it is proven. */
+function attachedEd25519(issuerPem: string, made: { pem: string; key: string }): PairCase {
+  const chain = made.pem + issuerPem;
+  const attached = withPublicKey(made.key);
+  return taken('PKCS#8 with the public key', { cert: chain + attached }, { chain, key: made.key });
+}
+
+/** The first key with the private number of the second. */
+function mixed(first: { key: string }, second: { key: string }): string {
+  const number = (text: string): string =>
+    Buffer.from(createPrivateKey(text).export({ format: 'jwk' }).d!, 'base64url').toString('hex');
+  const hex = der(first.key).toString('hex').replace(number(first.key), number(second.key));
+  return pem('PRIVATE KEY', Buffer.from(hex, 'hex'));
+}
+
+function inOneFile(title: string, chain: string, ownKey: string): PairCase {
+  return taken(title, { cert: chain + ownKey }, { chain, key: ownKey });
+}
