@@ -14,10 +14,9 @@ const HOUR_MS = 3_600_000;
  * Every kind of pair that is offered to nginx: in each shape that is taken, and with each fault that is refused. All
  * leaves are for `*.a.example`, so that each case can have a name of its own there.
  */
-export async function makePairCases(): Promise<PairCase[]> {
+export async function makePairCases(ingredients = makeIngredients()): Promise<PairCase[]> {
   // The long ones take seconds, on another core meanwhile.
   const rsaKeys = Promise.all([2049, 3072, 4096].map(makeRsaKey));
-  const ingredients = makeIngredients();
   const refusals = refusedCases(ingredients);
   return [...takenCases(ingredients, await rsaKeys), ...refusals, ...(await circumstances())];
 }

@@ -13,6 +13,8 @@ export interface Ingredients {
   usual: Made;
   /** Another one. */
   other: Made;
+  /** A leaf for the usual key, its point compressed. */
+  compressed: Made;
   /** RSA with 2048 bits. */
   rsa: Made;
   otherRsa: Made;
@@ -25,11 +27,25 @@ export function makeIngredients(): Ingredients {
   const intermediate = authority('/O=Example/CN=E1', { issuer: root });
   const usual = leaf(LEAF_NAMES, { issuer: intermediate });
   const other = leaf(LEAF_NAMES, { issuer: intermediate });
+  const publicKey = openssl(['ec', '-pubout', ...COMPRESSED], usual.key);
+  const compressed = { ...leaf(LEAF_NAMES, { issuer: intermediate, publicKey }), key: usual.key };
   const [rsa, otherRsa] = [0, 0].map(() =>
     leaf(LEAF_NAMES, { issuer: intermediate, key: key(RSA + '2048') }),
   ) as [Made, Made];
-  return { root, intermediate, usual, other, rsa, otherRsa, chain: usual.pem + intermediate.pem };
+  return {
+    root,
+    intermediate,
+    usual,
+    other,
+    compressed,
+    rsa,
+    otherRsa,
+    chain: usual.pem + intermediate.pem,
+  };
 }
+
+/** Arguments of `openssl ec`. */
+export const COMPRESSED = ['-conv_form', 'compressed'];
 
 export const P384 = EC + 'P-384';
 export const P521 = EC + 'P-521';

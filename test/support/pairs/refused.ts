@@ -3,6 +3,7 @@ import { write } from '../../../src/der';
 import type { RefusalCode } from '../../../src/refusal';
 import { EC, type Made, RSA, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 import {
+  COMPRESSED,
   type Ingredients,
   LEAF_NAMES,
   P384,
@@ -161,7 +162,8 @@ function damagedPoint(text: string): Buffer {
   return bytes;
 }
 
-function mismatches({ usual, other, intermediate, rsa, otherRsa, chain }: Ingredients): PairCase[] {
+function mismatches(made: Ingredients): PairCase[] {
+  const { usual, other, compressed, intermediate, rsa, otherRsa, chain } = made;
   const mismatch = (title: string, cert: string, ownKey?: string): PairCase =>
     refused('key-mismatch', title, 'not the first', cert, ownKey);
   const pss = leaf(LEAF_NAMES, { issuer: intermediate, key: key(RSA_PSS) });
@@ -181,12 +183,14 @@ function mismatches({ usual, other, intermediate, rsa, otherRsa, chain }: Ingred
     rsa.pem +
     pem('RSA PRIVATE KEY', Buffer.from(numbers.replace('0203010001', '0203' + value), 'hex'));
   const ed25519 = leaf(LEAF_NAMES, { issuer: intermediate, key: key('ED25519') });
-  const compressed = openssl(['ec', '-conv_form', 'compressed'], other.key);
+  const otherCompressed = openssl(['ec', ...COMPRESSED], other.key);
   return [
     mismatch('the key of another certificate', chain + other.key),
     mismatch('the key of another certificate in its own file', chain, other.key),
     mismatch('the SEC1 key of another certificate', usual.pem + sec1(other.key)),
-    mismatch('another key with a compressed point', usual.pem + compressed),
+    mismatch('another key with a compressed point', usual.pem + otherCompressed),
+    mismatch('another key, the point in the leaf compressed', compressed.pem + other.key),
+    mismatch('another key, both points compressed', compressed.pem + otherCompressed),
     mismatch('another RSA key', rsa.pem + otherRsa.key),
     mismatch('another PKCS#1 key', rsa.pem, pkcs1(otherRsa.key)),
     ...near,
@@ -311,7 +315,7 @@ function unusable({ root, intermediate, usual, chain }: Ingredients): PairCase[]
   const compressed = authority('/CN=I', {
     issuer: root,
     key: usual.key,
-    publicKey: openssl(['ec', '-pubout', '-conv_form', 'compressed'], usual.key),
+    publicKey: openssl(['ec', '-pubout', ...COMPRESSED], usual.key),
   });
   const underCompressed = leaf(LEAF_NAMES, { issuer: compressed });
   return [
@@ -329,8 +333,16 @@ function unusable({ root, intermediate, usual, chain }: Ingredients): PairCase[]
     }),
     unsupported('DSA', 'private key', certified(intermediate, dsa).pem + dsa),
     unsupported('a DSA certificate', 'certificate 1', certified(intermediate, dsa).pem + usual.key),
-    unsupported('an old DSA key', 'DSA PRIVATE KEY', chain + dsa.replace(/ PRIV/g, ' DSA PRIV')),
-    unsupported('an OpenSSH key', 'OPENSSH', chain + dsa.replace(/ PRIV/g, ' OPENSSH PRIV')),
+    unsupported(
+      'an old DSA key',
+      'is not for TLS servers',
+      chain + dsa.replace(/ PRIV/g, ' DSA PRIV'),
+    ),
+    unsupported(
+      'an OpenSSH key',
+      'is not for TLS servers',
+      chain + dsa.replace(/ PRIV/g, ' OPENSSH PRIV'),
+    ),
     unsupported(
       'RSA with three primes',
       'two primes',

@@ -1,7 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
 import { hexOf, readWhole, write } from '../../../src/der';
-import { EC, authority, der, key, leaf, openssl, pem } from '../openssl.js';
+import { EC, type Made, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 import {
+  COMPRESSED,
   type Ingredients,
   LEAF_NAMES,
   P384,
@@ -76,6 +77,11 @@ function trusted(text: string): string {
   return openssl(['x509', '-addtrust', 'serverAuth', '-setalias', 'a', '-trustout'], text);
 }
 
+interface OldRoot {
+  issuer: Made;
+  made: Made;
+}
+
 function chains({ root, intermediate, usual, rsa, chain }: Ingredients): PairCase[] {
   const second = authority('/CN=I2', { issuer: intermediate });
   const deep = leaf(LEAF_NAMES, { issuer: second });
@@ -84,20 +90,23 @@ function chains({ root, intermediate, usual, rsa, chain }: Ingredients): PairCas
     issuer: root,
     extensions: ['basicConstraints=CA:TRUE', 'subjectKeyIdentifier=none'],
   });
-  const oldRoot = authority('/CN=Old', { key: rsa.key, args: ['-sha1'] });
-  const underOld = leaf(LEAF_NAMES, { issuer: oldRoot });
+  const [oldRsa, oldEc] = [{ key: rsa.key }, {}].map((own) => {
+    const issuer = authority('/CN=Old', { ...own, args: ['-sha1'] });
+    return { issuer, made: leaf(LEAF_NAMES, { issuer }) };
+  }) as [OldRoot, OldRoot];
   const found: [string, string[], string][] = [
     ['the leaf alone', [usual.pem], usual.key],
     ['a self-signed leaf', [self.pem], self.key],
     ['the root too', [chain, root.pem], usual.key],
     ['four certificates', [deep.pem, second.pem, intermediate.pem, root.pem], deep.key],
     ['an issuer without a key identifier', [usual.pem, quiet.pem], usual.key],
-    ['a root that signed itself with SHA-1', [underOld.pem, oldRoot.pem], underOld.key],
+    ['an RSA root signed with SHA-1', [oldRsa.made.pem, oldRsa.issuer.pem], oldRsa.made.key],
+    ['an EC root signed with SHA-1', [oldEc.made.pem, oldEc.issuer.pem], oldEc.made.key],
   ];
-  for (const hash of ['sha256', 'sha384', 'sha512']) {
-    const args = ['-' + hash, '-sigopt', 'rsa_padding_mode:pss'];
-    const made = leaf(LEAF_NAMES, { issuer: oldRoot, args });
-    found.push([`signed with RSA-PSS and ${hash}`, [made.pem], made.key]);
+  for (const options of [['-sha256'], ['-sha384', '-sigopt', 'rsa_pss_saltlen:0'], ['-sha512']]) {
+    const args = ['-sigopt', 'rsa_padding_mode:pss', ...options];
+    const made = leaf(LEAF_NAMES, { issuer: oldRsa.issuer, args });
+    found.push([`RSA-PSS ${options.join(' ')}`, [made.pem, oldRsa.issuer.pem], made.key]);
   }
   return found.map(([title, certificates, own]) => inOneFile(title, certificates.join(''), own));
 }
@@ -126,13 +135,10 @@ function keyKinds({ intermediate, rsa }: Ingredients, rsaKeys: string[]): PairCa
 }
 
 /** The ways to write a key down. */
-function keyForms({ intermediate, usual, other, rsa, chain }: Ingredients): PairCase[] {
+function keyForms({ intermediate, usual, other, compressed, rsa, chain }: Ingredients): PairCase[] {
   const rsaChain = rsa.pem + intermediate.pem;
   const curve = openssl(['ecparam', '-name', 'P-256']);
-  const compressed = ['-conv_form', 'compressed'];
-  const compressedKey = openssl(['ec', ...compressed], usual.key);
-  const publicKey = openssl(['ec', '-pubout', ...compressed], usual.key);
-  const compressedLeaf = leaf(LEAF_NAMES, { issuer: intermediate, publicKey });
+  const compressedKey = openssl(['ec', ...COMPRESSED], usual.key);
   const written = (title: string, text: string, served: string, of = chain): PairCase =>
     taken(title, { cert: of + text }, { chain: of, key: served });
   return [
@@ -145,8 +151,8 @@ function keyForms({ intermediate, usual, other, rsa, chain }: Ingredients): Pair
       leaf(LEAF_NAMES, { issuer: intermediate, key: key('ED25519') }),
     ),
     inOneFile('a compressed point in the key', chain, compressedKey),
-    inOneFile('a compressed point in the leaf', compressedLeaf.pem, usual.key),
-    inOneFile('a compressed point in both', compressedLeaf.pem, compressedKey),
+    inOneFile('a compressed point in the leaf', compressed.pem, usual.key),
+    inOneFile('a compressed point in both', compressed.pem, compressedKey),
     unproven('SEC1 without the point', 'taken', { chain, key: pointless.sec1(usual.key) }),
     unproven('PKCS#8 without the point', 'taken', { chain, key: pointless.pkcs8(usual.key) }),
     unproven('another SEC1 key without the point', 'key-mismatch', {
