@@ -706,7 +706,7 @@ function start() {
             var end = text.indexOf(END, bodyStart);
             var closing = END + label + DASHES;
             if (end < 0 || text.slice(end, end + closing.length) !== closing || !startsLine(text, end)) {
-                refuse("malformed", 'no END line for "'.concat(label, '": is the file complete?'));
+                refuse("malformed", "no END line for ".concat(quote(label), ": is the file complete?"));
             }
             expectLineEnd(text, end + closing.length, "END", label);
             blocks.push(readBlock(label, text.slice(bodyStart, end)));
@@ -732,7 +732,7 @@ function start() {
         var next = at;
         while(next < text.length && isBlank(text.charCodeAt(next)))next++;
         if (next < text.length && text.charCodeAt(next) !== 10) {
-            refuse("malformed", "no line break after the ".concat(line, ' line of "').concat(label, '"'));
+            refuse("malformed", "no line break after the ".concat(line, " line of ").concat(quote(label)));
         }
     }
     function readBlock(label, content) {
@@ -743,7 +743,7 @@ function start() {
         };
         var text = content.replace(/^\s+/, "\n");
         var blankLine = /\n[ \t\r]*\n/.exec(text);
-        if (blankLine === null) refuse("malformed", 'no blank line after the headers of "'.concat(label, '"'));
+        if (blankLine === null) refuse("malformed", "no blank line after the headers of ".concat(quote(label)));
         var encrypted = /\nProc-Type:\s*4,\s*ENCRYPTED/.test(text.slice(0, blankLine.index));
         return {
             label: label,
@@ -755,9 +755,12 @@ function start() {
         var base64 = block.body.replace(/\s+/g, "");
         var bytes = Buffer.from(base64, "base64");
         if (bytes.length === 0 || bytes.toString("base64") !== base64) {
-            refuse("malformed", 'bad base64 in "'.concat(block.label, '"'));
+            refuse("malformed", "bad base64 in ".concat(quote(block.label)));
         }
         return bytes;
+    }
+    function quote(label) {
+        return '"'.concat(label.toLowerCase(), '"');
     }
     function encode(label, bytes) {
         var base64 = bytes.toString("base64");
@@ -1330,7 +1333,7 @@ function start() {
             case "EC PRIVATE KEY":
                 return readSec1(decode(block));
             default:
-                return refuse("unsupported-key", 'a key labelled "'.concat(block.label, '" is not for TLS servers'));
+                return refuse("unsupported-key", "a key labelled ".concat(quote(block.label), " is not for TLS servers"));
         }
     }
     function readPkcs1(der) {

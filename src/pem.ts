@@ -41,7 +41,7 @@ export function readBlocks(text: string): Block[] {
     const end = text.indexOf(END, bodyStart);
     const closing = END + label + DASHES;
     if (end < 0 || text.slice(end, end + closing.length) !== closing || !startsLine(text, end)) {
-      refuse('malformed', `no END line for "${label}": is the file complete?`);
+      refuse('malformed', `no END line for ${quote(label)}: is the file complete?`);
     }
     expectLineEnd(text, end + closing.length, 'END', label);
     blocks.push(readBlock(label, text.slice(bodyStart, end)));
@@ -72,7 +72,7 @@ function expectLineEnd(text: string, at: number, line: string, label: string): v
   let next = at;
   while (next < text.length && isBlank(text.charCodeAt(next))) next++;
   if (next < text.length && text.charCodeAt(next) !== 0x0a) {
-    refuse('malformed', `no line break after the ${line} line of "${label}"`);
+    refuse('malformed', `no line break after the ${line} line of ${quote(label)}`);
   }
 }
 
@@ -81,7 +81,7 @@ function readBlock(label: string, content: string): Block {
   if (content.indexOf(':') < 0) return { label, encrypted: false, body: content };
   const text = content.replace(/^\s+/, '\n');
   const blankLine = /\n[ \t\r]*\n/.exec(text);
-  if (blankLine === null) refuse('malformed', `no blank line after the headers of "${label}"`);
+  if (blankLine === null) refuse('malformed', `no blank line after the headers of ${quote(label)}`);
   const encrypted = /\nProc-Type:\s*4,\s*ENCRYPTED/.test(text.slice(0, blankLine.index));
   return { label, encrypted, body: text.slice(blankLine.index) };
 }
@@ -96,9 +96,14 @@ export function decode(block: Block): Buffer {
   const bytes = Buffer.from(base64, 'base64');
   // The engines' decoders skip what is not base64, each in its own way; what they write back tells.
   if (bytes.length === 0 || bytes.toString('base64') !== base64) {
-    refuse('malformed', `bad base64 in "${block.label}"`);
+    refuse('malformed', `bad base64 in ${quote(block.label)}`);
   }
   return bytes;
+}
+
+/** A label for a message: in lower case, so that who searches logs for the PEM of private keys finds only keys. */
+export function quote(label: string): string {
+  return `"${label.toLowerCase()}"`;
 }
 
 /** One PEM block, in lines of 64 characters that end in LF, the last one too. */

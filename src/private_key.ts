@@ -20,7 +20,7 @@ import {
   readWhole,
   write,
 } from './der';
-import { type Block, decode, encode } from './pem';
+import { type Block, decode, encode, quote } from './pem';
 import {
   EC_PUBLIC_KEY,
   type KeyAlgorithm,
@@ -72,7 +72,10 @@ export function readPrivateKey(block: Block): PrivateKey {
     case 'EC PRIVATE KEY':
       return readSec1(decode(block));
     default:
-      return refuse('unsupported-key', `a key labelled "${block.label}" is not for TLS servers`);
+      return refuse(
+        'unsupported-key',
+        `a key labelled ${quote(block.label)} is not for TLS servers`,
+      );
   }
 }
 

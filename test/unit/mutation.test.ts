@@ -27,6 +27,7 @@ describe('damaged input', () => {
         } catch (e) {
           if (!isRefusal(e)) throw new Error(`${String(e)} in ${mutation}`, { cause: e });
           expect(e.message, mutation).toMatch(/^.{5,160}$/);
+          expect(e.message, mutation).not.toContain('PRIVATE KEY');
           refused[e.code] = (refused[e.code] ?? 0) + 1;
           continue;
         }

@@ -98,6 +98,7 @@ test('nothing of a key is in a refusal', () => {
       try {
         readPair(input);
       } catch (e) {
+        expect((e as Error).message).not.toContain('PRIVATE KEY');
         for (const line of text.split('\n').filter((each) => !each.startsWith('---'))) {
           if (line.length > 3) expect((e as Error).message).not.toContain(line.slice(0, 8));
         }
