@@ -20,6 +20,8 @@ export interface SiteOptions {
   http?: string;
   /** Texts of further njs modules, by the name under which `http` has them. */
   modules?: Record<string, string>;
+  /** The same of the main level. */
+  main?: string;
 }
 
 /** nginx with the bundle, and certificates of a throw-away authority on its disk. */
@@ -77,6 +79,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     config: nginxConf({
       runtime,
       workers,
+      main: options.main ?? '',
       http: `
   ${options.zones ?? 'js_shared_dict_zone zone=certs:1m;'}
   ${Object.entries(settings)
