@@ -752,7 +752,7 @@ function start() {
         };
     }
     function decode(block) {
-        var base64 = block.body.replace(/\s+/g, "");
+        var base64 = block.body.replace(/[ \t\r\n]+/g, "");
         var bytes = Buffer.from(base64, "base64");
         if (bytes.length === 0 || bytes.toString("base64") !== base64) {
             refuse("malformed", "bad base64 in ".concat(quote(block.label)));

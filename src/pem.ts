@@ -92,7 +92,8 @@ function readBlock(label: string, content: string): Block {
  * @throws malformed: not base64 (RFC 4648, section 4, with its padding), or nothing
  */
 export function decode(block: Block): Buffer {
-  const base64 = block.body.replace(/\s+/g, '');
+  // Not \s: of the blanks outside ASCII each engine has its own list.
+  const base64 = block.body.replace(/[ \t\r\n]+/g, '');
   const bytes = Buffer.from(base64, 'base64');
   // The engines' decoders skip what is not base64, each in its own way; what they write back tells.
   if (bytes.length === 0 || bytes.toString('base64') !== base64) {

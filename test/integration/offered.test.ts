@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { covers } from '../../src/certificate';
 import { readPair } from '../../src/pair';
-import { isRefusal } from '../../src/refusal';
+import { type RefusalCode, isRefusal } from '../../src/refusal';
 import { findKeyTraces } from '../support/key_traces.js';
 import { makeSamples, mutations } from '../support/mutations.js';
 import { ADMIN_SOCKET } from '../support/nginx.js';
@@ -246,7 +246,7 @@ function verdictOn(text: string): Verdict {
     if (!keyProven) return 'unsupported-key';
     return covers(leaf, 'any.a.example') ? 'taken' : 'name-not-covered';
   } catch (e) {
-    if (isRefusal(e)) return e.code;
+    if (isRefusal(e)) return e.code as RefusalCode;
     throw e;
   }
 }

@@ -74,6 +74,8 @@ describe('malformed', () => {
     ['padding inside', one.replace('AQEB', 'AQ==')],
     ['a missing character', one.replace('AQEB', 'AEB')],
     ['bits after the last byte', one.replace('AQ==', 'AR==')],
+    ['a byte order mark inside', one.replace('AQEB', 'AQ\ufeffEB')],
+    ['a no-break space', one.replace('AQEB', 'AQ\u00a0EB')],
     ['nothing', '-----BEGIN X-----\n-----END X-----\n'],
   ])('bad base64: %s', (_, text) => {
     const block = readBlocks(text)[0]!;
