@@ -185,6 +185,8 @@ function start() {
     var CHAIN_LENGTH_AT2 = CHECKED_AT2 + CHECKED_LENGTH2;
     var CHAIN_LENGTH_LENGTH2 = 6;
     var FACTS_AT2 = CHAIN_LENGTH_AT2 + CHAIN_LENGTH_LENGTH2;
+    var PEM_BEGIN2 = "-----BEGIN ";
+    var PEM_END2 = "-----\n";
     var FIRST_TOKEN2 = "000000000000";
     var STALE_TOKEN = "------------";
     function isCurrent2(record, token, interval) {
@@ -200,9 +202,6 @@ function start() {
     function chainOf2(record) {
         var start2 = record.indexOf("\n") + 1;
         return record.slice(start2, start2 + chainLength2(record));
-    }
-    function keyOf2(record) {
-        return record.slice(record.indexOf("\n") + 1 + chainLength2(record));
     }
     function chainLength2(record) {
         return +record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
@@ -235,15 +234,18 @@ function start() {
         var kind = record.charAt(0);
         if (end < FACTS_AT2 || kind !== SERVABLE && kind !== REFUSED) return null;
         if (/\D/.test(record.slice(CHECKED_AT2, FACTS_AT2))) return null;
-        if (kind === SERVABLE && (!isPem(chainOf2(record)) || !isPem(keyOf2(record)))) return null;
+        if (kind === SERVABLE && !isWhole2(record)) return null;
         try {
-            return JSON.parse(record.slice(FACTS_AT2, end));
+            var facts = JSON.parse(record.slice(FACTS_AT2, end));
+            return typeof (facts == null ? void 0 : facts.files) === "string" && typeof facts.notAfter === "number" ? facts : null;
         } catch (e) {
             return null;
         }
     }
-    function isPem(text) {
-        return text.startsWith("-----BEGIN ") && text.slice(-6) === "-----\n";
+    function isWhole2(record) {
+        var chainAt = record.indexOf("\n") + 1;
+        var keyAt = chainAt + chainLength2(record);
+        return record.startsWith(PEM_BEGIN2, chainAt) && record.startsWith(PEM_END2 + PEM_BEGIN2, keyAt - PEM_END2.length) && record.lastIndexOf("-----END ") > keyAt && record.endsWith(PEM_END2);
     }
     function timestamp2() {
         return "".concat(Date.now());
@@ -3453,9 +3455,11 @@ var CHECKED_LENGTH = 13;
 var CHAIN_LENGTH_AT = CHECKED_AT + CHECKED_LENGTH;
 var CHAIN_LENGTH_LENGTH = 6;
 var FACTS_AT = CHAIN_LENGTH_AT + CHAIN_LENGTH_LENGTH;
+var PEM_BEGIN = "-----BEGIN ";
+var PEM_END = "-----\n";
 var FIRST_TOKEN = "000000000000";
 function isServable(record, token, interval) {
-    return record.charCodeAt(0) === SERVABLE_CODE && isCurrent(record, token, interval);
+    return record.charCodeAt(0) === SERVABLE_CODE && isCurrent(record, token, interval) && isWhole(record);
 }
 function isCurrent(record, token, interval) {
     return record.startsWith(token, TOKEN_AT) && isRecent(record, CHECKED_AT, interval);
@@ -3476,6 +3480,11 @@ function keyOf(record) {
 }
 function chainLength(record) {
     return +record.slice(CHAIN_LENGTH_AT, FACTS_AT);
+}
+function isWhole(record) {
+    var chainAt = record.indexOf("\n") + 1;
+    var keyAt = chainAt + chainLength(record);
+    return record.startsWith(PEM_BEGIN, chainAt) && record.startsWith(PEM_END + PEM_BEGIN, keyAt - PEM_END.length) && record.lastIndexOf("-----END ") > keyAt && record.endsWith(PEM_END);
 }
 // src/settings.ts
 var DEFAULT_CHECK_INTERVAL_S = 10;

@@ -21,6 +21,9 @@ const CHAIN_LENGTH_AT = CHECKED_AT + CHECKED_LENGTH;
 const CHAIN_LENGTH_LENGTH = 6;
 const FACTS_AT = CHAIN_LENGTH_AT + CHAIN_LENGTH_LENGTH;
 
+const PEM_BEGIN = '-----BEGIN ';
+const PEM_END = '-----\n';
+
 /** The token of a zone that was never cleared. */
 export const FIRST_TOKEN = '000000000000';
 /** In a record: it is stale, whatever the zone's token. */
@@ -52,15 +55,17 @@ export interface Pem {
 }
 
 /**
- * Whether a record can be served as it stands: it holds a pair, no clear came after it, and its files were looked at
- * less than an interval ago. Runs in every handshake.
+ * Whether a record can be served as it stands: it holds a whole pair, no clear came after it, and its files were looked
+ * at less than an interval ago. Runs in every handshake.
  *
  * @param record what the zone holds under a name: any text
  * @param token the zone's clear token
  * @param interval milliseconds; 0: no clear is enough
  */
 export function isServable(record: string, token: string, interval: number): boolean {
-  return record.charCodeAt(0) === SERVABLE_CODE && isCurrent(record, token, interval);
+  return (
+    record.charCodeAt(0) === SERVABLE_CODE && isCurrent(record, token, interval) && isWhole(record)
+  );
 }
 
 /** The same also for a record that holds no pair: its files need no look now. */
@@ -156,16 +161,30 @@ export function factsOf(record: string): Facts | null {
   const kind = record.charAt(0);
   if (end < FACTS_AT || (kind !== SERVABLE && kind !== REFUSED)) return null;
   if (/\D/.test(record.slice(CHECKED_AT, FACTS_AT))) return null;
-  if (kind === SERVABLE && (!isPem(chainOf(record)) || !isPem(keyOf(record)))) return null;
+  if (kind === SERVABLE && !isWhole(record)) return null;
   try {
-    return JSON.parse(record.slice(FACTS_AT, end)) as Facts;
+    const facts = JSON.parse(record.slice(FACTS_AT, end)) as Partial<Facts> | null;
+    return typeof facts?.files === 'string' && typeof facts.notAfter === 'number'
+      ? (facts as Facts)
+      : null;
   } catch {
     return null;
   }
 }
 
-function isPem(text: string): boolean {
-  return text.startsWith('-----BEGIN ') && text.slice(-6) === '-----\n';
+/**
+ * Whether two stretches of PEM follow the header, the first as long as that says. nginx writes what it cannot read as a
+ * pair into the error log, the key with it: half a record must not come so far.
+ */
+function isWhole(record: string): boolean {
+  const chainAt = record.indexOf('\n') + 1;
+  const keyAt = chainAt + chainLength(record);
+  return (
+    record.startsWith(PEM_BEGIN, chainAt) &&
+    record.startsWith(PEM_END + PEM_BEGIN, keyAt - PEM_END.length) &&
+    record.lastIndexOf('-----END ') > keyAt &&
+    record.endsWith(PEM_END)
+  );
 }
 
 /** Milliseconds in 13 digits: the year 2286 is the first with more. */

@@ -291,6 +291,34 @@ describe('text that is no record', () => {
     expect(factsOf(text)).toBeNull();
   });
 
+  test.each(['null', '5', '"text"', '[]', '{}', '{"files":1,"notAfter":1}', '{"files":""}'])(
+    'facts that are %s',
+    (text) => {
+      const facts = JSON.stringify(FACTS);
+      expect(factsOf(RECORD.replace(facts, text))).toBeNull();
+      expect(factsOf(makeRecord(TOKEN, FACTS, null).replace(facts, text))).toBeNull();
+    },
+  );
+
+  test.each<[string, string]>([
+    ['a length that is one too short', withChainLength(`00000${PEM.chain.length - 1}`.slice(-6))],
+    ['a length that is one too long', withChainLength(`00000${PEM.chain.length + 1}`.slice(-6))],
+    ['a length that takes in the key', withChainLength('999999')],
+    ['letters for the length', withChainLength('xxxxxx')],
+    ['no chain', withChainLength('000000')],
+    ['no key', makeRecord(TOKEN, FACTS, { chain: PEM.chain, key: '' })],
+    ['a chain that is no PEM', makeRecord(TOKEN, FACTS, { chain: 'x', key: PEM.key })],
+  ])('%s: is not served, however fresh', (_, text) => {
+    expect(isCurrent(text, TOKEN, INTERVAL)).toBe(true);
+    expect(isServable(text, TOKEN, INTERVAL)).toBe(false);
+  });
+
+  test('a record cut off anywhere is not served', () => {
+    for (let length = 0; length < RECORD.length; length++) {
+      expect(isServable(RECORD.slice(0, length), TOKEN, INTERVAL)).toBe(false);
+    }
+  });
+
   test('a record cut off in its first line', () => {
     for (let length = 0; length < RECORD.indexOf('\n'); length++) {
       expect(factsOf(RECORD.slice(0, length))).toBeNull();
