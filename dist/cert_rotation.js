@@ -2034,12 +2034,18 @@ function start() {
             return "";
         }
         var ticket = zone && lockIfRoom(zone, name);
+        if (zone && ticket === null) {
+            var record = find2(zone, name);
+            if (record !== void 0 && factsOf(record) && !isCleared(record, lookup.token)) {
+                return holdsPair(record) ? record : "";
+            }
+        }
         try {
-            if (lookup.settings.isPersistent && (ticket !== void 0 || !zone)) {
+            if (lookup.settings.isPersistent && (ticket || !zone)) {
                 recover(filesOf(lookup.settings, name));
             }
             var finding = lookAtFiles(lookup, name, zone && find2(zone, name));
-            if (zone && ticket !== void 0 && isLocked(zone, name, ticket)) {
+            if (zone && ticket && isLocked(zone, name, ticket)) {
                 keep(lookup, zone, name, finding);
             } else if (!zone && finding.message !== void 0 && finding.isError) {
                 lookup.r.error(finding.message);
@@ -2047,12 +2053,13 @@ function start() {
             if (misses && finding.isMissing) noteMissing(misses, name, lookup.token);
             return holdsPair(finding.record) ? finding.record : "";
         } finally{
-            if (zone && ticket !== void 0) unlock(zone, name, ticket);
+            if (zone && ticket) unlock(zone, name, ticket);
         }
     }
     function lockIfRoom(zone, name) {
+        var _a;
         try {
-            return lock(zone, name);
+            return (_a = lock(zone, name)) != null ? _a : null;
         } catch (e) {
             if (isZoneFull(e)) return void 0;
             throw e;

@@ -1,7 +1,7 @@
 import { count, refusalLabels } from './counters';
 import { filesOf, identify } from './disk';
 import { recover } from './persist';
-import { holdsPair } from './record';
+import { factsOf, holdsPair, isCleared } from './record';
 import { type Finding, filesFor, lookAtFiles } from './renewal';
 import type { Session, Settings } from './settings';
 import {
@@ -33,7 +33,8 @@ export interface Lookup {
 
 /**
  * Looks at a name's files and keeps what it finds: a new pair, or the one that is held where they did not change or
- * cannot be used. Only the worker that gets the name's lock writes it down; the others serve what they found.
+ * cannot be used. Only the worker that gets the name's lock writes it down. Meanwhile the others serve what is held: a
+ * new pair that they found by themselves would be followed by the old one. After a clear that is what they must do.
  *
  * @param name normalised, or a wildcard
  * @returns a record with a pair, or '' where there is none to serve
@@ -47,14 +48,20 @@ export function load(lookup: Lookup, name: string): string {
     return '';
   }
   const ticket = zone && lockIfRoom(zone, name);
+  if (zone && ticket === null) {
+    const record = find(zone, name);
+    if (record !== undefined && factsOf(record) && !isCleared(record, lookup.token)) {
+      return holdsPair(record) ? record : '';
+    }
+  }
   try {
     // Nobody who holds no lock writes files, and who holds it finds no staged pair but a killed worker's.
-    if (lookup.settings.isPersistent && (ticket !== undefined || !zone)) {
+    if (lookup.settings.isPersistent && (ticket || !zone)) {
       recover(filesOf(lookup.settings, name));
     }
     // Read after the lock was taken: nobody else writes it now.
     const finding = lookAtFiles(lookup, name, zone && find(zone, name));
-    if (zone && ticket !== undefined && isLocked(zone, name, ticket)) {
+    if (zone && ticket && isLocked(zone, name, ticket)) {
       keep(lookup, zone, name, finding);
     } else if (!zone && finding.message !== undefined && finding.isError) {
       lookup.r.error(finding.message);
@@ -62,13 +69,14 @@ export function load(lookup: Lookup, name: string): string {
     if (misses && finding.isMissing) noteMissing(misses, name, lookup.token);
     return holdsPair(finding.record) ? finding.record : '';
   } finally {
-    if (zone && ticket !== undefined) unlock(zone, name, ticket);
+    if (zone && ticket) unlock(zone, name, ticket);
   }
 }
 
-function lockIfRoom(zone: Zone, name: string): string | undefined {
+/** @returns a ticket; null: another worker holds the lock; undefined: the zone has no room for one */
+function lockIfRoom(zone: Zone, name: string): string | null | undefined {
   try {
-    return lock(zone, name);
+    return lock(zone, name) ?? null;
   } catch (e) {
     if (isZoneFull(e)) return undefined;
     throw e;
