@@ -284,7 +284,8 @@ function start() {
         return "".concat(name, "_misses");
     }
     function clearToken2(zone) {
-        return zone.get(CLEAR_KEY2) || FIRST_TOKEN2;
+        var token = zone.get(CLEAR_KEY2);
+        return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
     }
     function clearAll(zone) {
         var random = Math.floor(Math.random() * 65536);
@@ -3522,7 +3523,8 @@ function missesName(name) {
     return "".concat(name, "_misses");
 }
 function clearToken(zone) {
-    return zone.get(CLEAR_KEY) || FIRST_TOKEN;
+    var token = zone.get(CLEAR_KEY);
+    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
 }
 function find(zone, name) {
     return zone.get(name);

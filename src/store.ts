@@ -41,7 +41,9 @@ export function missesName(name: string): string {
 
 /** The clear token: a record with another one is stale. */
 export function clearToken(zone: Zone): string {
-  return zone.get(CLEAR_KEY) || FIRST_TOKEN;
+  const token = zone.get(CLEAR_KEY);
+  // With one of another length nothing in a record would be at its offset.
+  return token !== undefined && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
 }
 
 /**

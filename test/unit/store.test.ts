@@ -161,6 +161,13 @@ describe('the clear token', () => {
     expect(clearToken(zone)).toBe(FIRST_TOKEN);
   });
 
+  test.each(['', 'x', '0'.repeat(11), '0'.repeat(13)])('is not %j, which no clear made', (text) => {
+    zone.set('#clear', text);
+    expect(clearToken(zone)).toBe(FIRST_TOKEN);
+    clearAll(zone);
+    expect(clearToken(zone)).not.toBe(FIRST_TOKEN);
+  });
+
   test('is another one after each clear, of the same length', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0);
     const tokens = [clearToken(zone)];
