@@ -1,100 +1,225 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Pair } from '../support/certificates.js';
-import { replaceFile, writePair } from '../support/certificates.js';
+import { replaceFile, writePair, type IssueOptions, type Pair } from '../support/certificates.js';
+import { CannotWatch, watchFiles } from '../support/file_watch.js';
+import { errorsOf, expectNoKey } from './log.js';
 import { startSite, type Site } from './site.js';
 
-/** No line of a key's base64, and no PEM label, may stand in a log. */
-function expectNoKey(site: Site, keys: Pair[]): void {
-  const log = site.nginx.log();
-  expect(log).not.toContain('PRIVATE KEY');
-  for (const { keyPem } of keys) {
-    for (const line of keyPem.split('\n').filter((text) => !text.startsWith('---') && text)) {
-      expect(log).not.toContain(line);
-    }
-  }
+/** How long a change on disk may take to be noticed, in milliseconds: an interval, and a busy machine's delays. */
+const PATIENCE_MS = 15_000;
+const HOUR_MS = 3600_000;
+const EXPIRED = {
+  notBefore: new Date(Date.now() - 2 * HOUR_MS),
+  notAfter: new Date(Date.now() - HOUR_MS),
+};
+
+/** A name's files on disk, and where more pairs come from. */
+interface Target {
+  cert: string;
+  key: string;
+  issue: (options?: Partial<IssueOptions>) => Promise<Pair>;
+  write: (pair: Pair) => Promise<void>;
 }
 
-describe('a renewal that goes wrong', async () => {
-  const name = 'a.example';
-  const site = await startSite({ names: [name] });
+interface Way {
+  way: string;
+  /** The code in the log. */
+  code: string;
+  breakIt: (target: Target) => unknown;
+}
+
+const WAYS: Way[] = [
+  {
+    way: 'only the certificate is replaced',
+    code: 'key-mismatch',
+    breakIt: async ({ cert, issue }) => replaceFile(cert, (await issue()).chainPem),
+  },
+  {
+    way: 'only the key is replaced',
+    code: 'key-mismatch',
+    breakIt: async ({ key, issue }) => replaceFile(key, (await issue()).keyPem),
+  },
+  {
+    way: 'an empty file',
+    code: 'malformed',
+    breakIt: ({ cert }) => replaceFile(cert, ''),
+  },
+  {
+    way: 'half a file',
+    code: 'malformed',
+    breakIt: async ({ cert, issue }) => replaceFile(cert, (await issue()).chainPem.slice(0, 300)),
+  },
+  {
+    way: 'an unreadable file',
+    code: 'unreadable',
+    breakIt: ({ key }) => {
+      chmodSync(key, 0o000);
+    },
+  },
+  {
+    way: 'a directory in its place',
+    code: 'unreadable',
+    breakIt: ({ cert }) => {
+      rmSync(cert);
+      mkdirSync(cert);
+    },
+  },
+  {
+    way: 'a dangling link',
+    code: 'unreadable',
+    breakIt: ({ key }) => {
+      rmSync(key);
+      symlinkSync('nowhere', key);
+    },
+  },
+  {
+    way: 'an expired certificate',
+    code: 'expired',
+    breakIt: async ({ issue, write }) => write(await issue(EXPIRED)),
+  },
+  {
+    way: 'a certificate for other names',
+    code: 'name-not-covered',
+    breakIt: async ({ issue, write }) => write(await issue({ names: ['other.example'] })),
+  },
+];
+
+/** Only without a clear: that drops a name whose files are gone. */
+const BOTH_REMOVED: Way = {
+  way: 'both files removed',
+  code: 'unreadable',
+  breakIt: ({ cert, key }) => {
+    rmSync(cert);
+    rmSync(key);
+  },
+};
+
+function titled<T extends Way>(ways: T[]): [string, string, T][] {
+  return ways.map((way) => [way.way, way.code, way]);
+}
+
+/** Breaks a name's files and makes them whole again. Keeps the pairs it issued in `pairs`. */
+function targetOf(
+  site: Site,
+  name: string,
+  pairs: Pair[],
+): Target & { repair: () => Promise<Pair> } {
   const certs = site.nginx.certsDirectory;
   const cert = join(certs, `${name}.cert.pem`);
   const key = join(certs, `${name}.key.pem`);
-  const other = await site.authority.issue({ names: ['other.example'] });
-  const fresh = await site.authority.issue({ names: [name] });
-  const expired = await site.authority.issue({
-    names: [name],
-    notBefore: new Date(Date.now() - 7200_000),
-    notAfter: new Date(Date.now() - 3600_000),
-  });
-  const replaceByDirectory = (path: string): void => {
-    rmSync(path);
-    mkdirSync(path);
-  };
+  async function issue(options: Partial<IssueOptions> = {}): Promise<Pair> {
+    const pair = await site.authority.issue({ names: [name], ...options });
+    pairs.push(pair);
+    return pair;
+  }
+  const write = (pair: Pair): Promise<void> => writePair(certs, name, pair);
+  async function repair(): Promise<Pair> {
+    // What no rename replaces.
+    for (const path of [cert, key]) rmSync(path, { recursive: true, force: true });
+    const pair = await issue();
+    await write(pair);
+    return pair;
+  }
+  return { cert, key, issue, write, repair };
+}
 
-  const ways: [string, string, () => unknown][] = [
-    ['only the certificate is replaced', 'key-mismatch', () => replaceFile(cert, fresh.chainPem)],
-    ['only the key is replaced', 'key-mismatch', () => replaceFile(key, fresh.keyPem)],
-    ['an empty file', 'malformed', () => replaceFile(cert, '')],
-    ['half a file', 'malformed', () => replaceFile(cert, fresh.chainPem.slice(0, 300))],
-    [
-      'an unreadable file',
-      'unreadable',
-      () => {
-        chmodSync(key, 0o000);
-      },
-    ],
-    [
-      'a directory in its place',
-      'unreadable',
-      () => {
-        replaceByDirectory(cert);
-      },
-    ],
-    [
-      'a dangling link',
-      'unreadable',
-      () => {
-        rmSync(key);
-        symlinkSync('nowhere', key);
-      },
-    ],
-    ['an expired certificate', 'expired', () => writePair(certs, name, expired)],
-    ['a certificate for other names', 'name-not-covered', () => writePair(certs, name, other)],
-  ];
+/** The one line that says why, naming the file. */
+function expectOneReason(site: Site, from: number, name: string, code: string): void {
+  const errors = errorsOf(site, from).filter((line) => line.includes(name));
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toContain(`cert_rotation: ${name}: ${code}: `);
+  expect(errors[0]).toContain(`/etc/nginx/certs/${name}.`);
+  expect(errors[0]).toContain('the pair held before is still served');
+}
 
-  test.each(ways)('%s: the pair held is served, and one line says %s', async (_, code, breakIt) => {
-    rmSync(cert, { recursive: true, force: true });
-    rmSync(key, { recursive: true, force: true });
-    const good = await site.renew(name);
-    await site.clear();
-    expect(await site.serial(name)).toBe(good.serial);
-    const logged = site.nginx.log().length;
+describe('a renewal that goes wrong, and is cleared', async () => {
+  const name = 'a.example';
+  const site = await startSite({ names: [name], settings: { check_interval: '600' } });
+  const pairs: Pair[] = [];
+  const target = targetOf(site, name, pairs);
 
-    await breakIt();
-    for (let round = 0; round < 8; round++) {
-      // The files are looked at again, and nothing has changed.
-      if (round % 4 === 0) await site.clear();
+  test.each(titled(WAYS))(
+    '%s: the pair held is served, and one line says %s',
+    async (_, code, way) => {
+      const good = await target.repair();
+      await site.clear();
       expect(await site.serial(name)).toBe(good.serial);
-    }
-    const errors = site.nginx
-      .log()
-      .slice(logged)
-      .split('\n')
-      .filter((line) => line.includes('[error]'));
-    expect(errors).toHaveLength(1);
-    expect(errors[0]).toContain(`cert_rotation: ${name}: ${code}: `);
-    expect(errors[0]).toContain('/etc/nginx/certs/');
+      const logged = site.nginx.log().length;
 
-    rmSync(cert, { recursive: true, force: true });
-    rmSync(key, { recursive: true, force: true });
-    const next = await site.renew(name);
-    await site.clear(name);
-    expect(await site.serial(name)).toBe(next.serial);
-    expectNoKey(site, [good, fresh, expired, other, next]);
+      await way.breakIt(target);
+      for (let round = 0; round < 8; round++) {
+        // The files are looked at again, and nothing has changed.
+        if (round % 4 === 0) await site.clear();
+        expect(await site.serial(name)).toBe(good.serial);
+      }
+      expectOneReason(site, logged, name, code);
+
+      const next = await target.repair();
+      await site.clear(name);
+      expect(await site.serial(name)).toBe(next.serial);
+      expectNoKey(site, pairs);
+    },
+  );
+
+  test('broken files cost no look at the disk, however many handshakes', async ({ skip }) => {
+    const watch = await watchFiles(site.nginx).catch((error: unknown) => {
+      if (error instanceof CannotWatch) return skip(error.message);
+      throw error;
+    });
+    for (const { way, breakIt } of WAYS) {
+      const { serial } = await target.repair();
+      await site.clear();
+      expect(await site.serial(name)).toBe(serial);
+      await breakIt(target);
+      await site.clear();
+      const before = watch.paths().length;
+      expect(await site.serial(name)).toBe(serial);
+      const looked = watch.paths().length;
+      expect(looked, way).toBeGreaterThan(before);
+      for (let round = 0; round < 4; round++) {
+        const served = await Promise.all(Array.from({ length: 8 }, () => site.serial(name)));
+        expect(new Set(served)).toEqual(new Set([serial]));
+      }
+      expect(watch.paths().slice(looked), way).toEqual([]);
+    }
+    await watch.stop();
   });
+});
+
+describe('a renewal that goes wrong, and is not cleared', async () => {
+  const ways = [...WAYS, BOTH_REMOVED].map((way, i) => ({ ...way, name: `n${i}.example` }));
+  const site = await startSite({ settings: { check_interval: '1' } });
+
+  // Each on a name of its own, and all at once: most of it is waiting.
+  test.concurrent.each(titled(ways))(
+    '%s: the pair held is served, one line says %s, and whole files are found',
+    async (_, code, { name, breakIt }) => {
+      const pairs: Pair[] = [];
+      const target = targetOf(site, name, pairs);
+      const good = await target.repair();
+      expect(await site.serial(name)).toBe(good.serial);
+
+      await breakIt(target);
+      const isNoted = (): boolean => errorsOf(site).some((line) => line.includes(name));
+      const end = Date.now() + PATIENCE_MS;
+      while (!isNoted() && Date.now() < end) {
+        expect(await site.serial(name)).toBe(good.serial);
+        await sleep(50);
+      }
+      // The files are looked at again, and nothing has changed.
+      for (let look = 0; look < 2; look++) {
+        await sleep(1100);
+        expect(await site.serial(name)).toBe(good.serial);
+      }
+      expectOneReason(site, 0, name, code);
+
+      const next = await target.repair();
+      await expect.poll(() => site.serial(name), { timeout: PATIENCE_MS }).toBe(next.serial);
+      expectNoKey(site, pairs);
+    },
+  );
 });
 
 describe('a name whose first files are bad', async () => {
@@ -123,9 +248,7 @@ describe('a name whose first files are bad', async () => {
 
   test('an expired pair is served where no valid one is held, and the log says so', async () => {
     const name = 'late.example';
-    const notAfter = new Date(Date.now() - 3600_000);
-    const notBefore = new Date(Date.now() - 7200_000);
-    const late = await site.authority.issue({ names: [name], notBefore, notAfter });
+    const late = await site.authority.issue({ names: [name], ...EXPIRED });
     await writePair(certs, name, late);
     expect(await site.serial(name)).toBe(late.serial);
     expect(site.nginx.log()).toMatch(/\[error\].*late\.example: loaded from .*, EXPIRED /);

@@ -1,0 +1,98 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeDirectory, removeDirectory } from './leftovers.js';
+import type { Nginx } from './nginx.js';
+
+/** The processes of a container cannot be watched on this machine; the message says why. */
+export class CannotWatch extends Error {}
+
+export interface Trace {
+  /** What strace has written up to now, as latin1. A call is there before the process goes on. */
+  text: () => string;
+  /** Lets the processes go. Returns the whole text. */
+  stop: () => Promise<string>;
+}
+
+/** How long a trace may last, in milliseconds. */
+const PATIENCE_MS = 50_000;
+
+/**
+ * Attaches strace to processes and resolves when they run under it.
+ *
+ * @param options strace's own
+ * @throws CannotWatch
+ */
+export async function trace(pids: number[], options: string[]): Promise<Trace> {
+  const directory = makeDirectory();
+  const output = join(directory, 'strace');
+  const targets = pids.flatMap((pid) => ['-p', String(pid)]);
+  const strace = spawn('strace', [...options, '-o', output, ...targets], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: PATIENCE_MS,
+  });
+  let messages = '';
+  const isAttached = (): boolean =>
+    pids.every((pid) => messages.includes(`Process ${pid} attached`));
+  const ended = once(strace, 'close').catch((error: unknown) => {
+    messages += String(error);
+  });
+  const attached = new Promise<void>((resolve) => {
+    strace.stderr.setEncoding('utf8').on('data', (text: string) => {
+      messages += text;
+      if (isAttached()) resolve();
+    });
+  });
+  await Promise.race([attached, ended]);
+  if (!isAttached()) {
+    removeDirectory(directory);
+    throw new CannotWatch(messages.trim());
+  }
+
+  const text = (): string => readFileSync(output, 'latin1');
+  return {
+    text,
+    stop: async () => {
+      if (!strace.kill('SIGINT')) throw new Error(`strace has ended by itself: ${messages}`);
+      await ended;
+      const whole = text();
+      removeDirectory(directory);
+      return whole;
+    },
+  };
+}
+
+/** The process numbers that nginx's workers have outside their container. Throws CannotWatch. */
+export async function workersOnThisHost({ containerId, processes }: Nginx): Promise<number[]> {
+  const { workers } = await processes();
+  const format = ['--format', '{{.State.Pid}}'];
+  const first = execFileSync('docker', ['inspect', ...format, containerId], { encoding: 'utf8' });
+  const namespace = pidNamespace(first.trim());
+  const pids = readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && isWorker(name) && pidNamespace(name) === namespace,
+  );
+  // The first process of a container elsewhere has a number, too, which here is nobody's or another's.
+  if (namespace === '' || pids.length !== workers.length) {
+    throw new CannotWatch("The container's processes are not to be seen in this machine's /proc.");
+  }
+  return pids.map(Number);
+}
+
+/** What only processes of the same container have in common; '' where that cannot be told. */
+function pidNamespace(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return '';
+  }
+}
+
+function isWorker(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('nginx: worker process');
+  } catch {
+    // It has ended since it was listed.
+    return false;
+  }
+}
