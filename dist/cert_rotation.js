@@ -2183,8 +2183,10 @@ function start() {
         return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
     }
     function isFromPage(r) {
+        if (r.headersIn["Origin"] !== void 0) return true;
         var site = r.headersIn["Sec-Fetch-Site"];
-        return r.headersIn["Origin"] !== void 0 || site === "cross-site" || site === "same-site";
+        if (site !== void 0) return site !== "none" && site !== "same-origin";
+        return /^Mozilla\//.test(r.headersIn["User-Agent"] || "");
     }
     var PROBLEMS = {
         malformed: {

@@ -46,11 +46,15 @@ function isLocalAddress(address: string | undefined): boolean {
 }
 
 /**
- * Whether a web page is behind the request. A browser sends `Origin` with everything but GET and HEAD, to the page's own
- * site as well (Fetch standard, 3.2): that also stops a page whose name was made to point here. `Sec-Fetch-Site` tells
- * of the others where the browser trusts the address, as it does loopback.
+ * Whether a web page may be behind the request. A browser sends `Origin` with everything but GET and HEAD, to the page's
+ * own site as well (Fetch standard, 3.2): that also stops a page whose name was made to point here. Of the others
+ * `Sec-Fetch-Site` tells, and browsers that trust the address (TLS, or loopback by its own name) send it. Without it
+ * nothing tells an operator's GET from that of an image in a page.
  */
 function isFromPage(r: NginxHTTPRequest): boolean {
+  if (r.headersIn['Origin'] !== undefined) return true;
   const site = r.headersIn['Sec-Fetch-Site'];
-  return r.headersIn['Origin'] !== undefined || site === 'cross-site' || site === 'same-site';
+  if (site !== undefined) return site !== 'none' && site !== 'same-origin';
+  // No page can change it for an image or a form, and all browsers begin it so.
+  return /^Mozilla\//.test(r.headersIn['User-Agent'] || '');
 }

@@ -9,6 +9,8 @@ import { handshake, openConnection, type ClientOptions } from '../support/tls_cl
 export interface SiteOptions {
   /** Names to issue a pair for, each in files of that name, `_` standing for `*`. */
   names?: string[];
+  /** Further files of /etc/nginx/certs: texts by file name. */
+  files?: Record<string, string>;
   /** `$cert_…` variables, without the `$cert_`. */
   settings?: Record<string, string>;
   /** Declarations of shared dictionaries; default: one, `certs`. */
@@ -51,7 +53,7 @@ const VARIABLES = {
 
 /** Starts a site; it ends with the test file. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
-  const { names = [], settings = {}, workers = 2 } = options;
+  const { names = [], files = {}, settings = {}, workers = 2 } = options;
   const { set, cert, key } = VARIABLES[options.variables ?? 'one'];
   const runtime = currentRuntime();
   const authority = await createAuthority();
@@ -66,6 +68,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     return pair;
   }
   for (const name of names) await renew(name);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(certs, name), text);
 
   const modules = Object.entries(options.modules ?? {}).map(([name, text]) => {
     writeFileSync(join(certs, `${name}.js`), text);

@@ -1,4 +1,6 @@
-import { request, type IncomingHttpHeaders } from 'node:http';
+import { request as http, type IncomingHttpHeaders } from 'node:http';
+import { request as https } from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
 
 /** How long an answer may take, in milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -11,6 +13,8 @@ export interface HttpRequest {
   method?: string;
   headers?: Record<string, string>;
   body?: string | Buffer;
+  /** Speaks TLS: the server's name, the root that is trusted, and a client certificate. Absent: plain HTTP. */
+  tls?: SecureContextOptions & { servername: string };
 }
 
 export interface HttpResponse {
@@ -23,10 +27,13 @@ export interface HttpResponse {
 export async function send(
   target: Target,
   path: string,
-  { method = 'GET', headers = {}, body = '' }: HttpRequest = {},
+  { method = 'GET', headers = {}, body = '', tls }: HttpRequest = {},
 ): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const sent = request({ ...target, path, method, headers, agent: false }, (response) => {
+    const request = tls ? https : http;
+    const named = tls ? { Host: tls.servername, ...headers } : headers;
+    const options = { ...target, ...tls, path, method, headers: named, agent: false };
+    const sent = request(options, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
