@@ -1,37 +1,176 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { currentRuntime } from '../setup/runtimes.js';
 import { createAuthority, writePair } from '../support/certificates.js';
-import { makeWorkDirectory, startNginx } from '../support/nginx.js';
+import { send, type HttpRequest, type HttpResponse } from '../support/http.js';
+import { makeWorkDirectory, startNginx, type Nginx } from '../support/nginx.js';
 import { curl, handshake, opensslClient } from '../support/tls_client.js';
 
-// nginx/nginx.conf as it is copied.
+// The files of nginx/ as they are copied.
 const PORT = 443;
+const ADMIN_PORT = 8443;
+const NAME = 'www.example.com';
+const ADMIN_NAME = 'admin.example.com';
+const WARNING = /\[(warn|error|crit|alert|emerg)\]/;
+
 const authority = await createAuthority();
-const directory = makeWorkDirectory();
-const certs = join(directory, 'certs');
-const first = await authority.issue({ names: ['www.example.com'] });
-await writePair(certs, 'www.example.com', first);
-const nginx = await startNginx({
-  directory,
-  runtime: currentRuntime(),
-  ports: [PORT],
-  config: readFileSync(new URL('../../nginx/nginx.conf', import.meta.url), 'utf8'),
-});
-afterAll(() => nginx.stop());
+const clients = await createAuthority();
+const known = await clients.issue({ names: ['deployer'] });
+const unknown = await (await createAuthority()).issue({ names: ['deployer'] });
+const first = await authority.issue({ names: [NAME] });
+const second = await authority.issue({ names: [NAME] });
 
-test('starts without a warning', () => {
-  expect(nginx.log()).not.toMatch(/\[(warn|error|crit|alert|emerg)\]/);
+async function start(file: string, files: Record<string, string> = {}): Promise<Nginx> {
+  const directory = makeWorkDirectory();
+  const certs = join(directory, 'certs');
+  await writePair(certs, NAME, first);
+  await writePair(certs, ADMIN_NAME, await authority.issue({ names: [ADMIN_NAME] }));
+  const nginx = await startNginx({
+    directory,
+    runtime: currentRuntime(),
+    ports: [PORT, ADMIN_PORT],
+    files,
+    config: readFileSync(new URL(`../../nginx/${file}`, import.meta.url), 'utf8'),
+  });
+  afterAll(() => nginx.stop());
+  return nginx;
+}
+
+type Client = (path: string, request?: HttpRequest) => Promise<HttpResponse>;
+
+/** @param tls of the client: its certificate, if it has one */
+function clientOf(nginx: Nginx, headers = {}, tls = {}): Client {
+  return (path, request) =>
+    send(nginx.address(ADMIN_PORT), path, {
+      headers,
+      tls: { servername: ADMIN_NAME, ca: authority.rootPem, ...tls },
+      ...request,
+    });
+}
+
+const passwordOf = (text: string): Record<string, string> => ({
+  Authorization: `Basic ${Buffer.from(`deployer:${text}`).toString('base64')}`,
 });
 
-test('serves a pair, and the next one after the hook of the README', async () => {
-  const options = { ...nginx.address(PORT), servername: 'www.example.com', ca: authority.rootPem };
-  expect((await handshake(options)).serial).toBe(first.serial);
-  const second = await authority.issue({ names: ['www.example.com'] });
-  await writePair(certs, 'www.example.com', second);
+const certificateOf = ({ chainPem, keyPem }: typeof known): Record<string, string> => ({
+  cert: chainPem,
+  key: keyPem,
+});
+
+/** What `openssl passwd -6 -salt example secret` prints. */
+const HASH =
+  '$6$example$Z2BOPPqODeg10rq9Dg9xjwOP57RlTvNbCypS2CVVvr5g7mvAZvYrTjfUv.nqLdz0ZMFW2W0B6Him2RZ9h0vIx/';
+
+const unixSocket = await start('nginx.conf');
+const basicAuth = await start('basic_auth.conf', {
+  '/etc/nginx/cert_admins': `deployer:${HASH}\n`,
+});
+const clientCertificates = await start('client_certificates.conf', {
+  '/etc/nginx/client_ca.pem': clients.rootPem,
+});
+
+interface Example {
+  file: string;
+  nginx: Nginx;
+  /** One who may ask. */
+  client: Client;
+  /** Those who may not, with the status that nginx gives them. */
+  strangers: [string, Client, number][];
+}
+
+const remote: Example[] = [
+  {
+    file: 'basic_auth.conf',
+    nginx: basicAuth,
+    client: clientOf(basicAuth, passwordOf('secret')),
+    strangers: [
+      ['no password', clientOf(basicAuth), 401],
+      ['a wrong password', clientOf(basicAuth, passwordOf('guess')), 401],
+    ],
+  },
+  {
+    file: 'client_certificates.conf',
+    nginx: clientCertificates,
+    client: clientOf(clientCertificates, {}, certificateOf(known)),
+    strangers: [
+      ['no certificate', clientOf(clientCertificates), 400],
+      ["another authority's", clientOf(clientCertificates, {}, certificateOf(unknown)), 400],
+      ['a password', clientOf(clientCertificates, passwordOf('secret')), 400],
+    ],
+  },
+];
+
+// Who may use the socket is not nginx's business.
+const local: Example = {
+  file: 'nginx.conf',
+  nginx: unixSocket,
+  client: unixSocket.admin,
+  strangers: [],
+};
+
+describe.each([local, ...remote])('$file', ({ nginx, client }) => {
+  const serial = async (): Promise<string> => {
+    const options = { ...nginx.address(PORT), servername: NAME, ca: authority.rootPem };
+    return (await handshake(options)).serial;
+  };
+
+  test('starts without a warning, and is taken by nginx -t', async () => {
+    expect(nginx.log()).not.toMatch(WARNING);
+    const { exitCode, stderr } = await nginx.exec(['nginx', '-t']);
+    expect([exitCode, stderr]).toEqual([0, expect.not.stringMatching(WARNING)]);
+  });
+
+  test('takes a pair, serves it, shows it, and drops it', async () => {
+    expect(await serial()).toBe(first.serial);
+    const put = await client(`/certs/${NAME}`, { method: 'PUT', body: second.pairPem });
+    expect(put.status).toBe(200);
+    expect(await serial()).toBe(second.serial);
+    const read = await client(`/certs/${NAME}`);
+    expect(JSON.parse(read.body)).toMatchObject({ name: NAME, source: 'api', state: 'ok' });
+    expect(read.headers['etag']).toBe(put.headers['etag']);
+    expect((await client('/metrics')).body).toMatch(/^cert_rotation_puts_total.* 1$/m);
+    expect((await client(`/certs/${NAME}`, { method: 'DELETE' })).status).toBe(200);
+    // What the files hold.
+    expect(await serial()).toBe(first.serial);
+    expect((await client('/clear')).body).toBe('{"cleared":"all"}\n');
+  });
+
+  test('says itself that a body is too large, and keeps no body in a file', async () => {
+    const body = second.pairPem.padEnd(1.5 * 2 ** 20);
+    const { status, headers } = await client(`/certs/${NAME}`, { method: 'PUT', body });
+    expect([status, headers['content-type']]).toEqual([413, 'application/problem+json']);
+    expect(nginx.log()).not.toContain('temporary file');
+  });
+
+  test('passes on to the handlers nothing that comes to the public port', async () => {
+    const tls = { servername: NAME, ca: authority.rootPem };
+    for (const path of ['/clear', '/metrics', `/certs/${NAME}`]) {
+      const { body } = await send(nginx.address(PORT), path, { tls });
+      expect(body).toBe(`Served as ${NAME}.\n`);
+    }
+  });
+});
+
+test.each(remote)('$file refuses strangers', async ({ client, strangers }) => {
+  const counts = async (): Promise<string> =>
+    (await client('/metrics')).body.replace(/^.*zone_free.*$/gm, '');
+  const before = await counts();
+  for (const [who, stranger, expected] of strangers) {
+    for (const path of ['/clear', '/metrics', '/certs/', `/certs/${NAME}`]) {
+      expect((await stranger(path)).status, `${who} ${path}`).toBe(expected);
+    }
+    const { status } = await stranger(`/certs/${NAME}`, { method: 'DELETE' });
+    expect(status, who).toBe(expected);
+  }
+  expect(await counts()).toBe(before);
+});
+
+test('the hook of the README makes the next pair be served', async () => {
+  const options = { ...unixSocket.address(PORT), servername: NAME, ca: authority.rootPem };
+  await writePair(unixSocket.certsDirectory, NAME, second);
   const hook = await curl([
-    ...['--fail', '--silent', '--show-error', '--unix-socket', nginx.adminSocket],
+    ...['--fail', '--silent', '--show-error', '--unix-socket', unixSocket.adminSocket],
     'http://localhost/clear',
   ]);
   expect(hook).toMatchObject({ code: 0, stdout: '{"cleared":"all"}\n' });
@@ -39,6 +178,6 @@ test('serves a pair, and the next one after the hook of the README', async () =>
 });
 
 test('openssl s_client sees it', async () => {
-  const { stdout } = await opensslClient(nginx.address(PORT), ['-servername', 'www.example.com']);
+  const { stdout } = await opensslClient(unixSocket.address(PORT), ['-servername', NAME]);
   expect(stdout).toMatch(/subject=CN ?= ?www\.example\.com\n/);
 });

@@ -77,6 +77,8 @@ export interface NginxOptions {
   runtime: Runtime;
   /** A work directory of `makeWorkDirectory`; absent: one is made, and removed by `stop`. */
   directory?: string;
+  /** Further files of the container: texts by path. */
+  files?: Record<string, string>;
   /** Ports of the container to publish; default: 8443 and 8444, on random ports of the host. */
   ports?: (number | { container: number; host: number })[];
 }
@@ -140,7 +142,7 @@ export function makeWorkDirectory(): string {
  * this process ends. Throws with nginx's error log in the message where nginx does not start.
  */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
-  const { config, runtime, ports = PORTS } = options;
+  const { config, runtime, files = {}, ports = PORTS } = options;
   const directory = options.directory ?? makeWorkDirectory();
   const certsDirectory = join(directory, 'certs');
   const runDirectory = join(directory, 'run');
@@ -160,6 +162,9 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
       { source: certsDirectory, target: '/etc/nginx/certs' },
       { source: runDirectory, target: '/run/nginx' },
     ])
+    .withCopyContentToContainer(
+      Object.entries(files).map(([target, content]) => ({ target, content, mode: 0o644 })),
+    )
     .withExposedPorts(...ports)
     .withEntrypoint(['sh', '-c', STARTER, 'nginx'])
     .withCommand(['-e', ERROR_LOG, '-g', `daemon off; error_log ${ERROR_LOG} info;`])
