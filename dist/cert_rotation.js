@@ -1681,7 +1681,34 @@ function start() {
                             7
                         ];
                     case 7:
-                        if (!isProven) refuse("key-mismatch", "the private key is not the first certificate's");
+                        if (isProven) return [
+                            2
+                        ];
+                        return [
+                            4,
+                            forgetErrors(algorithm)
+                        ];
+                    case 8:
+                        _state.sent();
+                        refuse("key-mismatch", "the private key is not the first certificate's");
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function forgetErrors(algorithm) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            importOrNull("spki", Buffer.from("none"), algorithm, "verify")
+                        ];
+                    case 1:
+                        _state.sent();
                         return [
                             2
                         ];
@@ -3172,7 +3199,7 @@ function start() {
             var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
             if (name === null) return refuse("malformed", "A form with a field that has no name.");
             var field = name[1];
-            if (field in fields) refuse("malformed", 'A form with two fields "'.concat(field.slice(0, 32), '".'));
+            if (field in fields) refuse("malformed", "A form with two fields of one name.");
             fields[field] = part.slice(bodyAt + 4);
         }
         return fields;
@@ -3189,18 +3216,17 @@ function start() {
     }
     function bodyText(r) {
         if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        var path = variablesOf2(r)["request_body_file"];
-        if (path) {
-            try {
-                return read(path);
-            } catch (e) {
-                return refuse("too-large", TOO_LARGE);
-            }
-        }
-        var body = r.requestBuffer;
-        if (body === void 0) return "";
+        var body = bufferOf(r);
+        if (body === void 0 || body.length === 0) return "";
         if (body.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
         return Buffer.from(body).toString();
+    }
+    function bufferOf(r) {
+        try {
+            return r.requestBuffer;
+        } catch (e) {
+            return refuse("too-large", "The body is larger than client_body_buffer_size: set that to 2m.");
+        }
     }
     function readJson(text) {
         try {

@@ -176,7 +176,17 @@ export async function proveKey(pair: Pair): Promise<void> {
   } catch {
     // A private key that makes no signature at all.
   }
-  if (!isProven) refuse('key-mismatch', "the private key is not the first certificate's");
+  if (isProven) return;
+  await forgetErrors(algorithm);
+  refuse('key-mismatch', "the private key is not the first certificate's");
+}
+
+/**
+ * Empties OpenSSL's list of errors. njs leaves there why a signature does not verify, and the worker's next handshake
+ * would log that as an alert. A key that cannot be read empties it when njs makes its exception.
+ */
+async function forgetErrors(algorithm: object): Promise<void> {
+  await importOrNull('spki', Buffer.from('none'), algorithm, 'verify');
 }
 
 async function importOrNull(

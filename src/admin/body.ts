@@ -1,6 +1,5 @@
-import { LARGEST_FILE, read } from '../disk';
+import { LARGEST_FILE } from '../disk';
 import { refuse } from '../refusal';
-import { variablesOf } from '../settings';
 import { isForm, readForm } from './form';
 
 /** What a client sent to be put in place, as text that nobody has looked into yet. */
@@ -33,19 +32,20 @@ export function readBody(r: NginxHTTPRequest): SentPair {
 /** The whole body as UTF-8; what is none of it becomes U+FFFD, which is no part of any PEM block. */
 function bodyText(r: NginxHTTPRequest): string {
   if (Number(r.headersIn['Content-Length']) > LARGEST_FILE) refuse('too-large', TOO_LARGE);
-  // What does not fit into client_body_buffer_size nginx writes to a file of its own.
-  const path = variablesOf(r)['request_body_file'];
-  if (path) {
-    try {
-      return read(path);
-    } catch {
-      return refuse('too-large', TOO_LARGE);
-    }
-  }
-  const body = r.requestBuffer;
-  if (body === undefined) return '';
+  const body = bufferOf(r);
+  // The njs engine of njs 1.0 has an empty body as a buffer that cannot be copied.
+  if (body === undefined || body.length === 0) return '';
   if (body.length > LARGEST_FILE) refuse('too-large', TOO_LARGE);
   return Buffer.from(body).toString();
+}
+
+function bufferOf(r: NginxHTTPRequest): Buffer | undefined {
+  try {
+    return r.requestBuffer;
+  } catch {
+    // What does not fit into client_body_buffer_size is in a file without a name, which njs 0.8 cannot read.
+    return refuse('too-large', 'The body is larger than client_body_buffer_size: set that to 2m.');
+  }
 }
 
 function readJson(text: string): Record<string, unknown> {
