@@ -690,6 +690,191 @@ function start() {
         if (content.length / 2 >= 128) length = (128 + length.length / 2).toString(16) + length;
         return (tag < 16 ? "0" : "") + tag.toString(16) + length + content;
     }
+    var OTHER_STRINGS = [
+        19,
+        20,
+        30,
+        18,
+        22
+    ];
+    var BMP_STRING = 30;
+    function expectName(name) {
+        var bytes = name.bytes;
+        var at = name.start;
+        while(at < name.end){
+            var set = readTagged(name, at, SET, "a relative name");
+            at = set.start;
+            do {
+                var attribute = readTagged(set, at, SEQUENCE, "an attribute");
+                var type = readElement(bytes, attribute.start, attribute.end);
+                objectIdentifier(type);
+                var value = readElement(bytes, type.end, attribute.end);
+                expectEnd(attribute.end, value.end, "an attribute");
+                expectText(value);
+                at = attribute.end;
+            }while (at < set.end);
+        }
+    }
+    function expectText(value) {
+        if (!isText(value)) refuse("malformed", "a name in a certificate is not text");
+    }
+    function isText(value) {
+        if (value.tag === UTF8_STRING) {
+            var text = textOf(value);
+            return text.indexOf("�") < 0 && Buffer.byteLength(text) === value.end - value.start;
+        }
+        if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
+        for(var at = value.start; at < value.end; at += 2){
+            if (at + 1 === value.end || (value.bytes[at] & 248) === 216) return false;
+        }
+        return true;
+    }
+    var WHAT = "an extension";
+    var CHECKS = {
+        "551d0e": function(content) {
+            return void readOnly(content, OCTET_STRING, WHAT);
+        },
+        // subjectKeyIdentifier
+        "551d0f": expectBits,
+        // keyUsage
+        "551d11": expectGeneralNames,
+        // subjectAltName
+        "551d12": expectGeneralNames,
+        // issuerAltName
+        "551d13": expectBasicConstraints,
+        "551d1e": expectNameConstraints,
+        "551d1f": expectDistributionPoints,
+        // cRLDistributionPoints
+        "551d23": expectAuthorityKeyId,
+        "551d25": function(content) {
+            membersOf(content).forEach(objectIdentifier);
+        },
+        // extKeyUsage
+        "6086480186f8420101": expectBits,
+        // Netscape's certificate type
+        // Proxies, addresses, and numbers of networks (RFC 3820, RFC 3779): no server's certificate has them.
+        "2b0601050507010e": unknown,
+        "2b06010505070107": unknown,
+        "2b06010505070108": unknown
+    };
+    function expectExtension(type, content) {
+        var check = CHECKS[type];
+        if (check !== void 0) check(content);
+    }
+    function unknown() {
+        return refuse("malformed", "unreadable extension in a certificate");
+    }
+    function membersOf(content) {
+        return children(readOnly(content, SEQUENCE, WHAT));
+    }
+    function expectBits(content) {
+        expectBitString(readOnly(content, BIT_STRING, WHAT));
+    }
+    function expectBitString(param) {
+        var bytes = param.bytes, start2 = param.start, end = param.end;
+        var unused = end > start2 ? bytes[start2] : 8;
+        var any = 0;
+        for(var at = start2 + 1; at < end; at++)any |= bytes[at];
+        if (unused > 7 || any === 0) unknown();
+    }
+    function expectBasicConstraints(content) {
+        var members = membersOf(content);
+        var first = members[0];
+        if (first !== void 0 && first.tag === BOOLEAN) {
+            if (first.end - first.start !== 1) unknown();
+            members.shift();
+        }
+        var length = members.shift();
+        if (members.length > 0) unknown();
+        if (length === void 0) return;
+        expectInteger(length, WHAT);
+        if (length.tag !== INTEGER || length.bytes[length.start] >= 128) unknown();
+    }
+    function expectAuthorityKeyId(content) {
+        var last = -1;
+        membersOf(content).forEach(function(part) {
+            var number = [
+                context(0),
+                contextOf(1),
+                context(2)
+            ].indexOf(part.tag);
+            if (number <= last) unknown();
+            last = number;
+            if (number === 1) children(part).forEach(expectGeneralName);
+            if (number === 2) expectInteger(Object.assign({}, part, {
+                tag: INTEGER
+            }), WHAT);
+        });
+    }
+    function expectGeneralNames(content) {
+        membersOf(content).forEach(expectGeneralName);
+    }
+    function expectGeneralName(name) {
+        switch(name.tag){
+            case context(1):
+            // rfc822Name, dNSName, URI: ASCII
+            case context(2):
+            case context(6):
+            case context(7):
+                return;
+            case context(8):
+                objectIdentifier(Object.assign({}, name, {
+                    tag: 6
+                }));
+                return;
+            case contextOf(0):
+                {
+                    var type = readElement(name.bytes, name.start, name.end);
+                    objectIdentifier(type);
+                    var value = readElement(name.bytes, type.end, name.end);
+                    expectEnd(name.end, value.end, WHAT);
+                    if (value.tag !== contextOf(0) || children(value).length !== 1) unknown();
+                    return;
+                }
+            case contextOf(4):
+                expectName(readOnly(name, SEQUENCE, WHAT));
+                return;
+            default:
+                unknown();
+        }
+    }
+    function expectNameConstraints(content) {
+        var last = -1;
+        membersOf(content).forEach(function(subtrees) {
+            var number = [
+                contextOf(0),
+                contextOf(1)
+            ].indexOf(subtrees.tag);
+            if (number <= last) unknown();
+            last = number;
+            children(subtrees).forEach(function(subtree) {
+                var parts = subtree.tag === SEQUENCE ? children(subtree) : [];
+                if (parts.length !== 1) unknown();
+                parts.forEach(expectGeneralName);
+            });
+        });
+    }
+    function expectDistributionPoints(content) {
+        membersOf(content).forEach(function(point) {
+            if (point.tag !== SEQUENCE) unknown();
+            var last = -1;
+            children(point).forEach(function(part) {
+                var number = [
+                    contextOf(0),
+                    context(1),
+                    contextOf(2)
+                ].indexOf(part.tag);
+                if (number <= last) unknown();
+                last = number;
+                if (number === 1) {
+                    expectBitString(part);
+                    return;
+                }
+                var names2 = number === 0 ? readOnly(part, contextOf(0), WHAT) : part;
+                children(names2).forEach(expectGeneralName);
+            });
+        });
+    }
     var BEGIN = "-----BEGIN ";
     var END = "-----END ";
     var DASHES = "-----";
@@ -1115,14 +1300,6 @@ function start() {
     var DNS_NAME = context(2);
     var SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
     var LONGEST_NAME = 253;
-    var OTHER_STRINGS = [
-        19,
-        20,
-        30,
-        18,
-        22
-    ];
-    var BMP_STRING = 30;
     function isCertificateLabel(label) {
         return CERTIFICATE_LABELS.indexOf(label) >= 0;
     }
@@ -1202,37 +1379,6 @@ function start() {
             expectEnd(algorithm.end, parameters.end, "a signature algorithm");
         }
     }
-    function expectName(name) {
-        var bytes = name.bytes;
-        var at = name.start;
-        while(at < name.end){
-            var set = readTagged(name, at, SET, "a relative name");
-            at = set.start;
-            do {
-                var attribute = readTagged(set, at, SEQUENCE, "an attribute");
-                var type = readElement(bytes, attribute.start, attribute.end);
-                objectIdentifier(type);
-                var value = readElement(bytes, type.end, attribute.end);
-                expectEnd(attribute.end, value.end, "an attribute");
-                expectText(value);
-                at = attribute.end;
-            }while (at < set.end);
-        }
-    }
-    function expectText(value) {
-        if (!isText(value)) refuse("malformed", "a name in a certificate is not text");
-    }
-    function isText(value) {
-        if (value.tag === UTF8_STRING) {
-            var text = textOf(value);
-            return text.indexOf("�") < 0 && Buffer.byteLength(text) === value.end - value.start;
-        }
-        if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
-        for(var at = value.start; at < value.end; at += 2){
-            if (at + 1 === value.end || (value.bytes[at] & 248) === 216) return false;
-        }
-        return true;
-    }
     function readExtensions(certificate, inner, from) {
         var at = from;
         for(var number = 1; number <= 2; number++){
@@ -1246,10 +1392,13 @@ function start() {
         var wrapper = readTagged(inner, at, contextOf(3), "extensions");
         expectEnd(inner.end, wrapper.end, "extensions");
         var extensions = readOnly(wrapper, SEQUENCE, "extensions");
+        var types = [];
         at = extensions.start;
         while(at < extensions.end){
             var extension = readTagged(extensions, at, SEQUENCE, "an extension");
-            readExtension(certificate, extension);
+            var type = readExtension(certificate, extension);
+            if (types.indexOf(type) >= 0) refuse("malformed", "a certificate with one extension twice");
+            types.push(type);
             at = extension.end;
         }
     }
@@ -1262,9 +1411,10 @@ function start() {
         }
         if (value.tag !== OCTET_STRING) refuse("malformed", "unreadable extension in a certificate");
         expectEnd(extension.end, value.end, "an extension");
-        switch(objectIdentifier(type)){
+        var identifier = objectIdentifier(type);
+        expectExtension(identifier, value);
+        switch(identifier){
             case SUBJECT_ALT_NAME:
-                if (certificate.altNames !== null) refuse("malformed", "a certificate with two lists of names");
                 certificate.altNames = readOnly(value, SEQUENCE, "subjectAltName");
                 break;
             case SUBJECT_KEY_ID:
@@ -1281,6 +1431,7 @@ function start() {
                     break;
                 }
         }
+        return identifier;
     }
     function serverNames(certificate) {
         var names2 = dnsNames(certificate);

@@ -5,8 +5,6 @@ import {
   OBJECT_IDENTIFIER,
   OCTET_STRING,
   SEQUENCE,
-  SET,
-  UTF8_STRING,
   bitString,
   children,
   context,
@@ -23,13 +21,14 @@ import {
   textOf,
   time,
 } from './der';
+import { expectName } from './distinguished_name';
+import { expectExtension } from './extension';
 import { type Block, decode, readBlocks } from './pem';
 import { type PublicKey, readPublicKey } from './public_key';
 import { refuse } from './refusal';
 
 // X.509 certificates (RFC 5280), as far as serving one asks. OpenSSL reads all of a certificate before it takes it, so
-// every field is walked, also those that nothing here uses; the contents of extensions it leaves alone, and so are
-// they here, apart from the three below.
+// every field is walked, also those that nothing here uses. Of extensions too, as far as OpenSSL looks into them.
 
 /** A certificate that was read and is well formed. */
 export interface Certificate {
@@ -71,11 +70,6 @@ const DNS_NAME = context(2);
 const SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 // RFC 1035, 2.3.4, as text.
 const LONGEST_NAME = 253;
-
-// The string types of a Name (RFC 5280, 4.1.2.4) apart from UTF8String, and those that old certificates have: Printable,
-// T61 and BMPString; Numeric and IA5String. UniversalString, which nobody uses, is not taken.
-const OTHER_STRINGS = [0x13, 0x14, 0x1e, 0x12, 0x16];
-const BMP_STRING = 0x1e;
 
 /** Whether a PEM block is a certificate, under any of the labels OpenSSL reads one from. */
 export function isCertificateLabel(label: string): boolean {
@@ -189,42 +183,6 @@ function expectAlgorithm(algorithm: Element): void {
   }
 }
 
-/** Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does. */
-function expectName(name: Element): void {
-  const bytes = name.bytes;
-  let at = name.start;
-  while (at < name.end) {
-    const set = readTagged(name, at, SET, 'a relative name');
-    at = set.start;
-    do {
-      const attribute = readTagged(set, at, SEQUENCE, 'an attribute');
-      const type = readElement(bytes, attribute.start, attribute.end);
-      objectIdentifier(type);
-      const value = readElement(bytes, type.end, attribute.end);
-      expectEnd(attribute.end, value.end, 'an attribute');
-      expectText(value);
-      at = attribute.end;
-    } while (at < set.end);
-  }
-}
-
-function expectText(value: Element): void {
-  if (!isText(value)) refuse('malformed', 'a name in a certificate is not text');
-}
-
-function isText(value: Element): boolean {
-  if (value.tag === UTF8_STRING) {
-    const text = textOf(value);
-    return text.indexOf('\ufffd') < 0 && Buffer.byteLength(text) === value.end - value.start;
-  }
-  if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
-  // Two bytes a character, none of them half of a surrogate pair.
-  for (let at = value.start; at < value.end; at += 2) {
-    if (at + 1 === value.end || ((value.bytes[at] as number) & 0xf8) === 0xd8) return false;
-  }
-  return true;
-}
-
 /** Reads what follows the public key: two unique identifiers of old, and the extensions (RFC 5280, 4.1.2.8 and 4.1.2.9). */
 function readExtensions(certificate: Certificate, inner: Element, from: number): void {
   let at = from;
@@ -239,15 +197,20 @@ function readExtensions(certificate: Certificate, inner: Element, from: number):
   const wrapper = readTagged(inner, at, contextOf(3), 'extensions');
   expectEnd(inner.end, wrapper.end, 'extensions');
   const extensions = readOnly(wrapper, SEQUENCE, 'extensions');
+  const types: string[] = [];
   at = extensions.start;
   while (at < extensions.end) {
     const extension = readTagged(extensions, at, SEQUENCE, 'an extension');
-    readExtension(certificate, extension);
+    const type = readExtension(certificate, extension);
+    // RFC 5280, 4.2.
+    if (types.indexOf(type) >= 0) refuse('malformed', 'a certificate with one extension twice');
+    types.push(type);
     at = extension.end;
   }
 }
 
-function readExtension(certificate: Certificate, extension: Element): void {
+/** @returns its type, in hex */
+function readExtension(certificate: Certificate, extension: Element): string {
   const bytes = extension.bytes;
   const type = readElement(bytes, extension.start, extension.end);
   let value = readElement(bytes, type.end, extension.end);
@@ -256,10 +219,10 @@ function readExtension(certificate: Certificate, extension: Element): void {
   }
   if (value.tag !== OCTET_STRING) refuse('malformed', 'unreadable extension in a certificate');
   expectEnd(extension.end, value.end, 'an extension');
-  switch (objectIdentifier(type)) {
+  const identifier = objectIdentifier(type);
+  expectExtension(identifier, value);
+  switch (identifier) {
     case SUBJECT_ALT_NAME:
-      if (certificate.altNames !== null)
-        refuse('malformed', 'a certificate with two lists of names');
       certificate.altNames = readOnly(value, SEQUENCE, 'subjectAltName');
       break;
     case SUBJECT_KEY_ID:
@@ -275,6 +238,7 @@ function readExtension(certificate: Certificate, extension: Element): void {
       break;
     }
   }
+  return identifier;
 }
 
 /**
