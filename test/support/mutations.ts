@@ -1,4 +1,5 @@
 import { EC, RSA, authority, certificate, key, leaf, openssl, pem } from './openssl.js';
+import { createRandom } from './random.js';
 
 interface Block {
   label: string;
@@ -47,19 +48,8 @@ const INSERTS = [
 ];
 const REPLACEMENTS = ['A', 'B', 'a', '0', '9', '+', '/', '=', '-'];
 
-let state = 0;
-
-/** mulberry32: the same numbers in every run. */
-function random(below: number): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) % below;
-}
-
-function pick<T>(from: readonly T[]): T {
-  return from[random(from.length)]!;
-}
+// Of the seed of the run that is under way.
+let { below: random, pick } = createRandom(0);
 
 function flip(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
@@ -201,7 +191,7 @@ export interface Mutation {
  * Only one of these at a time.
  */
 export function* mutations(samples: string[], seed: number): Generator<Mutation, never> {
-  state = seed;
+  ({ below: random, pick } = createRandom(seed));
   const everyBlock = samples.flatMap(toBlocks);
   for (let i = 0; ; i++) {
     const sample = pick(samples);
