@@ -506,14 +506,19 @@ function start() {
     function drop(path) {
         if (exists(path)) fs.unlinkSync(path);
     }
-    function makeFolders(path) {
+    function makeFolders(path, made) {
         var folder = path.slice(0, path.lastIndexOf("/"));
-        if (!folder || exists(folder)) return [];
-        var made = makeFolders(folder);
-        fs.mkdirSync(folder, {
-            mode: 448
-        });
-        return made.concat(folder);
+        if (!folder || exists(folder)) return;
+        makeFolders(folder, made);
+        try {
+            fs.mkdirSync(folder, {
+                mode: 448
+            });
+        } catch (e) {
+            if (exists(folder)) return;
+            throw e;
+        }
+        made.push(folder);
     }
     function dropFolder(path) {
         try {
@@ -1912,9 +1917,9 @@ function start() {
         var algorithm = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm) + hexOfWhole(key)), "hex");
     }
-    var STAGED = ".staged";
-    var NEW = ".new";
-    var OLD = ".old";
+    var STAGED = ".put-staged";
+    var NEW = ".put-new";
+    var OLD = ".put-old";
     function stagedOr(files) {
         var staged = files.key + STAGED;
         return exists(staged) ? {
@@ -1923,25 +1928,21 @@ function start() {
         } : files;
     }
     function swapIn(files, pair) {
+        expectRecovered(files);
         var staged = files.key + STAGED;
         var folders = [];
         var undone = [];
         var undo = function undo2() {
-            for(var i = undone.length - 1; i >= 0; i--)quietly(undone[i]);
-            drops(files, [
-                NEW
+            var isBack = undone.reverse().map(quietly).indexOf(false) < 0;
+            if (isBack) drops([
+                staged
             ]);
-            quietly(function() {
-                drop(staged + NEW);
-            });
-            quietly(function() {
-                drop(staged);
-            });
-            for(var i1 = folders.length - 1; i1 >= 0; i1--)dropFolder(folders[i1]);
+            drops(temporaries(files));
+            folders.reverse().forEach(dropFolder);
         };
         try {
             pathsOf(files).forEach(function(path) {
-                folders = folders.concat(makeFolders(path));
+                makeFolders(path, folders);
             });
             writeNew(files, pair);
             create(staged + NEW, pair.chain + pair.key);
@@ -1955,12 +1956,12 @@ function start() {
             return failed(e);
         }
         var commit = function commit2() {
-            drops(files, [
-                OLD
+            drops(pathsOf(files).map(function(path) {
+                return path + OLD;
+            }));
+            drops([
+                staged
             ]);
-            quietly(function() {
-                drop(staged);
-            });
         };
         return {
             commit: commit,
@@ -1968,46 +1969,49 @@ function start() {
         };
     }
     function takeOut(files) {
-        var undone = [];
-        var undo = function undo2() {
-            for(var i = undone.length - 1; i >= 0; i--)quietly(undone[i]);
+        expectRecovered(files);
+        var putBack = function putBack2() {
+            return void 0;
         };
         try {
-            pathsOf(files).concat(files.key + STAGED).reverse().forEach(function(path) {
-                return undone.push(setAside(path));
-            });
+            if (files.cert !== files.key) putBack = setAside(files.cert);
+            drop(files.key);
         } catch (e) {
-            undo();
+            quietly(putBack);
             return failed(e);
         }
-        return {
-            undo: undo,
-            commit: function commit() {
-                drops(files, [
-                    OLD
-                ]);
-                quietly(function() {
-                    drop(files.key + STAGED + OLD);
-                });
-            }
-        };
+        drops([
+            files.cert + OLD
+        ]);
     }
     function recover(files) {
         var staged = files.key + STAGED;
-        if (!exists(staged)) return;
+        var isStaged = exists(staged);
+        var old = pathsOf(files).map(function(path) {
+            return path + OLD;
+        });
+        if (!isStaged && !old.concat(temporaries(files)).some(exists)) return;
         quietly(function() {
-            var pair = readStaged(staged);
+            var pair = isStaged ? readStaged(staged) : null;
             if (pair) {
                 writeNew(files, pair);
                 pathsOf(files).forEach(function(path) {
                     move(path + NEW, path);
                 });
+            } else if (exists(files.key) || exists(files.key + OLD)) {
+                pathsOf(files).forEach(function(path) {
+                    if (exists(path + OLD) && (isStaged || !exists(path))) move(path + OLD, path);
+                });
             }
-            drops(files, [
-                OLD
-            ]);
+            drops(old);
             drop(staged);
         });
+        drops(temporaries(files));
+    }
+    function expectRecovered(files) {
+        recover(files);
+        var staged = files.key + STAGED;
+        if (exists(staged)) failed(new Error("".concat(staged, ", which an earlier put left, cannot be put in place")));
     }
     function readStaged(staged) {
         var text = read(staged);
@@ -2045,19 +2049,25 @@ function start() {
             cert
         ];
     }
-    function drops(files, suffixes) {
-        pathsOf(files).forEach(function(path) {
-            suffixes.forEach(function(suffix) {
-                quietly(function() {
-                    drop(path + suffix);
-                });
+    function temporaries(files) {
+        return pathsOf(files).concat(files.key + STAGED).map(function(path) {
+            return path + NEW;
+        });
+    }
+    function drops(paths) {
+        paths.forEach(function(path) {
+            quietly(function() {
+                drop(path);
             });
         });
     }
     function quietly(work) {
         try {
             work();
-        } catch (e) {}
+            return true;
+        } catch (e) {
+            return false;
+        }
     }
     function failed(e) {
         return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
@@ -2110,8 +2120,8 @@ function start() {
         return settings.isPersistent ? stagedOr(files) : files;
     }
     function readChecked(seen) {
-        var files = seen.files;
         for(var reads = 1;; reads++){
+            var files = filesFor(seen.lookup.settings, seen.name);
             var identity = identify(files);
             try {
                 var text = read(files.cert);
@@ -2876,12 +2886,12 @@ function start() {
                                                         var record = find2(zone, name);
                                                         var isPair = record !== void 0 && holdsPair(record) && factsOf(record) !== null;
                                                         var files = filesOf(settings, name);
+                                                        if (settings.isPersistent) recover(files);
                                                         var hasFiles = settings.isPersistent && identify(files) !== "";
                                                         expectPrecondition(r, name, isPair ? entityTag(fingerprintIn(record)) : "");
                                                         if (!isPair && !hasFiles) refuse("not-found", "Nothing is held under ".concat(name, "."));
-                                                        var swap = settings.isPersistent ? takeOut(files) : null;
+                                                        if (settings.isPersistent) takeOut(files);
                                                         remove(zone, name);
-                                                        if (swap) swap.commit();
                                                     })
                                                 ];
                                             case 1:

@@ -109,14 +109,20 @@ export function drop(path: string): void {
 /**
  * Makes a file's folder, and those above it, for the owner alone.
  *
- * @returns those that were made, the outermost first, for `dropFolder`
+ * @param made gets those that were made, the outermost first, for `dropFolder`: also where it throws
  */
-export function makeFolders(path: string): string[] {
+export function makeFolders(path: string, made: string[]): void {
   const folder = path.slice(0, path.lastIndexOf('/'));
-  if (!folder || exists(folder)) return [];
-  const made = makeFolders(folder);
-  fs.mkdirSync(folder, { mode: 0o700 });
-  return made.concat(folder);
+  if (!folder || exists(folder)) return;
+  makeFolders(folder, made);
+  try {
+    fs.mkdirSync(folder, { mode: 0o700 });
+  } catch (e) {
+    // Another worker may have been faster, for another name.
+    if (exists(folder)) return;
+    throw e;
+  }
+  made.push(folder);
 }
 
 /** Removes a folder if it is there and empty. */

@@ -15,14 +15,18 @@ import { refuse } from './refusal';
 
 // Writes pairs to their files so that a worker may be killed at any instant. No two files can be replaced at once:
 //
-//   1. The whole pair is written beside the key's file, and gets its name by a rename: FILE.staged. From here on it is
+//   1. The whole pair is written beside the key's file, and gets its name by a rename: KEY.put-staged. From here on it is
 //      what the name's files say, whatever becomes of the two: see `stagedOr`.
-//   2. What is in the place of the two files is renamed to FILE.old, and what was written beside them, to FILE.
-//   3. The .old ones are removed, then the staged one.
+//   2. What is in the place of the two files is renamed to FILE.put-old, and what was written beside them, from
+//      FILE.put-new to FILE.
+//   3. The old ones are removed, then the staged one.
+//
+// To take a pair out, its chain is set aside, its key removed, then what was set aside. A chain without a key is nothing
+// to serve, and a key whose chain is set aside gets it back.
 //
 // All of them are for their owner alone. Only who holds the name's lock calls what writes.
 
-/** Files that were replaced or taken out, until either is called. Neither throws. */
+/** Files that were replaced, until either is called. Neither throws. */
 export interface Swap {
   /** Makes it last. */
   commit: () => void;
@@ -30,9 +34,10 @@ export interface Swap {
   undo: () => void;
 }
 
-const STAGED = '.staged';
-const NEW = '.new';
-const OLD = '.old';
+// No other program writes such files: what is left of them is removed.
+const STAGED = '.put-staged';
+const NEW = '.put-new';
+const OLD = '.put-old';
 
 /** Where to read a name's pair: in its own files, or in the staged one that a killed worker left. */
 export function stagedOr(files: Files): Files {
@@ -46,23 +51,20 @@ export function stagedOr(files: Files): Files {
  * @throws persist-failed: everything is as it was
  */
 export function swapIn(files: Files, pair: Pem): Swap {
+  expectRecovered(files);
   const staged = files.key + STAGED;
-  let folders: string[] = [];
+  const folders: string[] = [];
   const undone: (() => void)[] = [];
   const undo = (): void => {
-    for (let i = undone.length - 1; i >= 0; i--) quietly(undone[i] as () => void);
-    drops(files, [NEW]);
-    quietly(() => {
-      drop(staged + NEW);
-    });
-    quietly(() => {
-      drop(staged);
-    });
-    for (let i = folders.length - 1; i >= 0; i--) dropFolder(folders[i] as string);
+    const isBack = undone.reverse().map(quietly).indexOf(false) < 0;
+    // Where a file cannot be put back, the staged pair is all there is.
+    if (isBack) drops([staged]);
+    drops(temporaries(files));
+    folders.reverse().forEach(dropFolder);
   };
   try {
     pathsOf(files).forEach((path) => {
-      folders = folders.concat(makeFolders(path));
+      makeFolders(path, folders);
     });
     writeNew(files, pair);
     create(staged + NEW, pair.chain + pair.key);
@@ -76,10 +78,8 @@ export function swapIn(files: Files, pair: Pem): Swap {
     return failed(e as Error);
   }
   const commit = (): void => {
-    drops(files, [OLD]);
-    quietly(() => {
-      drop(staged);
-    });
+    drops(pathsOf(files).map((path) => path + OLD));
+    drops([staged]);
   };
   return { commit, undo };
 }
@@ -89,50 +89,53 @@ export function swapIn(files: Files, pair: Pem): Swap {
  *
  * @throws persist-failed: everything is as it was
  */
-export function takeOut(files: Files): Swap {
-  const undone: (() => void)[] = [];
-  const undo = (): void => {
-    for (let i = undone.length - 1; i >= 0; i--) quietly(undone[i] as () => void);
-  };
+export function takeOut(files: Files): void {
+  expectRecovered(files);
+  let putBack = (): void => undefined;
   try {
-    // A staged pair must not bring the name back.
-    pathsOf(files)
-      .concat(files.key + STAGED)
-      .reverse()
-      .forEach((path) => undone.push(setAside(path)));
+    if (files.cert !== files.key) putBack = setAside(files.cert);
+    drop(files.key);
   } catch (e) {
-    undo();
+    quietly(putBack);
     return failed(e as Error);
   }
-  return {
-    undo,
-    commit: () => {
-      drops(files, [OLD]);
-      quietly(() => {
-        drop(files.key + STAGED + OLD);
-      });
-    },
-  };
+  drops([files.cert + OLD]);
 }
 
 /**
- * Finishes what a killed worker began, where it left a staged pair. Where that cannot be written the pair stays staged,
- * and is served from there.
+ * Finishes what a killed worker began, or undoes it where it had not come to stage the pair. Where that cannot be
+ * written, a staged pair stays, and is served from there.
  */
 export function recover(files: Files): void {
   const staged = files.key + STAGED;
-  if (!exists(staged)) return;
+  const isStaged = exists(staged);
+  const old = pathsOf(files).map((path) => path + OLD);
+  if (!isStaged && !old.concat(temporaries(files)).some(exists)) return;
   quietly(() => {
-    const pair = readStaged(staged);
+    const pair = isStaged ? readStaged(staged) : null;
     if (pair) {
       writeNew(files, pair);
       pathsOf(files).forEach((path) => {
         move(path + NEW, path);
       });
+    } else if (exists(files.key) || exists(files.key + OLD)) {
+      pathsOf(files).forEach((path) => {
+        // Beside a staged pair that is none, what came into the place is none either.
+        if (exists(path + OLD) && (isStaged || !exists(path))) move(path + OLD, path);
+      });
     }
-    drops(files, [OLD]);
+    drops(old);
     drop(staged);
   });
+  drops(temporaries(files));
+}
+
+/** @throws persist-failed: there is a staged pair, and it cannot be brought to its files */
+function expectRecovered(files: Files): void {
+  recover(files);
+  const staged = files.key + STAGED;
+  if (exists(staged))
+    failed(new Error(`${staged}, which an earlier put left, cannot be put in place`));
 }
 
 /** The staged pair; null where the machine went down before it was on the disk. */
@@ -172,22 +175,28 @@ function pathsOf({ cert, key }: Files): string[] {
   return cert === key ? [cert] : [key, cert];
 }
 
-function drops(files: Files, suffixes: string[]): void {
-  pathsOf(files).forEach((path) => {
-    suffixes.forEach((suffix) => {
-      quietly(() => {
-        drop(path + suffix);
-      });
+/** What is written before it gets its name. */
+function temporaries(files: Files): string[] {
+  return pathsOf(files)
+    .concat(files.key + STAGED)
+    .map((path) => path + NEW);
+}
+
+function drops(paths: string[]): void {
+  paths.forEach((path) => {
+    quietly(() => {
+      drop(path);
     });
   });
 }
 
-/** For what is to be done as far as it goes. */
-function quietly(work: () => void): void {
+/** For what is to be done as far as it goes; false where it threw. */
+function quietly(work: () => void): boolean {
   try {
     work();
+    return true;
   } catch {
-    // The rest is done all the same.
+    return false;
   }
 }
 

@@ -95,8 +95,9 @@ export function filesFor(settings: Settings, name: string): Files {
 
 /** Reads and checks a pair. A refusal counts only when the files did not change while they were read. */
 function readChecked(seen: Look): Pair {
-  const { files } = seen;
   for (let reads = 1; ; reads++) {
+    // A put may stage a pair meanwhile, or have brought it to its files.
+    const files = filesFor(seen.lookup.settings, seen.name);
     const identity = identify(files);
     try {
       const text = read(files.cert);

@@ -1,6 +1,6 @@
 import { count } from '../counters';
 import { filesOf, identify } from '../disk';
-import { type Swap, takeOut } from '../persist';
+import { recover, takeOut } from '../persist';
 import { factsOf, holdsPair } from '../record';
 import { refuse } from '../refusal';
 import { find, remove } from '../store';
@@ -26,12 +26,12 @@ export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
       const record = find(zone, name);
       const isPair = record !== undefined && holdsPair(record) && factsOf(record) !== null;
       const files = filesOf(settings, name);
+      if (settings.isPersistent) recover(files);
       const hasFiles = settings.isPersistent && identify(files) !== '';
       expectPrecondition(r, name, isPair ? entityTag(fingerprintIn(record)) : '');
       if (!isPair && !hasFiles) refuse('not-found', `Nothing is held under ${name}.`);
-      const swap: Swap | null = settings.isPersistent ? takeOut(files) : null;
+      if (settings.isPersistent) takeOut(files);
       remove(zone, name);
-      if (swap) swap.commit();
     });
     count(zone, 'deletes_total', '');
     r.log(`cert_rotation: ${name}: deleted by ${r.remoteAddress}`);
