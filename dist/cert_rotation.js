@@ -3419,7 +3419,7 @@ function start() {
                                 "POST"
                             ], function(lookup) {
                                 return _async_to_generator(function() {
-                                    var zone, asked, sent, pair, names2, proven, isNew, until, first, entry;
+                                    var zone, asked, sent, pair, names2, proven, _ref, isNew, record, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
@@ -3446,17 +3446,19 @@ function start() {
                                                         names2.forEach(function(name, i) {
                                                             expectPrecondition(r, name, tagOf(held[i]));
                                                         });
-                                                        replace(lookup, zone, names2, proven);
-                                                        return held.indexOf("") >= 0;
+                                                        var records = replace(lookup, zone, names2, proven);
+                                                        return {
+                                                            isNew: held.indexOf("") >= 0,
+                                                            record: records[0]
+                                                        };
                                                     })
                                                 ];
                                             case 2:
-                                                isNew = _state2.sent();
+                                                _ref = _state2.sent(), isNew = _ref.isNew, record = _ref.record;
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names2.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
-                                                first = names2[0];
-                                                entry = entryFor(lookup, zone, first, proven);
+                                                entry = entryOf(names2[0], record, factsOf(record));
                                                 r.headersOut["ETag"] = entityTag(fingerprintOf(pair.leaf));
                                                 answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
                                                     names: names2
@@ -3512,7 +3514,7 @@ function start() {
                         ];
                     case 1:
                         _state.sent();
-                        if (pair.keyProven) return [
+                        if (readPair(pair.chain + pair.key).keyProven) return [
                             2,
                             pair
                         ];
@@ -3548,6 +3550,7 @@ function start() {
     function replace(lookup, zone, names2, pair) {
         var settings = lookup.settings, misses = lookup.misses;
         var swaps = [];
+        var records = [];
         var undone = [];
         try {
             if (settings.isPersistent) {
@@ -3557,7 +3560,9 @@ function start() {
             }
             names2.forEach(function(name) {
                 var before = find2(zone, name);
-                if (!put(zone, name, recordOf2(lookup, zone, name, pair))) refuse("zone-full", NO_ROOM);
+                var record = recordOf2(lookup, zone, name, pair);
+                if (!put(zone, name, record)) refuse("zone-full", NO_ROOM);
+                records.push(record);
                 undone.push(function() {
                     if (before === void 0) remove(zone, name);
                     else put(zone, name, before);
@@ -3578,6 +3583,7 @@ function start() {
         if (misses) names2.forEach(function(name) {
             forgetMissing(misses, name);
         });
+        return records;
     }
     function recordOf2(param, zone, name, pair) {
         var settings = param.settings;
@@ -3589,10 +3595,6 @@ function start() {
             loadedAt: Date.now()
         };
         return makeRecord(clearToken2(zone), facts, pair);
-    }
-    function entryFor(lookup, zone, name, pair) {
-        var record = recordOf2(lookup, zone, name, pair);
-        return entryOf(name, record, factsOf(record));
     }
     function admin2(r) {
         return _async_to_generator(function() {

@@ -11,7 +11,7 @@ import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
 import { type Zone, clearToken, find, forgetMissing, put, remove } from '../store';
 import { readBody } from './body';
-import { type Entry, entryOf, fingerprintIn } from './entry';
+import { entryOf, fingerprintIn } from './entry';
 import { handle } from './handle';
 import { withLocks } from './locked';
 import { nameInPath } from './name';
@@ -39,19 +39,18 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     const names = asked ? [asked] : namesOf(pair);
     expectServable(lookup, pair, names);
     const proven = await proved(lookup, pair);
-    const isNew = await withLocks(zone, names, () => {
+    const { isNew, record } = await withLocks(zone, names, () => {
       const held = names.map((name) => heldPair(zone, name));
       names.forEach((name, i) => {
         expectPrecondition(r, name, tagOf(held[i] as string));
       });
-      replace(lookup, zone, names, proven);
-      return held.indexOf('') >= 0;
+      const records = replace(lookup, zone, names, proven);
+      return { isNew: held.indexOf('') >= 0, record: records[0] as string };
     });
     count(zone, 'puts_total', `result="${isNew ? 'created' : 'replaced'}"`);
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     r.log(`cert_rotation: ${names.join(', ')}: put by ${r.remoteAddress}, valid until ${until}`);
-    const first = names[0] as string;
-    const entry = entryFor(lookup, zone, first, proven);
+    const entry = entryOf(names[0] as string, record, factsOf(record) as Facts);
     r.headersOut['ETag'] = entityTag(fingerprintOf(pair.leaf));
     answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({ names }, entry));
   });
@@ -85,7 +84,8 @@ function expectServable(lookup: Lookup, pair: Pair, names: string[]): void {
 /** The pair, with its key proven and in a form in which its files prove themselves the next time. */
 async function proved(lookup: Lookup, pair: Pair): Promise<Pair> {
   await proveKey(pair);
-  if (pair.keyProven) return pair;
+  // What was attached to a PKCS#8 key is not written with it.
+  if (readPair(pair.chain + pair.key).keyProven) return pair;
   const { curve } = pair.privateKey;
   if (curve !== null) {
     const key = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
@@ -110,11 +110,13 @@ function tagOf(record: string): string {
 /**
  * Writes and stores a pair under names that are locked.
  *
+ * @returns the records, in the order of the names
  * @throws zone-full, persist-failed: every name has what it had
  */
-function replace(lookup: Lookup, zone: Zone, names: string[], pair: Pair): void {
+function replace(lookup: Lookup, zone: Zone, names: string[], pair: Pair): string[] {
   const { settings, misses } = lookup;
   const swaps: Swap[] = [];
+  const records: string[] = [];
   const undone: (() => void)[] = [];
   try {
     if (settings.isPersistent) {
@@ -122,7 +124,9 @@ function replace(lookup: Lookup, zone: Zone, names: string[], pair: Pair): void 
     }
     names.forEach((name) => {
       const before = find(zone, name);
-      if (!put(zone, name, recordOf(lookup, zone, name, pair))) refuse('zone-full', NO_ROOM);
+      const record = recordOf(lookup, zone, name, pair);
+      if (!put(zone, name, record)) refuse('zone-full', NO_ROOM);
+      records.push(record);
       undone.push(() => {
         if (before === undefined) remove(zone, name);
         else put(zone, name, before);
@@ -144,6 +148,7 @@ function replace(lookup: Lookup, zone: Zone, names: string[], pair: Pair): void 
     names.forEach((name) => {
       forgetMissing(misses, name);
     });
+  return records;
 }
 
 function recordOf({ settings }: Lookup, zone: Zone, name: string, pair: Pair): string {
@@ -155,9 +160,4 @@ function recordOf({ settings }: Lookup, zone: Zone, name: string, pair: Pair): s
     loadedAt: Date.now(),
   };
   return makeRecord(clearToken(zone), facts, pair);
-}
-
-function entryFor(lookup: Lookup, zone: Zone, name: string, pair: Pair): Entry {
-  const record = recordOf(lookup, zone, name, pair);
-  return entryOf(name, record, factsOf(record) as Facts);
 }
