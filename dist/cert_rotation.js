@@ -442,6 +442,7 @@ function start() {
     }
     var LARGEST_FILE = 1024 * 1024;
     var MISSING = "missing";
+    var OPEN_FILES = "/proc/self/fd";
     function filesOf(settings, name) {
         var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
         return {
@@ -481,6 +482,21 @@ function start() {
             fault = e.message;
         }
         throw new Error("".concat(path, ": ").concat(fault));
+    }
+    function readUnnamed(path) {
+        var target = "".concat(path, " (deleted)");
+        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
+            return targetOf(number) === target;
+        });
+        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
+        return read("".concat(OPEN_FILES, "/").concat(numbers[0]));
+    }
+    function targetOf(number) {
+        try {
+            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
+        } catch (e) {
+            return "";
+        }
     }
     function create(path, text) {
         drop(path);
@@ -3377,16 +3393,22 @@ function start() {
     }
     function bodyText(r) {
         if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        var body = bufferOf(r);
-        if (body === void 0 || body.length === 0) return "";
-        if (body.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        return Buffer.from(body).toString();
-    }
-    function bufferOf(r) {
+        var text;
         try {
-            return r.requestBuffer;
+            text = r.requestText;
         } catch (e) {
-            return refuse("too-large", "The body is larger than client_body_buffer_size: set that to 2m.");
+            return spooledText(r);
+        }
+        if (!text) return "";
+        if (Buffer.byteLength(text) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        return text;
+    }
+    function spooledText(r) {
+        var path = variablesOf2(r)["request_body_file"] || "";
+        try {
+            return exists(path) ? read(path) : readUnnamed(path);
+        } catch (e) {
+            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
         }
     }
     function readJson(text) {

@@ -14,6 +14,14 @@ export const LARGEST_FILE = 1024 * 1024;
 
 const MISSING = 'missing';
 
+/** Linux: a link for each file that this process holds open. */
+const OPEN_FILES = '/proc/self/fd';
+
+/** njs has it from 0.8.7 on, its typings do not. */
+interface ReadLink {
+  readlinkSync(path: string): string;
+}
+
 export function filesOf(settings: Settings, name: string): Files {
   const label = name.charAt(0) === '*' ? settings.wildcardLabel + name.slice(1) : name;
   return { cert: fill(settings.certFile, label), key: fill(settings.keyFile, label) };
@@ -69,6 +77,28 @@ export function read(path: string): string {
     fault = (e as Error).message;
   }
   throw new Error(`${path}: ${fault}`);
+}
+
+/**
+ * Reads a file that this process holds open, and that has lost its name.
+ *
+ * @param path the name it was opened under
+ * @throws Error: this process holds no such file, and what `read` throws
+ */
+export function readUnnamed(path: string): string {
+  const target = `${path} (deleted)`;
+  const numbers = fs.readdirSync(OPEN_FILES).filter((number) => targetOf(number) === target);
+  if (numbers[0] === undefined) throw new Error(`${path}: not open`);
+  return read(`${OPEN_FILES}/${numbers[0]}`);
+}
+
+function targetOf(number: string): string {
+  try {
+    return (fs as unknown as ReadLink).readlinkSync(`${OPEN_FILES}/${number}`);
+  } catch {
+    // The one that the list was read with.
+    return '';
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
-import { LARGEST_FILE } from '../disk';
+import { LARGEST_FILE, exists, read, readUnnamed } from '../disk';
 import { refuse } from '../refusal';
+import { variablesOf } from '../settings';
 import { isForm, readForm } from './form';
 
 /** What a client sent to be put in place, as text that nobody has looked into yet. */
@@ -32,19 +33,25 @@ export function readBody(r: NginxHTTPRequest): SentPair {
 /** The whole body as UTF-8; what is none of it becomes U+FFFD, which is no part of any PEM block. */
 function bodyText(r: NginxHTTPRequest): string {
   if (Number(r.headersIn['Content-Length']) > LARGEST_FILE) refuse('too-large', TOO_LARGE);
-  const body = bufferOf(r);
-  // The njs engine of njs 1.0 has an empty body as a buffer that cannot be copied.
-  if (body === undefined || body.length === 0) return '';
-  if (body.length > LARGEST_FILE) refuse('too-large', TOO_LARGE);
-  return Buffer.from(body).toString();
+  let text: string | undefined;
+  try {
+    text = r.requestText;
+  } catch {
+    return spooledText(r);
+  }
+  if (!text) return '';
+  if (Buffer.byteLength(text) > LARGEST_FILE) refuse('too-large', TOO_LARGE);
+  return text;
 }
 
-function bufferOf(r: NginxHTTPRequest): Buffer | undefined {
+/** A body that did not fit into client_body_buffer_size: njs 0.8.9 does not read it from nginx's temporary file. */
+function spooledText(r: NginxHTTPRequest): string {
+  const path = variablesOf(r)['request_body_file'] || '';
   try {
-    return r.requestBuffer;
+    // It keeps its name only with client_body_in_file_only.
+    return exists(path) ? read(path) : readUnnamed(path);
   } catch {
-    // What does not fit into client_body_buffer_size is in a file without a name, which njs 0.8 cannot read.
-    return refuse('too-large', 'The body is larger than client_body_buffer_size: set that to 2m.');
+    return refuse('too-large', `${TOO_LARGE} One that nginx spools to a file could not be read.`);
   }
 }
 
