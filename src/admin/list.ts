@@ -7,7 +7,7 @@ import { handle } from './handle';
 import { nameInPath } from './name';
 import { pause } from './pause';
 import { entityTag } from './precondition';
-import { answerJson } from './problem';
+import { answer, answerJson } from './problem';
 
 const DEFAULT_LIMIT = 100;
 const LARGEST_LIMIT = 1000;
@@ -43,7 +43,7 @@ function answerOne(r: NginxHTTPRequest, zone: Zone | undefined, name: string): v
   r.headersOut['Vary'] = 'Accept';
   if ((r.headersIn['Accept'] || '').indexOf(CHAIN_TYPE) >= 0) {
     r.headersOut['Content-Type'] = CHAIN_TYPE;
-    r.return(200, chainOf(record));
+    answer(r, 200, chainOf(record));
   } else {
     answerJson(r, 200, entry);
   }

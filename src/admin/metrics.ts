@@ -1,9 +1,11 @@
 import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../counters';
 import { readSummary } from '../record';
+import { refuse } from '../refusal';
 import { variablesOf, zoneName } from '../settings';
 import { type Zone, findSummary, missesName, names, spaceOf } from '../store';
 import { handle } from './handle';
 import { pause } from './pause';
+import { isJudgedByNginx } from './problem';
 
 // The text format of Prometheus, version 0.0.4. All samples of a family have to follow each other.
 
@@ -69,6 +71,9 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
  */
 export async function metrics(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['GET'], async ({ zone, misses }) => {
+    if (isJudgedByNginx(r)) {
+      refuse('precondition-failed', 'Metrics have no entity tag: ask for them without conditions.');
+    }
     const counts = zone ? await countsIn(zone) : {};
     r.status = 200;
     r.headersOut['Content-Type'] = TYPE;
