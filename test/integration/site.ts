@@ -18,6 +18,10 @@ export interface SiteOptions {
   /** Serve certificate and key by one variable, or by one each. */
   variables?: 'one' | 'two';
   workers?: number;
+  /** Of `makeWorkDirectory`, with files of an earlier site. */
+  directory?: string;
+  /** As `NginxOptions` has it. */
+  tmpfs?: Record<string, string>;
   /** Further directives of the http block. */
   http?: string;
   /** Texts of further njs modules, by the name under which `http` has them. */
@@ -57,7 +61,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const { set, cert, key } = VARIABLES[options.variables ?? 'one'];
   const runtime = currentRuntime();
   const authority = await createAuthority();
-  const directory = makeWorkDirectory();
+  const directory = options.directory ?? makeWorkDirectory();
   const serials: Record<string, string> = {};
   const certs = join(directory, 'certs');
 
@@ -78,6 +82,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const cache = runtime.certificateCache ? 'ssl_certificate_cache max=1000;' : '';
   const nginx = await startNginx({
     directory,
+    tmpfs: options.tmpfs ?? {},
     runtime,
     config: nginxConf({
       runtime,

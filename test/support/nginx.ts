@@ -79,6 +79,8 @@ export interface NginxOptions {
   directory?: string;
   /** Further files of the container: texts by path. */
   files?: Record<string, string>;
+  /** Folders of the container that are in memory: mount options by path, as in `size=64k,mode=0777`. */
+  tmpfs?: Record<string, string>;
   /** Ports of the container to publish; default: 8443 and 8444, on random ports of the host. */
   ports?: (number | { container: number; host: number })[];
 }
@@ -165,6 +167,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     .withCopyContentToContainer(
       Object.entries(files).map(([target, content]) => ({ target, content, mode: 0o644 })),
     )
+    .withTmpFs(options.tmpfs ?? {})
     .withExposedPorts(...ports)
     .withEntrypoint(['sh', '-c', STARTER, 'nginx'])
     .withCommand(['-e', ERROR_LOG, '-g', `daemon off; error_log ${ERROR_LOG} info;`])

@@ -1,0 +1,137 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Pair } from '../support/certificates.js';
+import { makeWorkDirectory } from '../support/nginx.js';
+import { killedAt, traced, whyNotTraced } from '../support/killed_at.js';
+import { startPutSite } from './putting.js';
+
+const FALLBACK = 'fallback.example';
+const OPTIONS = {
+  workers: 1,
+  names: [FALLBACK],
+  // Within it nobody looks at the files: what a killed worker left is there for the next nginx to find.
+  settings: { persist: 'on', fallback: FALLBACK, check_interval: '3600' },
+};
+
+describe('a worker that is killed at any step', async () => {
+  const directory = makeWorkDirectory();
+  const certs = join(directory, 'certs');
+  chmodSync(certs, 0o777);
+  const site = await startPutSite({ ...OPTIONS, directory });
+  const fallback = site.serials[FALLBACK]!;
+  const reason = await whyNotTraced(site.nginx);
+  const pairs = [0, 1, 2].map(() => site.authority.issue({ names: ['*.k.example'] }));
+  const [old, next, last] = (await Promise.all(pairs)) as [Pair, Pair, Pair];
+
+  /** Names by what was going on when the worker was killed, one for each step. */
+  const killed: Record<string, string[]> = {};
+
+  /** Does something to a name, and to others with the worker killed at one step of it after the other. */
+  async function killAtEachStep(
+    kind: string,
+    prepare: (name: string) => Promise<unknown>,
+    act: (name: string) => Promise<unknown>,
+  ): Promise<string[]> {
+    const model = `${kind}.k.example`;
+    await prepare(model);
+    const calls = await traced(site.nginx, `/${model}.`, () => act(model));
+    const names = calls.map((_, i) => `${kind}-${i}.k.example`);
+    for (const [i, call] of calls.entries()) {
+      await prepare(names[i]!);
+      await killedAt(site.nginx, call, () => act(names[i]!));
+    }
+    killed[kind] = names;
+    return names;
+  }
+
+  describe.skipIf(reason)(reason ? `unseen: ${reason}` : 'seen by strace', () => {
+    test('of a put leaves the name with the pair that is in the zone', async () => {
+      const names = await killAtEachStep(
+        'put',
+        (name) => site.put(name, old.pairPem),
+        (name) => site.put(name, next.pairPem),
+      );
+      // Three files are written, five times one is renamed, and three are removed.
+      expect(names).toHaveLength(14);
+      for (const [i, name] of names.entries()) {
+        expect(await site.serial(name), name).toBe(i < 11 ? old.serial : next.serial);
+      }
+    });
+
+    test('of the first put of a name leaves the name to the next in the order', async () => {
+      const names = await killAtEachStep(
+        'first',
+        () => Promise.resolve(),
+        (name) => site.put(name, next.pairPem),
+      );
+      expect(names).toHaveLength(10);
+    });
+
+    test('of a delete leaves the name with the pair that is in the zone', async () => {
+      const names = await killAtEachStep(
+        'delete',
+        (name) => site.put(name, old.pairPem),
+        (name) => site.delete(name),
+      );
+      expect(names).toHaveLength(3);
+      for (const name of names) expect(await site.serial(name), name).toBe(old.serial);
+    });
+
+    test('of a recovery leaves the staged pair', async () => {
+      // As a put leaves it that is killed between the two files.
+      const left = {
+        'key.pem.put-staged': next.pairPem,
+        'key.pem': next.keyPem,
+        'key.pem.put-old': old.keyPem,
+        'cert.pem.put-new': next.chainPem,
+        'cert.pem': old.chainPem,
+      };
+      const names = await killAtEachStep(
+        'recovery',
+        (name) => {
+          for (const [file, text] of Object.entries(left)) {
+            writeFileSync(join(certs, `${name}.${file}`), text);
+          }
+          return Promise.resolve();
+        },
+        (name) => site.serial(name),
+      );
+      expect(names).toHaveLength(9);
+      // The lock of the killed worker keeps the next one from finishing its work, and not from serving.
+      for (const name of names) expect(await site.serial(name), name).toBe(next.serial);
+    });
+
+    test('has lost nothing when nginx is started again, and left nothing lying about', async () => {
+      await site.nginx.stop();
+      const again = await startPutSite({ ...OPTIONS, names: [], directory });
+      const served: Record<string, string[]> = {};
+      for (const [kind, names] of Object.entries(killed)) {
+        served[kind] = [];
+        for (const name of names) served[kind].push(await again.serial(name));
+      }
+      const { put, first, delete: deleted, recovery } = served;
+      // From the rename of the staged pair on it is the new one.
+      expect(put).toEqual(killed['put']!.map((_, i) => (i < 7 ? old.serial : next.serial)));
+      expect(first).toEqual(killed['first']!.map((_, i) => (i < 7 ? fallback : next.serial)));
+      expect(recovery).toEqual(killed['recovery']!.map(() => next.serial));
+      expect(deleted).toEqual([old.serial, old.serial, fallback]);
+
+      // Whatever was left, the next put or delete of a name finds its way.
+      for (const name of killed['first']!) {
+        expect((await again.put(name, last.pairPem)).status, name).toBeLessThan(300);
+        expect(await again.serial(name), name).toBe(last.serial);
+      }
+      for (const name of killed['delete']!) await again.delete(name);
+      const held = [
+        ...['put', 'first', 'recovery'].flatMap((kind) => [`${kind}.k.example`, ...killed[kind]!]),
+        FALLBACK,
+      ];
+      const { stdout } = await again.nginx.exec(['ls', '-A', '/etc/nginx/certs']);
+      expect(stdout.split('\n').filter(Boolean).sort()).toEqual(
+        held.flatMap((name) => [`${name}.cert.pem`, `${name}.key.pem`]).sort(),
+      );
+      again.expectNoKeyShown();
+    });
+  });
+});
