@@ -500,9 +500,11 @@ function start() {
     }
     function create(path, text) {
         drop(path);
-        fs.writeFileSync(path, text, {
-            mode: 384,
-            flag: "wx"
+        naming(path, function() {
+            fs.writeFileSync(path, text, {
+                mode: 384,
+                flag: "wx"
+            });
         });
     }
     function exists(path) {
@@ -517,18 +519,34 @@ function start() {
         return fs.lstatSync(path).isDirectory();
     }
     function move(from, to) {
-        fs.renameSync(from, to);
+        naming(to, function() {
+            fs.renameSync(from, to);
+        });
     }
     function drop(path) {
-        if (exists(path)) fs.unlinkSync(path);
+        if (!exists(path)) return;
+        naming(path, function() {
+            fs.unlinkSync(path);
+        });
+    }
+    function naming(path, work) {
+        var fault = "";
+        try {
+            work();
+        } catch (e) {
+            fault = e.message;
+        }
+        if (fault) throw new Error("".concat(path, ": ").concat(fault));
     }
     function makeFolders(path, made) {
         var folder = path.slice(0, path.lastIndexOf("/"));
         if (!folder || exists(folder)) return;
         makeFolders(folder, made);
         try {
-            fs.mkdirSync(folder, {
-                mode: 448
+            naming(folder, function() {
+                fs.mkdirSync(folder, {
+                    mode: 448
+                });
             });
         } catch (e) {
             if (exists(folder)) return;
@@ -2027,7 +2045,7 @@ function start() {
     function expectRecovered(files) {
         recover(files);
         var staged = files.key + STAGED;
-        if (exists(staged)) failed(new Error("".concat(staged, ", which an earlier put left, cannot be put in place")));
+        if (exists(staged)) failed(new Error("".concat(staged, ": left by an earlier put, and cannot be put in place")));
     }
     function readStaged(staged) {
         var text = read(staged);
@@ -2050,7 +2068,7 @@ function start() {
         if (!exists(path)) return function() {
             drop(path);
         };
-        if (isFolder(path)) throw new Error("".concat(path, " is a directory"));
+        if (isFolder(path)) throw new Error("".concat(path, ": a directory is in its place"));
         move(path, path + OLD);
         return function() {
             move(path + OLD, path);

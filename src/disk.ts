@@ -109,7 +109,9 @@ function targetOf(number: string): string {
 export function create(path: string, text: string): void {
   drop(path);
   // Exclusive: a link in its place would lead elsewhere.
-  fs.writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
+  naming(path, () => {
+    fs.writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
+  });
 }
 
 /** Whether there is anything under a path, be it a dangling link. */
@@ -128,12 +130,28 @@ export function isFolder(path: string): boolean {
 
 /** Renames within a file system, over what is there. */
 export function move(from: string, to: string): void {
-  fs.renameSync(from, to);
+  naming(to, () => {
+    fs.renameSync(from, to);
+  });
 }
 
 /** Removes a file if it is there. */
 export function drop(path: string): void {
-  if (exists(path)) fs.unlinkSync(path);
+  if (!exists(path)) return;
+  naming(path, () => {
+    fs.unlinkSync(path);
+  });
+}
+
+/** Has errors say where: those of njs do not. */
+function naming(path: string, work: () => void): void {
+  let fault = '';
+  try {
+    work();
+  } catch (e) {
+    fault = (e as Error).message;
+  }
+  if (fault) throw new Error(`${path}: ${fault}`);
 }
 
 /**
@@ -146,7 +164,9 @@ export function makeFolders(path: string, made: string[]): void {
   if (!folder || exists(folder)) return;
   makeFolders(folder, made);
   try {
-    fs.mkdirSync(folder, { mode: 0o700 });
+    naming(folder, () => {
+      fs.mkdirSync(folder, { mode: 0o700 });
+    });
   } catch (e) {
     // Another worker may have been faster, for another name.
     if (exists(folder)) return;

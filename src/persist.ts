@@ -135,7 +135,7 @@ function expectRecovered(files: Files): void {
   recover(files);
   const staged = files.key + STAGED;
   if (exists(staged))
-    failed(new Error(`${staged}, which an earlier put left, cannot be put in place`));
+    failed(new Error(`${staged}: left by an earlier put, and cannot be put in place`));
 }
 
 /** The staged pair; null where the machine went down before it was on the disk. */
@@ -163,7 +163,7 @@ function setAside(path: string): () => void {
     return () => {
       drop(path);
     };
-  if (isFolder(path)) throw new Error(`${path} is a directory`);
+  if (isFolder(path)) throw new Error(`${path}: a directory is in its place`);
   move(path, path + OLD);
   return () => {
     move(path + OLD, path);
