@@ -2342,6 +2342,7 @@ function start() {
     function isAdminRemote(variables) {
         return variables["cert_admin_remote"] === "on";
     }
+    var LONGEST_RETRY_MS = 1e3;
     function resolve2(r) {
         try {
             var lookup = lookupFor(r);
@@ -2376,13 +2377,20 @@ function start() {
         try {
             var found = zone && find2(zone, name);
             if (found !== void 0 && factsOf(found)) held = found;
-            if (held !== void 0 && isCurrent2(held, token, interval)) return holdsPair(held) ? held : "";
+            if (held !== void 0 && holdsPair(held)) {
+                if (isCurrent2(held, token, interval)) return held;
+            } else if (held !== void 0 && isCurrent2(held, token, retryInterval(interval))) {
+                return "";
+            }
             if (held === void 0 && misses && isMissing2(misses, name, token, interval)) return "";
             return load(lookup, name);
         } catch (e) {
             lookup.r.error("cert_rotation: ".concat(name, ": ").concat(e.message));
             return held !== void 0 && holdsPair(held) ? held : "";
         }
+    }
+    function retryInterval(interval) {
+        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
     }
     function expectAllowed(r, methods) {
         if (!isAllowedClient(r)) {

@@ -5,6 +5,12 @@ import { type Session, checkInterval, readSettings, variablesOf, zoneName } from
 import { clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
 
 /**
+ * For a name that has files and no pair to serve, in milliseconds: it may first have been asked for in the middle of a
+ * renewal.
+ */
+const LONGEST_RETRY_MS = 1000;
+
+/**
  * Finds the pair for a handshake, in this order:
  *
  * 1. the server name's own;
@@ -59,11 +65,19 @@ function recordOf(lookup: Lookup, name: string): string {
   try {
     const found = zone && find(zone, name);
     if (found !== undefined && factsOf(found)) held = found;
-    if (held !== undefined && isCurrent(held, token, interval)) return holdsPair(held) ? held : '';
+    if (held !== undefined && holdsPair(held)) {
+      if (isCurrent(held, token, interval)) return held;
+    } else if (held !== undefined && isCurrent(held, token, retryInterval(interval))) {
+      return '';
+    }
     if (held === undefined && misses && isMissing(misses, name, token, interval)) return '';
     return load(lookup, name);
   } catch (e) {
     lookup.r.error(`cert_rotation: ${name}: ${(e as Error).message}`);
     return held !== undefined && holdsPair(held) ? held : '';
   }
+}
+
+function retryInterval(interval: number): number {
+  return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
 }

@@ -224,7 +224,8 @@ describe('a renewal that goes wrong, and is not cleared', async () => {
 
 describe('a name whose first files are bad', async () => {
   const site = await startSite({
-    settings: { fallback: 'fallback.example' },
+    // Until a clear, for a pair that is held.
+    settings: { fallback: 'fallback.example', check_interval: '0' },
     names: ['fallback.example'],
   });
   const certs = site.nginx.certsDirectory;
@@ -244,6 +245,17 @@ describe('a name whose first files are bad', async () => {
     await site.clear();
     expect(await site.serial(name)).toBe(two.serial);
     expectNoKey(site, [one, two]);
+  });
+
+  test('gets its own pair without a clear, too, about a second after its files are whole', async () => {
+    const name = 'half.example';
+    const pair = await site.authority.issue({ names: [name] });
+    writeFileSync(join(certs, `${name}.cert.pem`), pair.chainPem);
+    expect(await site.serial(name)).toBe(site.serials['fallback.example']);
+    await writePair(certs, name, pair);
+    const end = Date.now() + PATIENCE_MS;
+    while ((await site.serial(name)) !== pair.serial && Date.now() < end) await sleep(50);
+    expect(await site.serial(name)).toBe(pair.serial);
   });
 
   test('an expired pair is served where no valid one is held, and the log says so', async () => {

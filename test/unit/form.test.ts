@@ -84,7 +84,7 @@ describe('refused', () => {
 
   test('a field twice', () => {
     const text = `${part('a', '1')}${part('a', '2')}--XX--`;
-    expect(() => readForm(text, TYPE)).toThrow(malformed('two fields "a"'));
+    expect(() => readForm(text, TYPE)).toThrow(malformed('two fields of one name'));
   });
 
   test('a field without a name', () => {
