@@ -20,8 +20,9 @@ export interface SiteOptions {
   workers?: number;
   /** Of `makeWorkDirectory`, with files of an earlier site. */
   directory?: string;
-  /** As `NginxOptions` has it. */
+  /** As `NginxOptions` has them. */
   tmpfs?: Record<string, string>;
+  logLevel?: 'info' | 'notice';
   /** Further directives of the http block. */
   http?: string;
   /** Texts of further njs modules, by the name under which `http` has them. */
@@ -83,6 +84,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const nginx = await startNginx({
     directory,
     tmpfs: options.tmpfs ?? {},
+    logLevel: options.logLevel ?? 'info',
     runtime,
     config: nginxConf({
       runtime,

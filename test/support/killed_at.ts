@@ -1,7 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Nginx } from './nginx.js';
+import { type Trace, trace, workersOnThisHost } from './strace.js';
 
 const PATIENCE_MS = 10_000;
 const POLL_MS = 10;
@@ -9,117 +8,68 @@ const POLL_MS = 10;
 /** What changes a file system, and what opens its files. */
 const CALLS = ['openat', 'write', 'rename', 'unlink', 'mkdir'];
 
-/** One system call of a worker, by what tells it from the others of its kind. */
+/** One system call of a worker. */
 export interface Call {
   call: string;
   /** It is that many-th of its kind, from 1 on. */
   nth: number;
-}
-
-/** The one worker of an nginx, as this host numbers it. Throws where the engine runs on another host. */
-export function workerOf(nginx: Nginx): number {
-  const [shell] = [
-    execFileSync('docker', ['inspect', '-f', '{{.State.Pid}}', nginx.containerId]),
-  ].map(Number);
-  const [master] = childrenOf(shell!);
-  const [worker] = childrenOf(master!);
-  if (worker === undefined) throw new Error('no worker of it is seen on this host');
-  return worker;
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
-}
-
-/** Why the worker's system calls cannot be seen here; undefined: they can. */
-export async function whyNotTraced(nginx: Nginx): Promise<string | undefined> {
-  try {
-    await traced(nginx, '', () => Promise.resolve());
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
+  /** The last path that strace gives for it: what a file is renamed to. */
+  path: string;
 }
 
 /**
- * Lists the system calls by which a worker changes files with a text in their paths.
+ * Lists the system calls by which the one worker of an nginx changes files with a text in their paths. At log level
+ * `info` nginx writes that strace interrupts it, if it does: then the counts are no good for another time.
  *
  * @param work what makes the worker do so
+ * @throws CannotWatch
  */
 export async function traced(
   nginx: Nginx,
   path: string,
   work: () => Promise<unknown>,
 ): Promise<Call[]> {
-  const strace = await attach(workerOf(nginx), []);
+  const strace = await attach(nginx, []);
   await work();
-  const counts: Record<string, number> = {};
-  return (await strace.end()).split('\n').flatMap((text) => {
-    const call = /^(?:\d+ +)?(\w+)\(/.exec(text)?.[1];
-    if (call === undefined) return [];
-    const nth = (counts[call] = (counts[call] ?? 0) + 1);
-    const isChange = text.includes(path) && !text.includes('O_RDONLY');
-    return isChange ? [{ call, nth }] : [];
-  });
+  return callsIn(await strace.stop()).filter((call) => call.path.includes(path));
 }
 
-/** Kills a worker as it makes a system call, which is not done then; resolves when there is another worker. */
+/**
+ * Kills the one worker of an nginx as it makes a system call, which is not done then; resolves when there is another.
+ *
+ * @param work what makes the worker come there
+ * @returns that call, as it was seen
+ */
 export async function killedAt(
   nginx: Nginx,
   { call, nth }: Call,
   work: () => Promise<unknown>,
-): Promise<void> {
-  const worker = workerOf(nginx);
-  const strace = await attach(worker, ['-e', `inject=${call}:signal=KILL:when=${nth}`]);
+): Promise<Call | undefined> {
+  const [worker] = (await nginx.processes()).workers;
+  const strace = await attach(nginx, ['-e', `inject=${call}:signal=KILL:when=${nth}`]);
   await work().catch(() => undefined);
-  try {
-    await until(() => isAnother(nginx, worker));
-  } finally {
-    await strace.end();
-  }
-}
-
-function isAnother(nginx: Nginx, worker: number): boolean {
-  try {
-    return workerOf(nginx) !== worker;
-  } catch {
-    // The next one is not there yet.
-    return false;
-  }
-}
-
-async function attach(pid: number, args: string[]): Promise<{ end: () => Promise<string> }> {
-  const child = spawn('strace', [
-    ...['-p', String(pid), '-y', '-s', '0', '-e', `trace=${CALLS.join()}`],
-    ...args,
-  ]);
-  let output = '';
-  let isOver = false;
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  child.on('error', (error) => {
-    output += error.message;
-    isOver = true;
-  });
-  child.on('close', () => {
-    isOver = true;
-  });
-  await until(() => isOver || output.includes(' attached'));
-  if (!output.includes(' attached')) throw new Error(output.trim());
-  return {
-    end: async () => {
-      child.kill('SIGINT');
-      await until(() => isOver);
-      return output;
-    },
-  };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
-  while (!isTrue()) {
-    if (Date.now() > end) throw new Error('strace, or nginx under it, takes too long');
+  for (let workers = [worker]; workers[0] === worker || !workers[0];) {
+    if (Date.now() > end) throw new Error(`the worker was not killed at ${call} ${nth}`);
     await sleep(POLL_MS);
+    ({ workers } = await nginx.processes());
   }
+  return callsIn(await strace.stop()).at(-1);
+}
+
+async function attach(nginx: Nginx, options: string[]): Promise<Trace> {
+  const workers = await workersOnThisHost(nginx);
+  return trace(workers, ['-y', '-s', '0', '-e', `trace=${CALLS.join()}`, ...options]);
+}
+
+/** Those that change files. */
+function callsIn(text: string): Call[] {
+  const counts: Record<string, number> = {};
+  return text.split('\n').flatMap((line) => {
+    const call = /^(\w+)\(/.exec(line)?.[1];
+    if (call === undefined) return [];
+    const nth = (counts[call] = (counts[call] ?? 0) + 1);
+    const path = line.match(/(?<=[<"])\/[^>"]+/g)?.at(-1) ?? '';
+    return line.includes('O_RDONLY') ? [] : [{ call, nth, path }];
+  });
 }

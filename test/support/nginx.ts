@@ -81,6 +81,8 @@ export interface NginxOptions {
   files?: Record<string, string>;
   /** Folders of the container that are in memory: mount options by path, as in `size=64k,mode=0777`. */
   tmpfs?: Record<string, string>;
+  /** From which on the error log is written; default: `info`. */
+  logLevel?: 'info' | 'notice';
   /** Ports of the container to publish; default: 8443 and 8444, on random ports of the host. */
   ports?: (number | { container: number; host: number })[];
 }
@@ -110,7 +112,7 @@ export interface Nginx {
   address: (containerPort: number) => Address;
   /** Sends a request to the HTTP handlers through `adminSocket`. */
   admin: (path: string, request?: HttpRequest) => Promise<HttpResponse>;
-  /** The error log up to now, from level `info` on. */
+  /** The error log up to now, from `NginxOptions.logLevel` on. */
   log: () => string;
   /** Makes nginx read its configuration again and waits until no old worker accepts connections. */
   reload: () => Promise<void>;
@@ -144,7 +146,7 @@ export function makeWorkDirectory(): string {
  * this process ends. Throws with nginx's error log in the message where nginx does not start.
  */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
-  const { config, runtime, files = {}, ports = PORTS } = options;
+  const { config, runtime, files = {}, ports = PORTS, logLevel = 'info' } = options;
   const directory = options.directory ?? makeWorkDirectory();
   const certsDirectory = join(directory, 'certs');
   const runDirectory = join(directory, 'run');
@@ -170,7 +172,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     .withTmpFs(options.tmpfs ?? {})
     .withExposedPorts(...ports)
     .withEntrypoint(['sh', '-c', STARTER, 'nginx'])
-    .withCommand(['-e', ERROR_LOG, '-g', `daemon off; error_log ${ERROR_LOG} info;`])
+    .withCommand(['-e', ERROR_LOG, '-g', `daemon off; error_log ${ERROR_LOG} ${logLevel};`])
     .withWaitStrategy(new WorkersStarted(log))
     .start();
 

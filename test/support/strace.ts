@@ -54,8 +54,10 @@ export async function trace(pids: number[], options: string[]): Promise<Trace> {
   return {
     text,
     stop: async () => {
-      if (!strace.kill('SIGINT')) throw new Error(`strace has ended by itself: ${messages}`);
+      // It may have ended with the processes.
+      strace.kill('SIGINT');
       await ended;
+      if (strace.signalCode === 'SIGTERM') throw new Error(`strace ran for over ${PATIENCE_MS} ms`);
       const whole = text();
       removeDirectory(directory);
       return whole;
