@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Pair } from '../support/certificates.js';
 import { makeWorkDirectory } from '../support/nginx.js';
-import { killedAt, traced, whyNotTraced } from '../support/killed_at.js';
+import { killedAt, traced } from '../support/killed_at.js';
+import { whyNotTraced } from '../support/strace.js';
 import { startPutSite } from './putting.js';
 import type { SiteOptions } from './site.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Nginx } from './nginx.js';
-import { type Trace, trace, workersOnThisHost } from './strace.js';
+import { type Trace, trace, workersSeen } from './strace.js';
 
 const PATIENCE_MS = 10_000;
 const POLL_MS = 10;
@@ -22,7 +22,6 @@ export interface Call {
  * `info` nginx writes that strace interrupts it, if it does: then the counts are no good for another time.
  *
  * @param work what makes the worker do so
- * @throws CannotWatch
  */
 export async function traced(
   nginx: Nginx,
@@ -45,21 +44,20 @@ export async function killedAt(
   { call, nth }: Call,
   work: () => Promise<unknown>,
 ): Promise<Call | undefined> {
-  const [worker] = (await nginx.processes()).workers;
+  const [worker] = workersSeen(nginx);
   const strace = await attach(nginx, ['-e', `inject=${call}:signal=KILL:when=${nth}`]);
   await work().catch(() => undefined);
   const end = Date.now() + PATIENCE_MS;
-  for (let workers = [worker]; workers[0] === worker || !workers[0];) {
+  const isAnother = (pid: number): boolean => pid !== worker;
+  while (!workersSeen(nginx).some(isAnother)) {
     if (Date.now() > end) throw new Error(`the worker was not killed at ${call} ${nth}`);
     await sleep(POLL_MS);
-    ({ workers } = await nginx.processes());
   }
   return callsIn(await strace.stop()).at(-1);
 }
 
-async function attach(nginx: Nginx, options: string[]): Promise<Trace> {
-  const workers = await workersOnThisHost(nginx);
-  return trace(workers, ['-y', '-s', '0', '-e', `trace=${CALLS.join()}`, ...options]);
+function attach(nginx: Nginx, options: string[]): Promise<Trace> {
+  return trace(workersSeen(nginx), ['-y', '-s', '0', '-e', `trace=${CALLS.join()}`, ...options]);
 }
 
 /** Those that change files. */

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StartedTestContainer, WaitStrategy } from 'testcontainers';
@@ -152,10 +152,10 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const runDirectory = join(directory, 'run');
   const configFile = join(directory, 'nginx.conf');
   writeFileSync(configFile, config, { mode: 0o644 });
-  // An earlier nginx on this directory may have been killed: nginx does not start over its socket.
+  // An earlier nginx on this directory may have been killed: nginx does not start over its sockets.
+  for (const name of readdirSync(runDirectory)) rmSync(join(runDirectory, name));
   const adminSocket = join(runDirectory, basename(ADMIN_SOCKET));
   const errorLog = join(runDirectory, basename(ERROR_LOG));
-  for (const path of [adminSocket, errorLog]) rmSync(path, { force: true });
   const log = (): string => readLog(errorLog);
 
   const container = await new NginxContainer(runtime.image)

@@ -65,20 +65,46 @@ export async function trace(pids: number[], options: string[]): Promise<Trace> {
   };
 }
 
+/** Why the workers' system calls cannot be seen here; undefined: they can. */
+export async function whyNotTraced(nginx: Nginx): Promise<string | undefined> {
+  try {
+    await (await trace(await workersOnThisHost(nginx), [])).stop();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** The process numbers that nginx's workers have outside their container. Throws CannotWatch. */
-export async function workersOnThisHost({ containerId, processes }: Nginx): Promise<number[]> {
-  const { workers } = await processes();
-  const format = ['--format', '{{.State.Pid}}'];
-  const first = execFileSync('docker', ['inspect', ...format, containerId], { encoding: 'utf8' });
-  const namespace = pidNamespace(first.trim());
-  const pids = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && isWorker(name) && pidNamespace(name) === namespace,
-  );
+export async function workersOnThisHost(nginx: Nginx): Promise<number[]> {
+  const pids = workersSeen(nginx);
   // The first process of a container elsewhere has a number, too, which here is nobody's or another's.
-  if (namespace === '' || pids.length !== workers.length) {
+  if (pids.length === 0 || pids.length !== (await nginx.processes()).workers.length) {
     throw new CannotWatch("The container's processes are not to be seen in this machine's /proc.");
   }
-  return pids.map(Number);
+  return pids;
+}
+
+/** The same at once, and without a doubt whether the container is on this machine. */
+export function workersSeen(nginx: Nginx): number[] {
+  const namespace = namespaceOf(nginx);
+  if (namespace === '') return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isWorker(name) && pidNamespace(name) === namespace)
+    .map(Number);
+}
+
+const namespaces = new WeakMap<Nginx, string>();
+
+/** What the processes of nginx's container have in common. */
+function namespaceOf(nginx: Nginx): string {
+  const known = namespaces.get(nginx);
+  if (known !== undefined) return known;
+  const inspect = ['inspect', '--format', '{{.State.Pid}}', nginx.containerId];
+  const first = execFileSync('docker', inspect, { encoding: 'utf8' });
+  const namespace = pidNamespace(first.trim());
+  namespaces.set(nginx, namespace);
+  return namespace;
 }
 
 /** What only processes of the same container have in common; '' where that cannot be told. */
