@@ -156,26 +156,6 @@ function start() {
             };
         }
     }
-    function _ts_values(o) {
-        var s = typeof Symbol === "function" && Symbol.iterator, m = s && o[s], i = 0;
-        if (m) {
-            return m.call(o);
-        }
-        if (o && typeof o.length === "number") {
-            return {
-                next: function next() {
-                    if (o && i >= o.length) {
-                        o = void 0;
-                    }
-                    return {
-                        value: o && o[i++],
-                        done: !o
-                    };
-                }
-            };
-        }
-        throw new TypeError(s ? "Object is not iterable." : "Symbol.iterator is not defined.");
-    }
     var SERVABLE = "1";
     var REFUSED = "0";
     var TOKEN_AT2 = 1;
@@ -268,7 +248,7 @@ function start() {
     var CLEAR_KEY2 = "#clear";
     var LOCK_PREFIX = "#lock:";
     var SUMMARY_PREFIX = "#summary:";
-    var COUNTS_KEY = "#counts";
+    var COUNTS_PREFIX = "#counts:";
     var LOCK_LIFETIME_MS = 5e3;
     var MOST_KEYS = 2147483647;
     var FULL_KEY = "#full";
@@ -300,22 +280,22 @@ function start() {
         return zone.get(name);
     }
     function put(zone, name, record) {
-        var isStored = putRecord(zone, name, record);
+        var isStored = replaceValue(zone, name, record);
         if (isStored) putSummary(zone, name, summaryOf2(record));
         return isStored;
     }
-    function putRecord(zone, name, record) {
-        if (zone.freeSpace() >= record.length && hasRoom(function() {
-            return zone.set(name, record);
+    function replaceValue(zone, key, value) {
+        if (zone.freeSpace() >= value.length && hasRoom(function() {
+            return zone.set(key, value);
         })) return true;
-        var held = zone.get(name);
+        var held = zone.get(key);
         if (held === void 0) return false;
-        zone.delete(name);
+        zone.delete(key);
         var isStored = hasRoom(function() {
-            return zone.set(name, record);
+            return zone.set(key, value);
         });
         if (!isStored) hasRoom(function() {
-            return zone.set(name, held);
+            return zone.set(key, held);
         });
         return isStored;
     }
@@ -323,21 +303,23 @@ function start() {
         var key = SUMMARY_PREFIX + name;
         var held = zone.get(key);
         if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
-        hasRoom(function() {
+        if (!hasRoom(function() {
             return zone.set(key, summary);
-        });
+        })) zone.delete(key);
     }
     function remove(zone, name) {
         zone.delete(name);
         zone.delete(SUMMARY_PREFIX + name);
     }
-    function names(zone) {
-        return zone.keys(MOST_KEYS).filter(function(key) {
-            return key.charAt(0) !== "#";
-        });
+    function keysOf(zone) {
+        return zone.keys(MOST_KEYS);
+    }
+    function isName(key) {
+        return key.charAt(0) !== "#";
     }
     function findSummary(zone, name) {
-        return zone.get(SUMMARY_PREFIX + name);
+        var summary = zone.get(SUMMARY_PREFIX + name);
+        return summary === void 0 ? summaryOf2(find2(zone, name) || "") : summary;
     }
     function spaceOf(zone) {
         return {
@@ -345,18 +327,18 @@ function start() {
             free: zone.freeSpace()
         };
     }
-    function addToCounts(zone, mine, merge2) {
-        var sum = mine;
-        hasRoom(function() {
-            do {
-                var theirs = zone.pop(COUNTS_KEY);
-                if (theirs !== void 0) sum = merge2(sum, theirs);
-                else if (sum === mine && zone.freeSpace() === 0) return;
-            }while (!zone.add(COUNTS_KEY, sum));
-        });
+    function findOwnCounts(zone) {
+        return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
     }
-    function findCounts(zone) {
-        return zone.get(COUNTS_KEY);
+    function putOwnCounts(zone, counts) {
+        replaceValue(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
+    }
+    function findCounts(zone, keys) {
+        return keys.filter(function(key) {
+            return key.startsWith(COUNTS_PREFIX);
+        }).map(function(key) {
+            return zone.get(key) || "{}";
+        });
     }
     function hasRoom(write2) {
         try {
@@ -415,9 +397,9 @@ function start() {
         })) misses.delete(name);
     }
     function count(zone, family, labels) {
-        var one = {};
-        one[seriesOf(family, labels)] = 1;
-        addToCounts(zone, JSON.stringify(one), merge);
+        var counts = parse(findOwnCounts(zone) || "{}");
+        add(counts, seriesOf(family, labels), 1);
+        putOwnCounts(zone, JSON.stringify(counts));
     }
     function refusalLabels(via, code) {
         return 'via="'.concat(via, '",code="').concat(code, '"');
@@ -425,17 +407,18 @@ function start() {
     function seriesOf(family, labels) {
         return labels ? "".concat(family, "{").concat(labels, "}") : family;
     }
-    function countsOf(zone) {
-        var text = findCounts(zone);
-        return text === void 0 ? void 0 : parse(text);
-    }
-    function merge(mine, theirs) {
-        var sum = parse(theirs);
-        var more = parse(mine);
-        Object.keys(more).forEach(function(series) {
-            sum[series] = (sum[series] || 0) + more[series];
+    function countsOf(zone, keys) {
+        var sum = {};
+        findCounts(zone, keys).forEach(function(text) {
+            var counts = parse(text);
+            Object.keys(counts).forEach(function(series) {
+                add(sum, series, counts[series]);
+            });
         });
-        return JSON.stringify(sum);
+        return sum;
+    }
+    function add(counts, series, more) {
+        counts[series] = (counts[series] || 0) + more;
     }
     function parse(text) {
         return JSON.parse(text);
@@ -909,8 +892,8 @@ function start() {
                     expectBitString(part);
                     return;
                 }
-                var names2 = number === 0 ? readOnly(part, contextOf(0), WHAT) : part;
-                children(names2).forEach(expectGeneralName);
+                var names = number === 0 ? readOnly(part, contextOf(0), WHAT) : part;
+                children(names).forEach(expectGeneralName);
             });
         });
     }
@@ -1354,6 +1337,14 @@ function start() {
         }
         return parse2(der, whose);
     }
+    function readLeaf(pem) {
+        var blocks = readBlocks(pem);
+        for(var i = 0; i < blocks.length; i++){
+            var block = blocks[i];
+            if (isCertificateLabel(block.label)) return readCertificate(block, "certificate 1");
+        }
+        return refuse("malformed", "no certificate");
+    }
     function parse2(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
@@ -1473,8 +1464,8 @@ function start() {
         return identifier;
     }
     function serverNames(certificate) {
-        var names2 = dnsNames(certificate);
-        if (names2.length > 0) return names2.map(canonical);
+        var names = dnsNames(certificate);
+        if (names.length > 0) return names.map(canonical);
         return commonNames(certificate.subject).map(canonical).filter(function(name) {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
@@ -1486,15 +1477,15 @@ function start() {
         }).map(textOf);
     }
     function commonNames(subject) {
-        var names2 = [];
+        var names = [];
         children(subject).forEach(function(set) {
             children(set).forEach(function(attribute) {
                 var type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, "an attribute");
                 var value = readElement(attribute.bytes, type.end, attribute.end);
-                if (hexOf(type) === COMMON_NAME) names2.push(textOf(value));
+                if (hexOf(type) === COMMON_NAME) names.push(textOf(value));
             });
         });
-        return names2;
+        return names;
     }
     function canonical(name) {
         return name.toLowerCase().replace(/\.$/, "");
@@ -2489,6 +2480,7 @@ function start() {
             title: "The shared dictionary has no room"
         }
     };
+    var CODES = Object.keys(PROBLEMS);
     function answerProblem(r, code, reason) {
         var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
         var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
@@ -2524,7 +2516,7 @@ function start() {
     }
     function handle(r, methods, work) {
         return _async_to_generator(function() {
-            var lookup, e;
+            var lookup, e, size;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -2551,13 +2543,13 @@ function start() {
                     case 3:
                         e = _state.sent();
                         if (isRefusal(e)) {
-                            if (lookup.zone) count(lookup.zone, "refusals_total", refusalLabels("api", e.code));
-                            answerProblem(r, e.code, e.message);
+                            answer2(r, lookup, e.code, e.message);
                         } else if (isZoneFull(e)) {
-                            answerProblem(r, "zone-full", "Nothing was changed. Give js_shared_dict_zone a larger size.");
+                            size = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+                            answer2(r, lookup, "zone-full", size);
                         } else {
                             r.error("cert_rotation: ".concat(e.message));
-                            answerProblem(r, "internal", "The error log says more.");
+                            answer2(r, lookup, "internal", "The error log says more.");
                         }
                         return [
                             3,
@@ -2571,19 +2563,23 @@ function start() {
             });
         })();
     }
-    function pause(milliseconds) {
+    function answer2(r, param, code, reason) {
+        var zone = param.zone;
+        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
+        answerProblem(r, code, reason);
+    }
+    function pause() {
         return new Promise(function(resolve22) {
-            return setTimeout(resolve22, milliseconds);
+            return setTimeout(resolve22, 1);
         });
     }
-    var RETRY_MS = 1;
-    function withLocks(zone, names2, work) {
+    function withLocks(zone, names, work) {
         return _async_to_generator(function() {
             var ordered, tickets, i, _;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        ordered = names2.slice().sort();
+                        ordered = names.slice().sort();
                         _state.label = 1;
                     case 1:
                         tickets = [];
@@ -2664,7 +2660,7 @@ function start() {
                         ];
                         return [
                             4,
-                            pause(RETRY_MS)
+                            pause()
                         ];
                     case 2:
                         _state.sent();
@@ -2880,11 +2876,7 @@ function start() {
         return fingerprintOf(leafOf(record));
     }
     function leafOf(record) {
-        var leaf = readBlocks(chainOf2(record)).filter(function(block) {
-            return isCertificateLabel(block.label);
-        })[0];
-        if (leaf === void 0) throw new Error("a record without a certificate");
-        return readCertificate(leaf, "certificate 1");
+        return readLeaf(chainOf2(record));
     }
     var FOLDER = "/certs/";
     function nameInPath(r) {
@@ -2974,9 +2966,72 @@ function start() {
             });
         })();
     }
+    var SLICE = 1e3;
+    function eachSlice(keys, work) {
+        return _async_to_generator(function() {
+            var at;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < keys.length)) return [
+                            3,
+                            4
+                        ];
+                        work(keys.slice(at, at + SLICE).filter(isName));
+                        return [
+                            4,
+                            pause()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        at += SLICE;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function namesAfter(zone, after, most) {
+        return _async_to_generator(function() {
+            var first;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        first = [];
+                        return [
+                            4,
+                            eachSlice(keysOf(zone), function(names) {
+                                var end = first.length === most ? first[most - 1] : void 0;
+                                var found = names.filter(function(name) {
+                                    return name > after && (end === void 0 || name < end);
+                                });
+                                if (found.length > 0) first = first.concat(found).sort().slice(0, most);
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2,
+                            first
+                        ];
+                }
+            });
+        })();
+    }
     var DEFAULT_LIMIT = 100;
     var LARGEST_LIMIT = 1e3;
-    var SLICE = 8;
+    var SLICE2 = 8;
     var CHAIN_TYPE = "application/pem-certificate-chain";
     function list_certs2(r) {
         return _async_to_generator(function() {
@@ -3050,56 +3105,88 @@ function start() {
     }
     function answerPage(r, zone) {
         return _async_to_generator(function() {
-            var limit, after, following, certs, at, name, record, facts, last;
+            var limit, after, certs, next;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         limit = limitOf(r.args["limit"]);
                         after = afterOf(r.args["after"]);
-                        following = zone ? names(zone).filter(function(name2) {
-                            return name2 > after;
-                        }).sort() : [];
                         certs = [];
-                        at = 0;
+                        next = after;
                         _state.label = 1;
                     case 1:
-                        if (!(zone && at < following.length && certs.length < limit)) return [
-                            3,
-                            4
-                        ];
-                        name = following[at];
-                        record = find2(zone, name);
-                        facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
-                        if (record === void 0 || facts === null) return [
-                            3,
-                            3
-                        ];
-                        certs.push(entryOf(name, record, facts));
-                        if (!(certs.length % SLICE === 0)) return [
+                        if (!(zone && next !== null && certs.length < limit)) return [
                             3,
                             3
                         ];
                         return [
                             4,
-                            pause(0)
+                            addEntries(certs, zone, next, limit)
                         ];
                     case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        at++;
+                        next = _state.sent();
                         return [
                             3,
                             1
                         ];
-                    case 4:
-                        last = certs[certs.length - 1];
+                    case 3:
                         answerJson(r, 200, {
                             certs: certs,
-                            next: last && at < following.length ? last.name : null
+                            next: zone ? next : null
                         });
                         return [
                             2
+                        ];
+                }
+            });
+        })();
+    }
+    function addEntries(certs, zone, after, limit) {
+        return _async_to_generator(function() {
+            var wanted, following, names, i, name, record, facts;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        wanted = limit - certs.length;
+                        return [
+                            4,
+                            namesAfter(zone, after, wanted + 1)
+                        ];
+                    case 1:
+                        following = _state.sent();
+                        names = following.slice(0, wanted);
+                        i = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(i < names.length)) return [
+                            3,
+                            5
+                        ];
+                        name = names[i];
+                        record = find2(zone, name);
+                        facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
+                        if (record !== void 0 && facts !== null) certs.push(entryOf(name, record, facts));
+                        if (!(i % SLICE2 === SLICE2 - 1)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            4,
+                            pause()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            following.length > wanted ? names[wanted - 1] : null
                         ];
                 }
             });
@@ -3120,9 +3207,7 @@ function start() {
     }
     var TYPE = "text/plain; version=0.0.4; charset=utf-8";
     var PREFIX = "cert_rotation_";
-    var SLICE2 = 500;
-    var COUNTS_PATIENCE_MS = 20;
-    var PAIR_CODES = [
+    var DISK_CODES = [
         "malformed",
         "key-mismatch",
         "expired",
@@ -3130,17 +3215,9 @@ function start() {
         "encrypted-key",
         "weak",
         "unsupported-key",
-        "bad-chain"
+        "bad-chain",
+        "unreadable"
     ];
-    var API_CODES = PAIR_CODES.concat([
-        "forbidden",
-        "not-found",
-        "method-not-allowed",
-        "precondition-failed",
-        "too-large",
-        "zone-full",
-        "persist-failed"
-    ]);
     var COUNTERS = [
         {
             family: "loads_total",
@@ -3177,9 +3254,9 @@ function start() {
         {
             family: "refusals_total",
             help: "Files and requests that were refused, by code.",
-            labels: PAIR_CODES.concat("unreadable").map(function(code) {
+            labels: DISK_CODES.map(function(code) {
                 return refusalLabels("disk", code);
-            }).concat(API_CODES.map(function(code) {
+            }).concat(CODES.map(function(code) {
                 return refusalLabels("api", code);
             }))
         }
@@ -3196,41 +3273,30 @@ function start() {
                             ], function(param) {
                                 var zone = param.zone, misses = param.misses;
                                 return _async_to_generator(function() {
-                                    var counts, _tmp;
+                                    var keys, counts;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
                                                 if (isJudgedByNginx(r)) {
                                                     refuse("precondition-failed", "Metrics have no entity tag: ask for them without conditions.");
                                                 }
+                                                keys = zone ? keysOf(zone) : [];
+                                                counts = zone ? countsOf(zone, keys) : {};
+                                                r.status = 200;
+                                                r.headersOut["Content-Type"] = TYPE;
+                                                r.sendHeader();
                                                 if (!zone) return [
                                                     3,
                                                     2
                                                 ];
                                                 return [
                                                     4,
-                                                    countsIn(zone)
+                                                    sendNames(r, zone, keys)
                                                 ];
                                             case 1:
-                                                _tmp = _state2.sent();
-                                                return [
-                                                    3,
-                                                    3
-                                                ];
-                                            case 2:
-                                                _tmp = {};
-                                                _state2.label = 3;
-                                            case 3:
-                                                counts = _tmp;
-                                                r.status = 200;
-                                                r.headersOut["Content-Type"] = TYPE;
-                                                r.sendHeader();
-                                                return [
-                                                    4,
-                                                    sendNames(r, zone)
-                                                ];
-                                            case 4:
                                                 _state2.sent();
+                                                _state2.label = 2;
+                                            case 2:
                                                 r.send(countersText(counts));
                                                 r.send(zonesText(zoneName2(variablesOf2(r)), zone, misses));
                                                 r.finish();
@@ -3251,42 +3317,12 @@ function start() {
             });
         })();
     }
-    function sendNames(r, zone) {
+    function sendNames(r, zone, keys) {
         return _async_to_generator(function() {
-            var _loop, now, states, problems, all, at;
+            var now, states, problems;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        _loop = function _loop(at2) {
-                            var lines;
-                            return _ts_generator(this, function(_state2) {
-                                switch(_state2.label){
-                                    case 0:
-                                        lines = [];
-                                        all.slice(at2, at2 + SLICE2).forEach(function(name) {
-                                            var text = findSummary(zone, name);
-                                            if (text === void 0) return;
-                                            var _readSummary = readSummary(text), isPair = _readSummary.isPair, notAfter = _readSummary.notAfter, problem = _readSummary.problem;
-                                            if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"}'), notAfter));
-                                            if (problem) {
-                                                var held = isPair ? "yes" : "no";
-                                                problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"}'), 1));
-                                            }
-                                            states[!isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok"]++;
-                                        });
-                                        if (lines.length > 0) r.send(lines.join(""));
-                                        return [
-                                            4,
-                                            pause(0)
-                                        ];
-                                    case 1:
-                                        _state2.sent();
-                                        return [
-                                            2
-                                        ];
-                                }
-                            });
-                        };
                         now = Date.now() / 1e3;
                         states = {
                             ok: 0,
@@ -3296,70 +3332,31 @@ function start() {
                         };
                         problems = [];
                         r.send(headOf("certificate_not_after_seconds", "gauge", "When the certificate that is held expires, in seconds since 1970."));
-                        all = zone ? names(zone) : [];
-                        at = 0;
-                        _state.label = 1;
+                        return [
+                            4,
+                            eachSlice(keys, function(names) {
+                                var lines = [];
+                                names.forEach(function(name) {
+                                    var text = findSummary(zone, name);
+                                    if (!text) return;
+                                    var _readSummary = readSummary(text), isPair = _readSummary.isPair, notAfter = _readSummary.notAfter, problem = _readSummary.problem;
+                                    if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"}'), notAfter));
+                                    if (problem) {
+                                        var held = isPair ? "yes" : "no";
+                                        problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"}'), 1));
+                                    }
+                                    states[!isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok"]++;
+                                });
+                                if (lines.length > 0) r.send(lines.join(""));
+                            })
+                        ];
                     case 1:
-                        if (!(zone && at < all.length)) return [
-                            3,
-                            4
-                        ];
-                        return [
-                            5,
-                            _ts_values(_loop(at))
-                        ];
-                    case 2:
                         _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        at += SLICE2;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
                         r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + Object.keys(states).map(function(state) {
                             return sample('names{state="'.concat(state, '"}'), states[state]);
                         }).join(""));
                         return [
                             2
-                        ];
-                }
-            });
-        })();
-    }
-    function countsIn(zone) {
-        return _async_to_generator(function() {
-            var counts, waited;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        counts = countsOf(zone);
-                        waited = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(counts === void 0 && waited < COUNTS_PATIENCE_MS)) return [
-                            3,
-                            4
-                        ];
-                        return [
-                            4,
-                            pause(1)
-                        ];
-                    case 2:
-                        _state.sent();
-                        counts = countsOf(zone);
-                        _state.label = 3;
-                    case 3:
-                        waited++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2,
-                            counts || {}
                         ];
                 }
             });
@@ -3484,7 +3481,7 @@ function start() {
                                 "POST"
                             ], function(lookup) {
                                 return _async_to_generator(function() {
-                                    var zone, asked, sent, pair, names2, proven, _ref, isNew, record, until, entry;
+                                    var zone, asked, sent, pair, names, proven, _ref, isNew, record, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
@@ -3492,10 +3489,10 @@ function start() {
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
                                                 pair = readPair(sent.pem, sent.keyPem);
-                                                names2 = asked ? [
+                                                names = asked ? [
                                                     asked
                                                 ] : namesOf(pair);
-                                                expectServable(lookup, pair, names2);
+                                                expectServable(lookup, pair, names);
                                                 return [
                                                     4,
                                                     proved(lookup, pair)
@@ -3504,14 +3501,14 @@ function start() {
                                                 proven = _state2.sent();
                                                 return [
                                                     4,
-                                                    withLocks(zone, names2, function() {
-                                                        var held = names2.map(function(name) {
+                                                    withLocks(zone, names, function() {
+                                                        var held = names.map(function(name) {
                                                             return heldPair(zone, name);
                                                         });
-                                                        names2.forEach(function(name, i) {
+                                                        names.forEach(function(name, i) {
                                                             expectPrecondition(r, name, tagOf(held[i]));
                                                         });
-                                                        var records = replace(lookup, zone, names2, proven);
+                                                        var records = replace(lookup, zone, names, proven);
                                                         return {
                                                             isNew: held.indexOf("") >= 0,
                                                             record: records[0]
@@ -3522,11 +3519,11 @@ function start() {
                                                 _ref = _state2.sent(), isNew = _ref.isNew, record = _ref.record;
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
-                                                r.log("cert_rotation: ".concat(names2.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
-                                                entry = entryOf(names2[0], record, factsOf(record));
+                                                r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
+                                                entry = entryOf(names[0], record, factsOf(record));
                                                 r.headersOut["ETag"] = entityTag(fingerprintOf(pair.leaf));
                                                 answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
-                                                    names: names2
+                                                    names: names
                                                 }, entry));
                                                 return [
                                                     2
@@ -3546,15 +3543,15 @@ function start() {
         })();
     }
     function namesOf(pair) {
-        var names2 = pair.leaf.names.map(normaliseWithWildcard).filter(function(name, i, all) {
+        var names = pair.leaf.names.map(normaliseWithWildcard).filter(function(name, i, all) {
             return name && all.indexOf(name) === i;
         });
-        if (names2.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
-        return names2;
+        if (names.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
+        return names;
     }
-    function expectServable(lookup, pair, names2) {
+    function expectServable(lookup, pair, names) {
         var settings = lookup.settings;
-        names2.forEach(function(name) {
+        names.forEach(function(name) {
             if (name !== lookup.fallback && !covers(pair.leaf, name)) {
                 refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
             }
@@ -3612,18 +3609,18 @@ function start() {
     function tagOf(record) {
         return record && entityTag(fingerprintIn(record));
     }
-    function replace(lookup, zone, names2, pair) {
+    function replace(lookup, zone, names, pair) {
         var settings = lookup.settings, misses = lookup.misses;
         var swaps = [];
         var records = [];
         var undone = [];
         try {
             if (settings.isPersistent) {
-                names2.forEach(function(name) {
+                names.forEach(function(name) {
                     return swaps.push(swapIn(filesOf(settings, name), pair));
                 });
             }
-            names2.forEach(function(name) {
+            names.forEach(function(name) {
                 var before = find2(zone, name);
                 var record = recordOf2(lookup, zone, name, pair);
                 if (!put(zone, name, record)) refuse("zone-full", NO_ROOM);
@@ -3645,7 +3642,7 @@ function start() {
         swaps.forEach(function(swap) {
             swap.commit();
         });
-        if (misses) names2.forEach(function(name) {
+        if (misses) names.forEach(function(name) {
             forgetMissing(misses, name);
         });
         return records;

@@ -8,7 +8,7 @@ export type Zone = NgxSharedDict<string>;
 const CLEAR_KEY = '#clear';
 const LOCK_PREFIX = '#lock:';
 const SUMMARY_PREFIX = '#summary:';
-const COUNTS_KEY = '#counts';
+const COUNTS_PREFIX = '#counts:';
 
 /** A load takes about a millisecond. Who holds a lock for longer was killed. */
 const LOCK_LIFETIME_MS = 5000;
@@ -75,21 +75,22 @@ export function find(zone: Zone, name: string): string | undefined {
  * @returns false where the zone has no room; what was there stays
  */
 export function put(zone: Zone, name: string, record: string): boolean {
-  const isStored = putRecord(zone, name, record);
+  const isStored = replaceValue(zone, name, record);
   if (isStored) putSummary(zone, name, summaryOf(record));
   return isStored;
 }
 
-function putRecord(zone: Zone, name: string, record: string): boolean {
+/** @returns false where the zone has no room; what was there stays */
+function replaceValue(zone: Zone, key: string, value: string): boolean {
   // nginx logs each failed allocation as critical: where there is no free page, better not ask.
-  if (zone.freeSpace() >= record.length && hasRoom(() => zone.set(name, record))) return true;
-  // `set` needs the new place before it frees the old one, which is as good when given up first. For that moment the
-  // name is not held, and a reader looks at its files.
-  const held = zone.get(name);
+  if (zone.freeSpace() >= value.length && hasRoom(() => zone.set(key, value))) return true;
+  // `set` needs the new place before it frees the old one, which is as good when given up first. For that moment a name
+  // is not held, and a reader looks at its files.
+  const held = zone.get(key);
   if (held === undefined) return false;
-  zone.delete(name);
-  const isStored = hasRoom(() => zone.set(name, record));
-  if (!isStored) hasRoom(() => zone.set(name, held));
+  zone.delete(key);
+  const isStored = hasRoom(() => zone.set(key, value));
+  if (!isStored) hasRoom(() => zone.set(key, held));
   return isStored;
 }
 
@@ -98,7 +99,8 @@ function putSummary(zone: Zone, name: string, summary: string): void {
   const held = zone.get(key);
   // A name that is held takes no more room than it has, and a look that found nothing new writes nothing here.
   if (held === summary || (held === undefined && zone.freeSpace() === 0)) return;
-  hasRoom(() => zone.set(key, summary));
+  // Better none than one of another record.
+  if (!hasRoom(() => zone.set(key, summary))) zone.delete(key);
 }
 
 /** Drops a record. Only for who holds the name's lock. */
@@ -107,14 +109,24 @@ export function remove(zone: Zone, name: string): void {
   zone.delete(SUMMARY_PREFIX + name);
 }
 
-/** All names with a record, with a pair or without, in no order. */
-export function names(zone: Zone): string[] {
-  return zone.keys(MOST_KEYS).filter((key) => key.charAt(0) !== '#');
+/**
+ * All keys, names and others, in no order. They come only all at once, which takes some milliseconds for the two keys each
+ * of 10,000 names; meanwhile other workers read on, and who writes, waits.
+ */
+export function keysOf(zone: Zone): string[] {
+  return zone.keys(MOST_KEYS);
 }
 
-/** The summary of a name's record; undefined where it was dropped since, or there was no room for one. */
-export function findSummary(zone: Zone, name: string): string | undefined {
-  return zone.get(SUMMARY_PREFIX + name);
+/** Whether a key is a name with a record, with a pair or without. */
+export function isName(key: string): boolean {
+  return key.charAt(0) !== '#';
+}
+
+/** The summary of a name's record; '' where it was dropped since. */
+export function findSummary(zone: Zone, name: string): string {
+  const summary = zone.get(SUMMARY_PREFIX + name);
+  // There may have been room for the record alone.
+  return summary === undefined ? summaryOf(find(zone, name) || '') : summary;
 }
 
 /** How large a zone is, and how much of that no page is taken of; both in bytes. */
@@ -122,33 +134,23 @@ export function spaceOf(zone: Zone): { capacity: number; free: number } {
   return { capacity: zone.capacity, free: zone.freeSpace() };
 }
 
-/**
- * Adds to the counts, which are one value: whoever takes it out is the only one to have it, and puts it back. Who finds
- * none puts his own there, and whoever comes second merges them. So nothing is lost without a lock, unless a worker is
- * killed in between, or the zone is full.
- *
- * @param mine what to add
- * @param merge makes one text of two
- */
-export function addToCounts(
-  zone: Zone,
-  mine: string,
-  merge: (mine: string, theirs: string) => string,
-): void {
-  let sum = mine;
-  hasRoom(() => {
-    do {
-      const theirs = zone.pop(COUNTS_KEY);
-      if (theirs !== undefined) sum = merge(sum, theirs);
-      // nginx logs each failed allocation as critical.
-      else if (sum === mine && zone.freeSpace() === 0) return;
-    } while (!zone.add(COUNTS_KEY, sum));
-  });
+/** What this worker has counted, and those that had its number before; undefined: nothing yet. */
+export function findOwnCounts(zone: Zone): string | undefined {
+  return zone.get(`${COUNTS_PREFIX}${ngx.worker_id}`);
 }
 
-/** The counts; undefined where there are none, or another worker has them in its hands. */
-export function findCounts(zone: Zone): string | undefined {
-  return zone.get(COUNTS_KEY);
+/** Writes down what this worker has counted. What a full zone has no room for is not counted. */
+export function putOwnCounts(zone: Zone, counts: string): void {
+  replaceValue(zone, `${COUNTS_PREFIX}${ngx.worker_id}`, counts);
+}
+
+/**
+ * What each worker has counted.
+ *
+ * @param keys of `keysOf`
+ */
+export function findCounts(zone: Zone, keys: string[]): string[] {
+  return keys.filter((key) => key.startsWith(COUNTS_PREFIX)).map((key) => zone.get(key) || '{}');
 }
 
 /** Does a write; false where the zone has no room for it. Other errors are thrown on. */

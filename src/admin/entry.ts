@@ -1,6 +1,5 @@
-import { type Certificate, isCertificateLabel, readCertificate } from '../certificate';
+import { type Certificate, readLeaf } from '../certificate';
 import { type Description, describe, fingerprintOf } from '../description';
-import { readBlocks } from '../pem';
 import { type Facts, chainOf, checkedAt } from '../record';
 
 /** A certificate that is held, as the API shows it. */
@@ -46,7 +45,5 @@ export function fingerprintIn(record: string): string {
 }
 
 function leafOf(record: string): Certificate {
-  const leaf = readBlocks(chainOf(record)).filter((block) => isCertificateLabel(block.label))[0];
-  if (leaf === undefined) throw new Error('a record without a certificate');
-  return readCertificate(leaf, 'certificate 1');
+  return readLeaf(chainOf(record));
 }

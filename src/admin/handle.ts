@@ -4,7 +4,7 @@ import { lookupFor } from '../lookup';
 import { isRefusal } from '../refusal';
 import { isZoneFull } from '../store';
 import { expectAllowed } from './guard';
-import { answerProblem } from './problem';
+import { type Code, answerProblem } from './problem';
 
 /**
  * Does the work of an HTTP handler for who may ask for it. Whatever is thrown becomes the answer.
@@ -22,13 +22,18 @@ export async function handle(
     await work(lookup);
   } catch (e) {
     if (isRefusal(e)) {
-      if (lookup.zone) count(lookup.zone, 'refusals_total', refusalLabels('api', e.code));
-      answerProblem(r, e.code, e.message);
+      answer(r, lookup, e.code, e.message);
     } else if (isZoneFull(e)) {
-      answerProblem(r, 'zone-full', 'Nothing was changed. Give js_shared_dict_zone a larger size.');
+      const size = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
+      answer(r, lookup, 'zone-full', size);
     } else {
       r.error(`cert_rotation: ${(e as Error).message}`);
-      answerProblem(r, 'internal', 'The error log says more.');
+      answer(r, lookup, 'internal', 'The error log says more.');
     }
   }
+}
+
+function answer(r: NginxHTTPRequest, { zone }: Lookup, code: Code, reason: string): void {
+  if (zone) count(zone, 'refusals_total', refusalLabels('api', code));
+  answerProblem(r, code, reason);
 }

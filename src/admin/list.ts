@@ -1,10 +1,11 @@
 import { chainOf, factsOf, holdsPair } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
-import { type Zone, find, names } from '../store';
+import { type Zone, find } from '../store';
 import { type Entry, entryOf } from './entry';
 import { handle } from './handle';
 import { nameInPath } from './name';
+import { namesAfter } from './names';
 import { pause } from './pause';
 import { entityTag } from './precondition';
 import { answer, answerJson } from './problem';
@@ -52,24 +53,39 @@ function answerOne(r: NginxHTTPRequest, zone: Zone | undefined, name: string): v
 async function answerPage(r: NginxHTTPRequest, zone: Zone | undefined): Promise<void> {
   const limit = limitOf(r.args['limit']);
   const after = afterOf(r.args['after']);
-  const following = zone
-    ? names(zone)
-        .filter((name) => name > after)
-        .sort()
-    : [];
   const certs: Entry[] = [];
-  let at = 0;
-  for (; zone && at < following.length && certs.length < limit; at++) {
-    const name = following[at] as string;
+  let next: string | null = after;
+  while (zone && next !== null && certs.length < limit) {
+    next = await addEntries(certs, zone, next, limit);
+  }
+  answerJson(r, 200, { certs, next: zone ? next : null });
+}
+
+/**
+ * Adds the entries of the names that come after one, until there are `limit` of them or no more such names.
+ * Names without a pair may leave fewer.
+ *
+ * @returns the last name that was looked at; null where there is none after it
+ */
+async function addEntries(
+  certs: Entry[],
+  zone: Zone,
+  after: string,
+  limit: number,
+): Promise<string | null> {
+  const wanted = limit - certs.length;
+  // One more tells whether there is a next page.
+  const following = await namesAfter(zone, after, wanted + 1);
+  const names = following.slice(0, wanted);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
     // Read only now: it may have changed, or be gone, since the names were listed.
     const record = find(zone, name);
     const facts = record !== undefined && holdsPair(record) ? factsOf(record) : null;
-    if (record === undefined || facts === null) continue;
-    certs.push(entryOf(name, record, facts));
-    if (certs.length % SLICE === 0) await pause(0);
+    if (record !== undefined && facts !== null) certs.push(entryOf(name, record, facts));
+    if (i % SLICE === SLICE - 1) await pause();
   }
-  const last = certs[certs.length - 1];
-  answerJson(r, 200, { certs, next: last && at < following.length ? last.name : null });
+  return following.length > wanted ? (names[wanted - 1] as string) : null;
 }
 
 function limitOf(asked: unknown): number {

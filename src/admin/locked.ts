@@ -1,8 +1,6 @@
 import { type Zone, isLocked, lock, unlock } from '../store';
 import { pause } from './pause';
 
-const RETRY_MS = 1;
-
 /**
  * Does what needs the right to write some names' records. Waits for who has it: what a worker read from disk before a
  * request must not be stored after it.
@@ -33,7 +31,7 @@ export async function withLocks<T>(zone: Zone, names: string[], work: () => T): 
 async function ticketFor(zone: Zone, name: string): Promise<string> {
   let ticket = lock(zone, name);
   while (ticket === undefined) {
-    await pause(RETRY_MS);
+    await pause();
     ticket = lock(zone, name);
   }
   return ticket;

@@ -2,23 +2,17 @@ import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../
 import { readSummary } from '../record';
 import { refuse } from '../refusal';
 import { variablesOf, zoneName } from '../settings';
-import { type Zone, findSummary, missesName, names, spaceOf } from '../store';
+import { type Zone, findSummary, keysOf, missesName, spaceOf } from '../store';
 import { handle } from './handle';
-import { pause } from './pause';
-import { isJudgedByNginx } from './problem';
+import { eachSlice } from './names';
+import { CODES, isJudgedByNginx } from './problem';
 
 // The text format of Prometheus, version 0.0.4. All samples of a family have to follow each other.
 
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const PREFIX = 'cert_rotation_';
 
-/** Names that are read between two pauses: about a millisecond. */
-const SLICE = 500;
-
-/** How long another worker may have the counts in its hands, in milliseconds. */
-const COUNTS_PATIENCE_MS = 20;
-
-const PAIR_CODES = [
+const DISK_CODES = [
   'malformed',
   'key-mismatch',
   'expired',
@@ -27,16 +21,8 @@ const PAIR_CODES = [
   'weak',
   'unsupported-key',
   'bad-chain',
+  'unreadable',
 ];
-const API_CODES = PAIR_CODES.concat([
-  'forbidden',
-  'not-found',
-  'method-not-allowed',
-  'precondition-failed',
-  'too-large',
-  'zone-full',
-  'persist-failed',
-]);
 
 /** All series are there from the start: nobody sees the growth of one that appears with its first event. */
 const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
@@ -59,9 +45,9 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
   {
     family: 'refusals_total',
     help: 'Files and requests that were refused, by code.',
-    labels: PAIR_CODES.concat('unreadable')
-      .map((code) => refusalLabels('disk', code))
-      .concat(API_CODES.map((code) => refusalLabels('api', code))),
+    labels: DISK_CODES.map((code) => refusalLabels('disk', code)).concat(
+      CODES.map((code) => refusalLabels('api', code)),
+    ),
   },
 ];
 
@@ -74,18 +60,19 @@ export async function metrics(r: NginxHTTPRequest): Promise<void> {
     if (isJudgedByNginx(r)) {
       refuse('precondition-failed', 'Metrics have no entity tag: ask for them without conditions.');
     }
-    const counts = zone ? await countsIn(zone) : {};
+    const keys = zone ? keysOf(zone) : [];
+    const counts = zone ? countsOf(zone, keys) : {};
     r.status = 200;
     r.headersOut['Content-Type'] = TYPE;
     r.sendHeader();
-    await sendNames(r, zone);
+    if (zone) await sendNames(r, zone, keys);
     r.send(countersText(counts));
     r.send(zonesText(zoneName(variablesOf(r)), zone, misses));
     r.finish();
   });
 }
 
-async function sendNames(r: NginxHTTPRequest, zone: Zone | undefined): Promise<void> {
+async function sendNames(r: NginxHTTPRequest, zone: Zone, keys: string[]): Promise<void> {
   const now = Date.now() / 1000;
   const states = { ok: 0, 'last-good': 0, expired: 0, refused: 0 };
   const problems: string[] = [];
@@ -96,12 +83,11 @@ async function sendNames(r: NginxHTTPRequest, zone: Zone | undefined): Promise<v
       'When the certificate that is held expires, in seconds since 1970.',
     ),
   );
-  const all = zone ? names(zone) : [];
-  for (let at = 0; zone && at < all.length; at += SLICE) {
+  await eachSlice(keys, (names) => {
     const lines: string[] = [];
-    all.slice(at, at + SLICE).forEach((name) => {
+    names.forEach((name) => {
       const text = findSummary(zone, name);
-      if (text === undefined) return;
+      if (!text) return;
       const { isPair, notAfter, problem } = readSummary(text);
       if (isPair) lines.push(sample(`certificate_not_after_seconds{name="${name}"}`, notAfter));
       if (problem) {
@@ -113,8 +99,7 @@ async function sendNames(r: NginxHTTPRequest, zone: Zone | undefined): Promise<v
       states[!isPair ? 'refused' : notAfter < now ? 'expired' : problem ? 'last-good' : 'ok']++;
     });
     if (lines.length > 0) r.send(lines.join(''));
-    await pause(0);
-  }
+  });
   r.send(
     headOf(
       'certificate_problem',
@@ -127,15 +112,6 @@ async function sendNames(r: NginxHTTPRequest, zone: Zone | undefined): Promise<v
         .map((state) => sample(`names{state="${state}"}`, states[state as keyof typeof states]))
         .join(''),
   );
-}
-
-async function countsIn(zone: Zone): Promise<Counts> {
-  let counts = countsOf(zone);
-  for (let waited = 0; counts === undefined && waited < COUNTS_PATIENCE_MS; waited++) {
-    await pause(1);
-    counts = countsOf(zone);
-  }
-  return counts || {};
 }
 
 function countersText(counts: Counts): string {

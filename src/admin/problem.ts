@@ -1,6 +1,6 @@
 import type { RefusalCode, RequestCode } from '../refusal';
 
-type Code = RefusalCode | RequestCode | 'internal';
+export type Code = RefusalCode | RequestCode | 'internal';
 
 interface Problem {
   status: number;
@@ -48,6 +48,9 @@ const PROBLEMS: Record<Code, Problem> = {
   'persist-failed': { status: 500, title: 'The files could not be written' },
   'zone-full': { status: 507, title: 'The shared dictionary has no room' },
 };
+
+/** All of them. */
+export const CODES = Object.keys(PROBLEMS) as Code[];
 
 /**
  * Answers with `application/problem+json` (RFC 9457).

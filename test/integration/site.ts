@@ -29,6 +29,8 @@ export interface SiteOptions {
   modules?: Record<string, string>;
   /** The same of the main level. */
   main?: string;
+  /** Further directives of the server of the HTTP handlers. */
+  admin?: string;
 }
 
 /** nginx with the bundle, and certificates of a throw-away authority on its disk. */
@@ -110,6 +112,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     location = /clear   { js_content certs.clear_cache; }
     location = /metrics { js_content certs.metrics; }
     location /certs/    { js_content certs.admin; }
+    ${options.admin ?? ''}
   }
   ${modules.join('\n  ')}
   ${options.http ?? ''}`,
