@@ -3375,19 +3375,24 @@ function start() {
     function zonesText(name, zone, misses) {
         var zones = zone ? [
             {
-                name: name,
+                label: labelOf(name),
                 space: spaceOf(zone)
             }
         ] : [];
         if (misses) zones.push({
-            name: missesName2(name),
+            label: labelOf(missesName2(name)),
             space: spaceOf(misses)
         });
-        return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(one) {
-            return sample('zone_capacity_bytes{zone="'.concat(one.name, '"}'), one.space.capacity);
-        }).join("") + headOf("zone_free_bytes", "gauge", "What of it is in pages that nothing has taken yet.") + zones.map(function(one) {
-            return sample('zone_free_bytes{zone="'.concat(one.name, '"}'), one.space.free);
+        return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
+            var label = param.label, space = param.space;
+            return sample("zone_capacity_bytes".concat(label), space.capacity);
+        }).join("") + headOf("zone_free_bytes", "gauge", "What of it is in pages that nothing has taken yet.") + zones.map(function(param) {
+            var label = param.label, space = param.space;
+            return sample("zone_free_bytes".concat(label), space.free);
         }).join("");
+    }
+    function labelOf(zone) {
+        return '{zone="'.concat(zone.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n"), '"}');
     }
     function headOf(metric, type, help) {
         return "# HELP ".concat(PREFIX).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX).concat(metric, " ").concat(type, "\n");

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { message, seconds, SetUpError } from './setup/command.js';
 import { setUpClients } from './setup/clients.js';
 import { setUp } from './setup/index.js';
+import { setUpPromtool } from './setup/promtool.js';
 import type { Runtime } from './setup/runtimes.js';
 import { sweepLeftovers } from './support/leftovers.js';
 
@@ -141,6 +142,7 @@ async function main(): Promise<void> {
   let runtimes: Runtime[] = [];
   await step('set-up', async () => {
     await setUpClients();
+    await setUpPromtool();
     if (!values.unit) runtimes = await setUp(values.runtime);
     return true;
   });

@@ -125,16 +125,21 @@ function countersText(counts: Counts): string {
 }
 
 function zonesText(name: string, zone: Zone | undefined, misses: Zone | undefined): string {
-  const zones = zone ? [{ name, space: spaceOf(zone) }] : [];
-  if (misses) zones.push({ name: missesName(name), space: spaceOf(misses) });
+  const zones = zone ? [{ label: labelOf(name), space: spaceOf(zone) }] : [];
+  if (misses) zones.push({ label: labelOf(missesName(name)), space: spaceOf(misses) });
   return (
     headOf('zone_capacity_bytes', 'gauge', 'Size of a shared dictionary.') +
     zones
-      .map((one) => sample(`zone_capacity_bytes{zone="${one.name}"}`, one.space.capacity))
+      .map(({ label, space }) => sample(`zone_capacity_bytes${label}`, space.capacity))
       .join('') +
     headOf('zone_free_bytes', 'gauge', 'What of it is in pages that nothing has taken yet.') +
-    zones.map((one) => sample(`zone_free_bytes{zone="${one.name}"}`, one.space.free)).join('')
+    zones.map(({ label, space }) => sample(`zone_free_bytes${label}`, space.free)).join('')
   );
+}
+
+/** nginx takes any name for a zone. */
+function labelOf(zone: string): string {
+  return `{zone="${zone.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"}`;
 }
 
 function headOf(metric: string, type: 'gauge' | 'counter', help: string): string {

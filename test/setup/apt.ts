@@ -14,8 +14,7 @@ export function canInstallPackages(): boolean {
  * @param optional packages to install only where this release has them
  */
 export async function installPackages(names: string[], optional: string[] = []): Promise<void> {
-  if (!isUpdated) await timed('apt-get update', () => run('apt-get', ['update', '--quiet']));
-  isUpdated = true;
+  await update();
   const wanted = [...names];
   for (const name of optional) {
     if (await succeeds('apt-cache', ['show', '--quiet', name])) wanted.push(name);
@@ -25,4 +24,17 @@ export async function installPackages(names: string[], optional: string[] = []):
       env: { DEBIAN_FRONTEND: 'noninteractive' },
     }),
   );
+}
+
+/** Puts a Debian package's file, and nothing else, into a directory. */
+export async function downloadPackage(name: string, directory: string): Promise<void> {
+  await update();
+  await timed(`apt-get download ${name}`, () =>
+    run('apt-get', ['download', '--quiet', name], { cwd: directory }),
+  );
+}
+
+async function update(): Promise<void> {
+  if (!isUpdated) await timed('apt-get update', () => run('apt-get', ['update', '--quiet']));
+  isUpdated = true;
 }

@@ -7,6 +7,10 @@ export interface CommandOptions {
   /** A command that has written nothing after this many milliseconds is stopped; absent: never. */
   firstOutputMs?: number;
   env?: NodeJS.ProcessEnv;
+  /** The directory to run it in; default: the current one. */
+  cwd?: string;
+  /** What it reads from its standard input; default: nothing. */
+  input?: string;
 }
 
 /**
@@ -16,13 +20,16 @@ export interface CommandOptions {
 export async function run(
   program: string,
   args: string[],
-  { firstOutputMs, env }: CommandOptions = {},
+  { firstOutputMs, env, cwd, input }: CommandOptions = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd,
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    // A program that does not read what it is given closes its end.
+    child.stdin.on('error', () => undefined).end(input);
     let output = '';
     let errors = '';
     const silence =
