@@ -3096,12 +3096,25 @@ function start() {
         var entry = entryOf(name, record, facts);
         r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
         r.headersOut["Vary"] = "Accept";
-        if ((r.headersIn["Accept"] || "").indexOf(CHAIN_TYPE) >= 0) {
+        if (wantsChain(r.headersIn["Accept"] || "")) {
             r.headersOut["Content-Type"] = CHAIN_TYPE;
             answer(r, 200, chainOf2(record));
         } else {
             answerJson(r, 200, entry);
         }
+    }
+    function wantsChain(accept) {
+        var weight = weightOf(accept, CHAIN_TYPE);
+        return weight > 0 && weight >= weightOf(accept, "application/json");
+    }
+    function weightOf(accept, type) {
+        var ranges = accept.toLowerCase().replace(/\s/g, "").split(",");
+        var range = ranges.filter(function(one) {
+            return one.split(";")[0] === type;
+        })[0];
+        if (range === void 0) return 0;
+        var weight = /;q=([0-9.]+)/.exec(range);
+        return weight ? +weight[1] : 1;
     }
     function answerPage(r, zone) {
         return _async_to_generator(function() {

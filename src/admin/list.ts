@@ -42,12 +42,27 @@ function answerOne(r: NginxHTTPRequest, zone: Zone | undefined, name: string): v
   const entry = entryOf(name, record, facts);
   r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
   r.headersOut['Vary'] = 'Accept';
-  if ((r.headersIn['Accept'] || '').indexOf(CHAIN_TYPE) >= 0) {
+  if (wantsChain(r.headersIn['Accept'] || '')) {
     r.headersOut['Content-Type'] = CHAIN_TYPE;
     answer(r, 200, chainOf(record));
   } else {
     answerJson(r, 200, entry);
   }
+}
+
+/** Whether a client names the chain's media type, and does not prefer JSON (RFC 9110, 12.5.1). */
+function wantsChain(accept: string): boolean {
+  const weight = weightOf(accept, CHAIN_TYPE);
+  return weight > 0 && weight >= weightOf(accept, 'application/json');
+}
+
+/** @returns 0 where a type is not named, or not wanted */
+function weightOf(accept: string, type: string): number {
+  const ranges = accept.toLowerCase().replace(/\s/g, '').split(',');
+  const range = ranges.filter((one) => one.split(';')[0] === type)[0];
+  if (range === undefined) return 0;
+  const weight = /;q=([0-9.]+)/.exec(range);
+  return weight ? +(weight[1] as string) : 1;
 }
 
 async function answerPage(r: NginxHTTPRequest, zone: Zone | undefined): Promise<void> {
