@@ -261,6 +261,9 @@ describe('a list', async () => {
 describe('10,000 names', async () => {
   const NAMES = 10_000;
   const STEP = 1000;
+  /** Of 1000 names, and one for the name that the others are copies of. */
+  const PAGES = 11;
+  const SCRAPES = 3;
   const site = await startSite({
     names: ['a.example'],
     workers: 1,
@@ -285,22 +288,22 @@ describe('10,000 names', async () => {
   await site.serial('a.example');
   for (let from = 0; from < NAMES; from += STEP) await nginx.admin(`/fill?from=${from}`);
 
-  /** The longest handshake of two clients while something is done, in milliseconds. */
-  async function longestDuring(work: () => Promise<unknown>): Promise<number> {
+  /** Two clients make handshakes while something is done. Returns how long each took, in milliseconds, the shortest first. */
+  async function handshakesDuring(work: () => Promise<unknown>): Promise<number[]> {
     let isDone = false;
-    const client = async (): Promise<number> => {
-      let longest = 0;
+    const durations: number[] = [];
+    const client = async (): Promise<void> => {
       while (!isDone) {
         const start = performance.now();
         await handshake({ ...nginx.tls, servername: 'a.example' });
-        longest = Math.max(longest, performance.now() - start);
+        durations.push(performance.now() - start);
       }
-      return longest;
     };
     const clients = Promise.all([client(), client()]);
     await work();
     isDone = true;
-    return Math.max(...(await clients));
+    await clients;
+    return durations.sort((a, b) => a - b);
   }
 
   /** What the worker has in memory of its own, in MiB. */
@@ -312,9 +315,9 @@ describe('10,000 names', async () => {
 
   test('are listed and measured while handshakes go on', async () => {
     const before = await memory();
-    const idle = await longestDuring(() => new Promise((resolve) => setTimeout(resolve, 1000)));
+    const idle = await handshakesDuring(() => new Promise((resolve) => setTimeout(resolve, 1000)));
     const seen: string[] = [];
-    const listing = await longestDuring(async () => {
+    const listing = await handshakesDuring(async () => {
       for (let next: string | null = ''; next !== null;) {
         const one: Page = await page(site, `?limit=1000&after=${next}`);
         seen.push(...namesIn(one));
@@ -324,14 +327,18 @@ describe('10,000 names', async () => {
     expect(seen).toHaveLength(NAMES + 1);
     expect(seen).toEqual([...new Set(seen)].sort());
     let body = '';
-    const scraping = await longestDuring(async () => {
-      for (let i = 0; i < 3; i++) body = (await nginx.admin('/metrics')).body;
+    const scraping = await handshakesDuring(async () => {
+      for (let i = 0; i < SCRAPES; i++) body = (await nginx.admin('/metrics')).body;
     });
     expect(body.match(/^cert_rotation_certificate_not_after_seconds/gm)).toHaveLength(NAMES + 1);
     expect(body).toContain(`cert_rotation_names{state="ok"} ${NAMES + 1}\n`);
-    // A request that is done in one go takes half a second and more. A busy machine makes each handshake slower.
-    expect(listing).toBeLessThan(250 + 2 * idle);
-    expect(scraping).toBeLessThan(250 + 2 * idle);
+    // A request done in one go lets each client through once, at its end.
+    expect(listing.length / PAGES).toBeGreaterThan(10);
+    expect(scraping.length / SCRAPES).toBeGreaterThan(5);
+    // A busy machine makes each handshake slower, and a few much slower.
+    const most = (durations: number[]): number => durations[Math.floor(durations.length * 0.95)]!;
+    expect(most(listing)).toBeLessThan(250 + 2 * idle.at(-1)!);
+    expect(most(scraping)).toBeLessThan(250 + 2 * idle.at(-1)!);
     expect((await memory()) - before).toBeLessThan(120);
   });
 });
