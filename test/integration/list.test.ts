@@ -270,7 +270,8 @@ describe('10,000 names', async () => {
     settings: { check_interval: '0' },
     zones: 'js_shared_dict_zone zone=certs:40m;',
     // What 10,000 puts would do in half a minute.
-    probe: `function fill(r) {
+    modules: {
+      probe: `function fill(r) {
       const zone = ngx.shared.certs;
       const record = zone.get('a.example');
       const summary = zone.get('#summary:a.example');
@@ -282,6 +283,7 @@ describe('10,000 names', async () => {
       r.return(200);
     }
     export default { fill };`,
+    },
     admin: 'location = /fill { js_content probe.fill; }',
   });
   const { nginx } = site;

@@ -267,11 +267,13 @@ describe('handshakes inside the interval', async () => {
     names: ['a.example'],
     workers: 1,
     settings: { check_interval: '600' },
-    probe: `function dump(r) {
+    modules: {
+      probe: `function dump(r) {
       const zone = ngx.shared.certs;
       r.return(200, JSON.stringify(zone.keys().sort().map((key) => [key, zone.get(key)])));
     }
     export default { dump };`,
+    },
     admin: 'location = /dump { js_content probe.dump; }',
   });
 

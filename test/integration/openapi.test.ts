@@ -169,7 +169,8 @@ describe('a full zone', async () => {
   const site = await startSite({
     zones: 'js_shared_dict_zone zone=certs:32k;',
     // Until no place is left, however small.
-    probe: `function fill(r) {
+    modules: {
+      probe: `function fill(r) {
       for (let size = 4000; size > 0; size = size >> 1) {
         try {
           for (let i = 0; ; i++) ngx.shared.certs.set('#fill' + size + '-' + i, 'x'.repeat(size));
@@ -180,6 +181,7 @@ describe('a full zone', async () => {
       r.return(200);
     }
     export default { fill };`,
+    },
     admin: 'location = /fill { js_content probe.fill; }',
   });
   const { pairPem } = await site.authority.issue({ names: [NAME] });
