@@ -2498,11 +2498,11 @@ function start() {
     }
     function answerJson(r, status, body) {
         r.headersOut["Content-Type"] = "application/json";
-        answer(r, isJudgedByNginx(r) && status === 200 ? DONE : status, JSON.stringify(body) + "\n");
+        answer(r, status, JSON.stringify(body) + "\n");
     }
     function answer(r, status, text) {
         try {
-            r.return(status, text);
+            r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
         } catch (e) {
             r.log("cert_rotation: ".concat(e.message));
         }

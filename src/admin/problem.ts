@@ -73,13 +73,13 @@ function sentence(reason: string): string {
 /** Answers with a body of JSON. */
 export function answerJson(r: NginxHTTPRequest, status: number, body: object): void {
   r.headersOut['Content-Type'] = 'application/json';
-  answer(r, isJudgedByNginx(r) && status === 200 ? DONE : status, JSON.stringify(body) + '\n');
+  answer(r, status, JSON.stringify(body) + '\n');
 }
 
 /** Sends an answer, once: a second try would crash the worker. */
 export function answer(r: NginxHTTPRequest, status: number, text: string): void {
   try {
-    r.return(status, text);
+    r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
   } catch (e) {
     // The client is gone, or nginx has answered with a 304 or 412 of its own.
     r.log(`cert_rotation: ${(e as Error).message}`);

@@ -121,6 +121,17 @@ describe('one certificate', async () => {
     }
   });
 
+  test('and its chain are sent whatever the conditions of the request', async () => {
+    for (const Accept of ['application/json', CHAIN_TYPE]) {
+      for (const condition of [{ 'If-Match': '"x"' }, { 'If-None-Match': '*' }]) {
+        const headers: Record<string, string> = { Accept, ...condition };
+        const answer = await nginx.admin('/certs/a.example', { headers });
+        expect(answer.status).toBeOneOf([200, 203]);
+        expect(answer.headers['content-type']).toBe(Accept);
+      }
+    }
+  });
+
   test.each([
     '*/*',
     'application/json',

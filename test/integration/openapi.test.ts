@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { currentRuntime } from '../setup/runtimes.js';
 import type { Pair } from '../support/certificates.js';
 import type { HttpRequest } from '../support/http.js';
 import { readDescription } from '../support/openapi.js';
@@ -18,7 +19,10 @@ const { paths } = description;
 const NOT_PROVOKED = [
   // A fault in the script, of which none is known.
   / 500 internal$/,
+  // What njs before 0.9.1 answers in place of 200.
+  ...(currentRuntime().name === 'debian13' ? [] : [/ 203$/]),
 ];
+const DONE = /^20[03]$/;
 
 /** Outcomes that real answers had. */
 const seen = new Set<string>();
@@ -92,6 +96,9 @@ describe('what is described is what happens', async () => {
       expect(await ask(site, method, path, '', body)).toBe('201');
       expect(await ask(site, method, path, '', body)).toBe('200');
     }
+    const { etag = '' } = (await site.nginx.admin(`/certs/${NAME}`)).headers;
+    const body = { body: pair.pairPem, headers: { 'If-Match': etag } };
+    expect(await ask(site, method, path, '', body)).toMatch(DONE);
   });
 
   test.each(PUTS)('$method $path refuses what it says it refuses', async ({ path, method }) => {
@@ -134,6 +141,10 @@ describe('what is described is what happens', async () => {
     expect(await ask(site, 'delete', one, '%20')).toBe('400 malformed');
     const stale = { headers: { 'If-Match': '"x"' } };
     expect(await ask(site, 'delete', one, '', stale)).toBe('412 precondition-failed');
+    const { etag = '' } = (await site.nginx.admin(`/certs/${NAME}`)).headers;
+    const fresh = { headers: { 'If-Match': etag } };
+    expect(await ask(site, 'delete', one, '', fresh)).toMatch(DONE);
+    await ask(site, 'put', one, '', { body: pair.pairPem });
     expect(await ask(site, 'delete', one)).toBe('200');
     expect(await ask(site, 'delete', one)).toBe('404 not-found');
     expect(await ask(site, 'get', one)).toBe('404 not-found');
