@@ -3458,7 +3458,7 @@ function start() {
             return spooledText(r);
         }
         if (!text) return "";
-        if (Buffer.byteLength(text) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
         return text;
     }
     function spooledText(r) {

@@ -40,7 +40,8 @@ function bodyText(r: NginxHTTPRequest): string {
     return spooledText(r);
   }
   if (!text) return '';
-  if (Buffer.byteLength(text) > LARGEST_FILE) refuse('too-large', TOO_LARGE);
+  // Of a body in chunks nothing else tells its size. PEM has a byte for each character.
+  if (text.length > LARGEST_FILE) refuse('too-large', TOO_LARGE);
   return text;
 }
 
