@@ -1,8 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { createAuthority, type Pair } from '../support/certificates.js';
 import { currentRuntime } from '../setup/runtimes.js';
 import { send } from '../support/http.js';
+import { makeWorkDirectory } from '../support/nginx.js';
 import { RSA, key, leaf, openssl } from '../support/openssl.js';
 import { expectProblem, form, startPutSite, type PutSite } from './putting.js';
 
@@ -245,8 +249,11 @@ describe('two writers', async () => {
     for (const header of ['If-Match', 'If-None-Match']) {
       for (const value of ['*', '"x"', await etag()]) {
         for (const path of [`/certs/${NAME}`, '/certs/', '/metrics', '/clear']) {
-          const { status } = await site.nginx.admin(path, { headers: { [header]: value } });
-          expect([DONE, 200, 412]).toContain(status);
+          for (const Accept of ['*/*', 'application/pem-certificate-chain']) {
+            const headers = { [header]: value, Accept };
+            const { status } = await site.nginx.admin(path, { headers });
+            expect([DONE, 200, 304, 412]).toContain(status);
+          }
         }
       }
     }
@@ -257,6 +264,38 @@ describe('two writers', async () => {
   async function issueFor(name: string): Promise<Pair> {
     return authority.issue({ names: [name] });
   }
+});
+
+test('a writer waits for another one that has the lock', async () => {
+  const directory = makeWorkDirectory();
+  writeFileSync(
+    join(directory, 'certs', 'lock.js'),
+    `function take(r) { r.return(200, String(ngx.shared.certs.add('#lock:${NAME}', Date.now() + ':0'))); }
+     function give(r) { r.return(200, String(ngx.shared.certs.delete('#lock:${NAME}'))); }
+     export default { take, give };`,
+  );
+  const site = await startPutSite({
+    directory,
+    http: `js_import lock from /etc/nginx/certs/lock.js;
+      server { listen 8444; location /take { js_content lock.take; } location /give { js_content lock.give; } }`,
+  });
+  const lock = async (path: string): Promise<string> =>
+    (await send(site.nginx.address(8444), path)).body;
+  const [first, second] = [
+    await site.authority.issue({ names: [NAME] }),
+    await site.authority.issue({ names: [NAME] }),
+  ];
+  await site.put(NAME, first.pairPem);
+
+  expect(await lock('/take')).toBe('true');
+  let isDone = false;
+  const put = site.put(NAME, second.pairPem).finally(() => {
+    isDone = true;
+  });
+  await sleep(300);
+  expect([isDone, await site.serial(NAME)]).toEqual([false, first.serial]);
+  expect(await lock('/give')).toBe('true');
+  expect([(await put).status, await site.serial(NAME)]).toEqual([200, second.serial]);
 });
 
 describe('a zone without room', async () => {
