@@ -40,4 +40,10 @@ export default defineConfig(
       'no-undef': 'off',
     },
   },
+  {
+    // Scripts for njs that are no part of the bundle, and not built.
+    files: ['test/**/*.js'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: { ngx: 'readonly' } },
+  },
 );

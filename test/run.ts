@@ -13,8 +13,13 @@ import type { Runtime } from './setup/runtimes.js';
 import { sweepLeftovers } from './support/leftovers.js';
 
 const USAGE = `npm test [-- OPTION…]
-  --runtime NAME   run the integration tests on this runtime only; may be repeated
-  --unit           leave out the integration tests: no container engine is needed`;
+  --runtime NAME   run the integration tests and the load on this runtime only; may be repeated
+  --unit           leave out the integration tests and the load: no container engine is needed`;
+
+/** The load test, shortened: its arguments. */
+const SHORT_LOAD = ['--seconds', '4', '--fault-seconds', '1'];
+/** Without faults, for the plain approach. */
+const PLAIN_LOAD = ['--plain', '--seconds', '6'];
 
 /** How long an interrupted step may take to clean up, in milliseconds. */
 const INTERRUPT_PATIENCE_MS = 5000;
@@ -112,6 +117,17 @@ async function runTests(directory: string, env?: NodeJS.ProcessEnv): Promise<boo
   }
 }
 
+/**
+ * Runs the load test.
+ *
+ * @param report the folder for its report, which is not to replace that of `npm run load`
+ */
+async function runLoad(runtime: string, report: string, args: string[]): Promise<boolean> {
+  const directory = join('test/load/reports/npm-test', report);
+  const script = ['--import', 'tsx', 'test/load/run.ts', '--runtime', runtime];
+  return run('node', [...script, '--report', directory, ...args]);
+}
+
 /** Passes the first signal on to all processes of the step that runs; those after it do not start. */
 function interrupt(signal: NodeJS.Signals): void {
   if (isInterrupted) return;
@@ -157,8 +173,15 @@ async function main(): Promise<void> {
     await step(`integration tests, ${name}`, () =>
       runTests('test/integration', { NGINX_RUNTIME: name }),
     );
+    await step(`load, ${name}`, () => runLoad(name, name, SHORT_LOAD));
     // What a test that was killed could not remove.
     sweepLeftovers();
+  }
+  const [first] = runtimes;
+  if (first) {
+    await step('load, the plain approach has to fail', () =>
+      runLoad(first.name, 'plain', PLAIN_LOAD),
+    );
   }
 
   if (isInterrupted) return;

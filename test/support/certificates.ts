@@ -24,6 +24,10 @@ export interface IssueOptions {
   notAfter?: Date;
   /** `ec` is P-256 and the default; `rsa` has 2048 bits and takes some 100 ms to make. */
   keyType?: 'ec' | 'rsa';
+  /** The key pair to certify, of `makeKeys`; default: a new one. */
+  keys?: webcrypto.CryptoKeyPair;
+  /** The leaf's serial number in hexadecimal; default: a random one. */
+  serial?: string;
 }
 
 export interface Pair {
@@ -65,7 +69,7 @@ export async function createAuthority(): Promise<Authority> {
   });
 
   async function issue(options: IssueOptions): Promise<Pair> {
-    const keys = await generateKeys(options.keyType === 'rsa' ? RSA : EC);
+    const keys = options.keys ?? (await generateKeys(options.keyType === 'rsa' ? RSA : EC));
     const certPem = await certify({
       subject: options.names[0] ?? '',
       names: options.names,
@@ -75,6 +79,7 @@ export async function createAuthority(): Promise<Authority> {
       isAuthority: false,
       notBefore: options.notBefore,
       notAfter: options.notAfter,
+      serial: options.serial,
     });
     const chainPem = certPem + intermediate;
     const keyPem = await exportKey(keys.privateKey);
@@ -123,6 +128,7 @@ interface Certificate {
   isAuthority: boolean;
   notBefore?: Date | undefined;
   notAfter?: Date | undefined;
+  serial?: string | undefined;
 }
 
 /** Signs a certificate and returns it as PEM that ends in a line feed. */
@@ -147,8 +153,14 @@ async function certify(wanted: Certificate): Promise<string> {
     signingKey: wanted.signingKey,
     signingAlgorithm: EC,
     extensions,
+    ...(wanted.serial === undefined ? {} : { serialNumber: wanted.serial }),
   });
   return certificate.toString('pem') + '\n';
+}
+
+/** Makes a P-256 key pair. */
+export async function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return generateKeys(EC);
 }
 
 async function generateKeys(algorithm: typeof EC | typeof RSA): Promise<webcrypto.CryptoKeyPair> {

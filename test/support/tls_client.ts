@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
-import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
+import { connect, type SecureContext, type SecureVersion, type TLSSocket } from 'node:tls';
 
 /** How long a handshake, an answer or a session ticket may take, in milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -17,6 +17,8 @@ export interface ClientOptions {
   session?: Buffer;
   /** A root certificate as PEM; absent: the server's certificate is not verified. */
   ca?: string;
+  /** For who makes many connections: one that is made for each takes longer than a handshake. */
+  secureContext?: SecureContext;
 }
 
 export interface Handshake {

@@ -1,0 +1,162 @@
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Runtime } from '../setup/runtimes.js';
+import { makeWorkDirectory, nginxConf, startNginx } from '../support/nginx.js';
+import type { LongAnswer } from './outcome.js';
+import { listNames, type LoadName, type Target } from './target.js';
+
+/** `$cert_check_interval`, in milliseconds. */
+export const CHECK_INTERVAL_MS = 1000;
+
+export const WORKERS = 2;
+
+/** Where the container has a disk that is soon full. */
+export const SMALL_DISK = '/etc/nginx/disk';
+
+/**
+ * Docker's proxy keeps a local port busy for a minute after each connection, and has some 28,000 for each port of the
+ * container.
+ */
+const PORTS = [8443, 8444, 8445, 8446];
+
+/**
+ * `ssl_certificate_cache`, in entries for each name: certificate and key of its version, and of the one before. It is
+ * soon full, and memory flat.
+ */
+const CACHED_PER_NAME = 4;
+
+/** Bytes in a second of a long answer. */
+const LONG_ANSWER_RATE = 1024;
+/** In seconds, the longest beside that of the whole run. */
+const LONG_ANSWERS_S = [2, 3, 5, 7, 10, 15, 20];
+
+/** In each group certificates are held in another way. */
+const NAMES = listNames({
+  /** In files that somebody else writes. */
+  files: { count: 30, ways: ['clear', 'files'] },
+  /** The same, and nobody looks at the files but after a clear. */
+  still: { count: 20, ways: ['clear'] },
+  /** In memory alone. */
+  memory: { count: 30, ways: ['put'] },
+  /** In files that are written by a put as well. */
+  kept: { count: 30, ways: ['clear', 'files', 'put'] },
+  /** The same on a small disk. */
+  disk: { count: 10, ways: ['put'] },
+});
+
+const PLAIN_NAMES = listNames({ files: { count: 120, ways: ['clear'] } });
+
+const FALLBACK = 0;
+
+/** An expression for the names of some groups, and for the paths to put them under. */
+function anyOf(groups: string): string {
+  return `^(/certs/)?n[0-9]+\\.(${groups})\\.example$`;
+}
+
+const BUNDLE = {
+  http: `
+    # A zone that can be filled within a second or two.
+    js_shared_dict_zone zone=certs:1m;
+    js_shared_dict_zone zone=certs_misses:128k timeout=60s evict;
+    js_set $tls_pair certs.js_pair;
+    js_set $tls_cert certs.js_cert;
+    js_set $tls_key  certs.js_key;
+    js_var $cert_fallback ${NAMES[FALLBACK]!.name};
+    # A handshake knows the server name, a put the path. What is no name of a group is served the fallback, whose settings
+    # are those of the name asked for.
+    map "$ssl_server_name$uri" $cert_check_interval { default ${CHECK_INTERVAL_MS / 1000}; "~${anyOf('still')}" 0; }
+    map "$ssl_server_name$uri" $cert_persist  { default off; "~${anyOf('kept|disk')}" on; }
+    map "$ssl_server_name$uri" $cert_file     { default "/etc/nginx/certs/{name}.cert.pem"; "~${anyOf('disk')}" "${SMALL_DISK}/{name}.cert.pem"; }
+    map "$ssl_server_name$uri" $cert_key_file { default "/etc/nginx/certs/{name}.key.pem";  "~${anyOf('disk')}" "${SMALL_DISK}/{name}.key.pem"; }`,
+  /** Of each server. */
+  variables: [
+    { cert: '$tls_pair', key: '$tls_pair' },
+    { cert: '$tls_cert', key: '$tls_key' },
+  ],
+  admin: `
+    location = /clear { js_content certs.clear_cache; }
+    location /certs/  { js_content certs.admin; }`,
+};
+
+const PLAIN = {
+  http: `
+    js_import plain from /etc/nginx/certs/plain.js;
+    js_shared_dict_zone zone=certs:1m;
+    js_set $tls_cert plain.js_cert;
+    js_set $tls_key  plain.js_key;`,
+  variables: [{ cert: '$tls_cert', key: '$tls_key' }],
+  admin: 'location = /clear { js_content plain.clear_cache; }',
+};
+
+export interface SiteOptions {
+  runtime: Runtime;
+  /** The plain approach in place of the bundle. */
+  isPlain: boolean;
+  /** How long the longest answer is to take, in seconds. */
+  seconds: number;
+}
+
+/** Starts nginx in a container. No name has a certificate yet. */
+export async function startSite({ runtime, isPlain, seconds }: SiteOptions): Promise<Target> {
+  const directory = makeWorkDirectory();
+  const certs = join(directory, 'certs');
+  // The workers, which run as another user, write there too.
+  chmodSync(certs, 0o777);
+  copyFileSync(join(import.meta.dirname, 'plain/plain.js'), join(certs, 'plain.js'));
+  const longAnswers = writeLongAnswers(join(directory, 'run/long'), [...LONG_ANSWERS_S, seconds]);
+
+  const site = isPlain ? PLAIN : BUNDLE;
+  const names: LoadName[] = isPlain ? PLAIN_NAMES : NAMES;
+  const servers = site.variables.map(({ cert, key }, i, all) => {
+    const ports = PORTS.filter((_, j) => j % all.length === i);
+    return `
+  server {
+    ${ports.map((port) => `listen ${port} ssl reuseport;`).join('\n    ')}
+    ssl_certificate     data:${cert};
+    ssl_certificate_key data:${key};
+    ${runtime.certificateCache ? `ssl_certificate_cache max=${CACHED_PER_NAME * names.length};` : ''}
+    location /long/ { alias /run/nginx/long/; limit_rate ${LONG_ANSWER_RATE}; }
+    location / { return 200 $pid; }
+  }`;
+  });
+  const nginx = await startNginx({
+    directory,
+    runtime,
+    ports: PORTS,
+    tmpfs: { [SMALL_DISK]: 'rw,size=512k,mode=1777' },
+    config: nginxConf({
+      runtime,
+      workers: WORKERS,
+      http: `${site.http}
+  ${servers.join('')}
+  server {
+    listen unix:/run/nginx/cert-admin.sock;
+    client_max_body_size 2m;
+    client_body_buffer_size 2m;
+    ${site.admin}
+  }`,
+    }),
+  });
+  const addresses = PORTS.map((port) => nginx.address(port));
+  return {
+    title: `${isPlain ? 'the plain approach' : 'the bundle'}, ${runtime.name}`,
+    host: addresses[0]!.host,
+    ports: addresses.map(({ port }) => port),
+    names,
+    fallback: FALLBACK,
+    longAnswers,
+    admin: nginx.admin,
+    nginx,
+    end: () => nginx.stop(),
+  };
+}
+
+/** Writes files for answers that take some seconds each. */
+function writeLongAnswers(directory: string, durations: number[]): LongAnswer[] {
+  mkdirSync(directory, { mode: 0o755 });
+  return durations.map((seconds) => {
+    const length = seconds * LONG_ANSWER_RATE;
+    writeFileSync(join(directory, `${seconds}`), 'x'.repeat(length), { mode: 0o644 });
+    return { path: `/long/${seconds}`, length };
+  });
+}

@@ -1,0 +1,236 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { message } from '../setup/command.js';
+import { replaceFile, type Pair } from '../support/certificates.js';
+import type { HttpRequest } from '../support/http.js';
+import { handshake } from '../support/tls_client.js';
+import { now } from './clock.js';
+import type { History, Version, Way } from './history.js';
+import type { Issuer } from './issuer.js';
+import { CHECK_INTERVAL_MS } from './site.js';
+import type { LoadName, Target } from './target.js';
+import type { Windows } from './windows.js';
+
+/**
+ * A record's age is counted in whole milliseconds of another clock than the checker's, from when its files had been
+ * looked at.
+ */
+const TOLERANCE_MS = 20;
+
+/** What is no failure while a fault goes on. */
+export interface Expected {
+  /** Connections are reset. */
+  resets: Windows;
+  /** The answer to a put, or to the clear of a name, is 507. */
+  zoneFull: Windows;
+  /** The answer to a put with persistence is 500. */
+  diskFull: Windows;
+}
+
+/** How many names clients turn to more than to others: it shows around a rotation whether all is well. */
+const ATTENDED = 8;
+
+/** One version that was handed out. */
+export interface Rotation {
+  way: Way;
+  name: string;
+  /** Times are those of clock.ts. */
+  startedAt: number;
+  endedAt: number;
+  /** Acknowledged now, or once the check interval is over; refused, which a fault made it be; or nobody knows. */
+  result: 'acknowledged' | 'later' | 'refused' | 'unknown';
+}
+
+export interface WriterOptions {
+  target: Target;
+  issuer: Issuer;
+  /** By index of the name. */
+  histories: History[];
+  expected: Expected;
+  rotated: (rotation: Rotation) => void;
+  /** Gets what a handler should not have answered. */
+  failed: (what: string) => void;
+}
+
+/** Replace certificates, as fast as they are let. Nobody else writes a name that one of them has in its hands. */
+export class Writers {
+  private readonly queue: LoadName[];
+  private readonly turns: number[];
+  private preferred = '';
+  private attended: number[] = [];
+  private attend: (names: number[]) => void = () => undefined;
+  private isStopped = false;
+  private running: Promise<void>[] = [];
+
+  constructor(private readonly options: WriterOptions) {
+    const { names } = options.target;
+    this.queue = [...names];
+    // So that names of one group are not all replaced in the same way at the same time.
+    this.turns = names.map(({ group }, index) => {
+      return names.slice(0, index).filter((other) => other.group === group).length;
+    });
+  }
+
+  /** Hands out the first version of every name. No client may run yet. */
+  async prepare(): Promise<void> {
+    const { names } = this.options.target;
+    for (const name of names) await this.rotate(name, name.ways[0]!);
+    const left = names.filter(({ index }) => {
+      return this.options.histories[index]!.acknowledgedBy(now()) === 0;
+    });
+    if (left.length > 0) {
+      throw new Error(`No certificate for ${left.map(({ name }) => name).join(', ')}`);
+    }
+  }
+
+  /** @param attend gets the names that are being replaced, and were the last */
+  start(count: number, attend: (names: number[]) => void): void {
+    this.attend = attend;
+    for (let i = 0; i < count; i++) this.running.push(this.run());
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await Promise.all(this.running);
+  }
+
+  /** Names of this group come before all others; '' for none. */
+  prefer(group: string): void {
+    this.preferred = group;
+  }
+
+  /** Takes a name out of the writers' hands, until `give`. */
+  take(group: string): LoadName {
+    const place = this.queue.findIndex((name) => name.group === group);
+    const [name] = this.queue.splice(Math.max(place, 0), 1);
+    if (name === undefined) throw new Error('More writers than names');
+    return name;
+  }
+
+  give(name: LoadName): void {
+    this.queue.push(name);
+  }
+
+  /**
+   * Has the newest version of a name served, before its files are gone: what nobody asked for is held nowhere else, and
+   * half of a renewal cannot be served. Only for who has the name in its hands.
+   */
+  async see({ name, index }: LoadName): Promise<void> {
+    const { target, expected, histories } = this.options;
+    const last = histories[index]!.versions.at(-1);
+    if (!last) return;
+    if (Number.isFinite(last.acknowledgedAt)) await sleep(last.acknowledgedAt - now());
+    const client = { host: target.host, port: target.ports[0]!, servername: name };
+    for (let isSeen = false; !isSeen;) {
+      const startedAt = now();
+      isSeen = await handshake(client).then(
+        () => true,
+        (error: unknown) => {
+          if (!expected.resets.overlap(startedAt, now())) throw error;
+          return false;
+        },
+      );
+    }
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopped) {
+      const name = this.take(this.preferred);
+      const { ways, index } = name;
+      const { versions } = this.options.histories[index]!;
+      // A put that was cut off may be half done on disk: like an operator, the writer does it again.
+      const way = isCutOff(versions.at(-1)) ? 'put' : ways[this.turns[index]!++ % ways.length]!;
+      try {
+        await this.rotate(name, way);
+      } catch (error) {
+        this.options.failed(`${name.name}: ${message(error)}`);
+        await sleep(100);
+      }
+      this.give(name);
+    }
+  }
+
+  private async rotate(name: LoadName, way: Way): Promise<void> {
+    const { issuer, histories, rotated } = this.options;
+    const history = histories[name.index]!;
+    if (way !== 'put') await this.see(name);
+    const number = history.versions.length + 1;
+    const pair = await issuer.issue({ name: name.index, version: number }, name.name);
+    this.attended = [...this.attended, name.index].slice(-ATTENDED);
+    this.attend(this.attended);
+    const startedAt = now();
+    const version = history.issue(way, startedAt);
+    const result = await this[way](name, version, pair);
+    rotated({ way, name: name.name, startedAt, endedAt: now(), result });
+  }
+
+  /** Two files, each followed by a clear, as a hook for each of them would do it. */
+  private async clear(name: LoadName, version: Version, pair: Pair): Promise<Rotation['result']> {
+    const writes = this.writesOf(name, pair);
+    if (version.number % 2) writes.reverse();
+    const path = version.number % 4 < 2 ? '/clear' : `/clear?name=${name.name}`;
+    let isCleared = false;
+    for (const write of writes) {
+      await write();
+      isCleared = (await this.ask(path, { method: 'POST' }, [200])) === 200;
+    }
+    if (!isCleared) return 'unknown';
+    version.acknowledgedAt = now();
+    return 'acknowledged';
+  }
+
+  private async files(name: LoadName, version: Version, pair: Pair): Promise<Rotation['result']> {
+    for (const write of this.writesOf(name, pair)) await write();
+    version.acknowledgedAt = now() + CHECK_INTERVAL_MS + TOLERANCE_MS;
+    return 'later';
+  }
+
+  private async put(name: LoadName, version: Version, pair: Pair): Promise<Rotation['result']> {
+    const request = { method: 'PUT', body: pair.pairPem };
+    const status = await this.ask(`/certs/${name.name}`, request, [200, 201]);
+    if (status === undefined) return 'unknown';
+    if (status === 200 || status === 201) {
+      version.acknowledgedAt = now();
+      return 'acknowledged';
+    }
+    version.refusedAt = now();
+    return 'refused';
+  }
+
+  private writesOf({ name }: LoadName, pair: Pair): (() => Promise<void>)[] {
+    const { nginx } = this.options.target;
+    if (!nginx) throw new Error('An operator’s files are not written');
+    const base = join(nginx.certsDirectory, name);
+    return [
+      () => replaceFile(`${base}.key.pem`, pair.keyPem),
+      () => replaceFile(`${base}.cert.pem`, pair.chainPem),
+    ];
+  }
+
+  /**
+   * Sends a request. Throws on an answer that nothing explains.
+   *
+   * @returns the status; undefined: the connection was reset, by a worker that was killed
+   */
+  private async ask(
+    path: string,
+    request: HttpRequest,
+    good: number[],
+  ): Promise<number | undefined> {
+    const { target, expected } = this.options;
+    const startedAt = now();
+    const answer = await target.admin(path, request).catch((error: unknown) => {
+      if (expected.resets.overlap(startedAt, now())) return undefined;
+      throw error;
+    });
+    if (answer === undefined || good.includes(answer.status)) return answer?.status;
+    const excuse = { 507: expected.zoneFull, 500: expected.diskFull }[answer.status];
+    if (excuse?.overlap(startedAt, now())) return answer.status;
+    throw new Error(`${request.method ?? ''} ${path}: ${answer.status} ${answer.body.trim()}`);
+  }
+}
+
+function isCutOff(version: Version | undefined): boolean {
+  const { way, acknowledgedAt, refusedAt } = version ?? {};
+  return way === 'put' && acknowledgedAt === Infinity && refusedAt === Infinity;
+}
