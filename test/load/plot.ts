@@ -89,7 +89,7 @@ function optionOf(result: Result): echarts.EChartsCoreOption {
         COLOURS.handshakes,
         overTime(({ latencies }) => latencies.length),
       ),
-      markArea: { label: { fontSize: 10 }, data: faultAreas },
+      markArea: { label: { position: 'inside', rotate: 90, fontSize: 10 }, data: faultAreas },
     },
     line(
       'failed or violated',

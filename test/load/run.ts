@@ -15,7 +15,7 @@ const USAGE = `npm run load [-- OPTION…]
   --seconds N        how long without faults; default: 60
   --fault-seconds N  how long each fault lasts after that; 0: none; default: 4
   --clients N        how many connect without pause; default: 64
-  --writers N        how many replace certificates; default: 16
+  --writers N        how many replace certificates; default: 6
   --runtime NAME     the nginx to start
   --plain            the plain approach in place of the bundle: passes where the checker finds failures
   --report DIRECTORY where report.md, report.json and plot.svg go; default: test/load/reports/RUNTIME
@@ -40,7 +40,7 @@ function readArguments(): {
       seconds: { type: 'string', default: '60' },
       'fault-seconds': { type: 'string', default: '4' },
       clients: { type: 'string', default: '64' },
-      writers: { type: 'string', default: '16' },
+      writers: { type: 'string', default: '6' },
       runtime: { type: 'string' },
       plain: { type: 'boolean', default: false },
       report: { type: 'string' },
