@@ -2349,8 +2349,7 @@ function start() {
     function lookupFor(r) {
         var variables = variablesOf2(r);
         var settings = readSettings(variables);
-        var zone = zoneNamed2(zoneName2(variables));
-        if (zone) reserveToken(zone);
+        var zone = usableZone(r, zoneName2(variables));
         return {
             r: r,
             settings: settings,
@@ -2361,6 +2360,16 @@ function start() {
             interval: checkInterval2(variables),
             fallback: normaliseWithWildcard(settings.fallback)
         };
+    }
+    function usableZone(r, name) {
+        var zone = zoneNamed2(name);
+        try {
+            if (zone) reserveToken(zone);
+            return zone;
+        } catch (e) {
+            r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
+            return void 0;
+        }
     }
     function recordOf(lookup, name) {
         var zone = lookup.zone, misses = lookup.misses, token = lookup.token, interval = lookup.interval;

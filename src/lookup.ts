@@ -2,7 +2,7 @@ import { type Lookup, load } from './load';
 import { FIRST_TOKEN, factsOf, holdsPair, isCurrent } from './record';
 import { normalise, normaliseWithWildcard, wildcardOf } from './server_name';
 import { type Session, checkInterval, readSettings, variablesOf, zoneName } from './settings';
-import { clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
+import { type Zone, clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
 
 /**
  * For a name that has files and no pair to serve, in milliseconds: it may first have been asked for in the middle of a
@@ -45,8 +45,7 @@ export function resolve(r: Session): string {
 export function lookupFor(r: Session): Lookup {
   const variables = variablesOf(r);
   const settings = readSettings(variables);
-  const zone = zoneNamed(zoneName(variables));
-  if (zone) reserveToken(zone);
+  const zone = usableZone(r, zoneName(variables));
   return {
     r,
     settings,
@@ -57,6 +56,18 @@ export function lookupFor(r: Session): Lookup {
     interval: checkInterval(variables),
     fallback: normaliseWithWildcard(settings.fallback),
   };
+}
+
+/** The zone; undefined where there is none, or one that is no use: of numbers, for instance. */
+function usableZone(r: Session, name: string): Zone | undefined {
+  const zone = zoneNamed(name);
+  try {
+    if (zone) reserveToken(zone);
+    return zone;
+  } catch (e) {
+    r.error(`cert_rotation: the zone "${name}" cannot be used: ${(e as Error).message}`);
+    return undefined;
+  }
 }
 
 function recordOf(lookup: Lookup, name: string): string {

@@ -121,6 +121,37 @@ describe.each(['one', 'two'] as const)('a record that is none, %s variables', as
   });
 });
 
+const NUMBERS = 'type=number';
+
+describe.each([
+  ['the zone', `zone=certs:1m ${NUMBERS}`, 'zone=certs_misses:100k timeout=60s evict'],
+  ['the negative answers', 'zone=certs:1m', `zone=certs_misses:100k ${NUMBERS} timeout=60s evict`],
+])('%s of numbers', async (_, ...zones) => {
+  const site = await startSite({
+    names: [NAME, '*.w.example', FALLBACK],
+    settings: { fallback: FALLBACK },
+    zones: zones.map((zone) => `js_shared_dict_zone ${zone};`).join('\n'),
+  });
+
+  test('leaves every name with its pair, and the log says what is wrong', async () => {
+    for (let round = 0; round < 2; round++) {
+      expect(await site.serial(NAME)).toBe(site.serials[NAME]);
+      expect(await site.serial('a.w.example')).toBe(site.serials['*.w.example']);
+      expect(await site.serial('unknown.example')).toBe(site.serials[FALLBACK]);
+      expect(await site.serial()).toBe(site.serials[FALLBACK]);
+    }
+    expect(site.nginx.log()).toMatch(/\[error\].*cert_rotation: .*(numeric|number)/);
+    expect(site.nginx.log()).not.toContain('js exception');
+  });
+
+  test('leaves the handlers an answer', async () => {
+    for (const path of ['/clear', '/clear?name=unknown.example', '/certs/', '/metrics']) {
+      expect([200, 500], path).toContain((await site.nginx.admin(path)).status);
+    }
+    expect(site.nginx.log()).not.toContain('js exception');
+  });
+});
+
 describe('files that come and go', async () => {
   const site = await startSite({
     names: [NAME, OTHER, FALLBACK],
