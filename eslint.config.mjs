@@ -3,7 +3,8 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['dist/', 'node_modules/'] },
+  // What the load test and the benchmark compare with is written for njs alone.
+  { ignores: ['dist/', 'node_modules/', 'test/load/**/*.js'] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

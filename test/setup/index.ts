@@ -39,3 +39,12 @@ export async function setUpFirstOf(names: string[]): Promise<Runtime> {
   }
   throw new SetUpError(`No image for ${names.join(' or ')} can be had here.`);
 }
+
+/** The same for images that are all needed. Throws a SetUpError where one of them cannot be had on this machine. */
+export async function setUpAll(images: string[]): Promise<void> {
+  await setUpEngine();
+  sweepLeftovers();
+  const missing = await setUpImages(images);
+  if (missing.size > 0)
+    throw new SetUpError(`No image ${[...missing].join(', ')} can be had here.`);
+}

@@ -25,11 +25,35 @@ export interface Recipe {
 
 const PACKAGES = ['nginx', 'libnginx-mod-http-js', 'libnginx-mod-stream-js'];
 
-const trixie = recipe('trixie', []);
-// A mirror of Debian testing may lag behind the few days its release file is valid for.
-const forky = recipe('forky', ['--aptopt=Acquire::Check-Valid-Until "false"']);
+/** What the benchmark needs as well: clients, what counts instructions, and Lua to compare with. */
+const BENCH_PACKAGES = [...PACKAGES, 'openssl', 'valgrind', 'wrk'];
+const LUA_PACKAGES = ['libnginx-mod-http-lua', 'lua-resty-core', 'lua-resty-lrucache'];
 
-export const RECIPES = [trixie, forky];
+// A mirror of Debian testing may lag behind the few days its release file is valid for.
+const FORKY_OPTIONS = ['--aptopt=Acquire::Check-Valid-Until "false"'];
+
+const trixie = recipe('trixie', [], PACKAGES);
+const forky = recipe('forky', FORKY_OPTIONS, PACKAGES);
+const benchTrixie = recipe('trixie', [], BENCH_PACKAGES);
+const benchForky = recipe('forky', FORKY_OPTIONS, [...BENCH_PACKAGES, ...LUA_PACKAGES]);
+
+export const RECIPES = [trixie, forky, benchTrixie, benchForky];
+
+/** What the benchmark runs on: the oldest nginx that is supported, and a current one. */
+export const BENCH_RUNTIMES = {
+  oldest: {
+    name: 'oldest',
+    image: benchTrixie.image,
+    certificateCache: false,
+    dynamicStream: true,
+  },
+  current: {
+    name: 'current',
+    image: benchForky.image,
+    certificateCache: true,
+    dynamicStream: true,
+  },
+} satisfies Record<string, Runtime>;
 
 const RUNTIMES: Runtime[] = [
   // nginx 1.26.3, njs 0.8.9: it has no js_engine to choose.
@@ -97,11 +121,11 @@ function probe(image: string): Runtime {
   };
 }
 
-function recipe(suite: string, mmdebstrapOptions: string[]): Recipe {
+function recipe(suite: string, mmdebstrapOptions: string[], packages: string[]): Recipe {
   const hash = createHash('sha256')
-    .update(JSON.stringify([suite, mmdebstrapOptions, PACKAGES]))
+    .update(JSON.stringify([suite, mmdebstrapOptions, packages]))
     .digest('hex')
     .slice(0, 12);
   const image = `njs-cert-rotation-${suite}:${hash}`;
-  return { image, suite, mmdebstrapOptions, packages: PACKAGES };
+  return { image, suite, mmdebstrapOptions, packages };
 }

@@ -1,0 +1,84 @@
+import { copyFileSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { BENCH_RUNTIMES } from '../../setup/runtimes.js';
+import { writePair, type Pair } from '../../support/certificates.js';
+import { ADMIN_SOCKET, makeWorkDirectory, startNginx, type Nginx } from '../../support/nginx.js';
+import type { Configuration } from './configurations.js';
+import { SITES, type Site } from './sites.js';
+
+const SCRIPTS = [join(import.meta.dirname, 'scripts'), join(import.meta.dirname, '../plain')];
+
+/** One core for the worker and another for the client, so that neither takes time from the other. */
+export const isPinned = availableParallelism() > 1;
+export const CLIENT_CORE = 1;
+
+/** An nginx with one worker that serves both sites in one way. It costs nothing while nobody asks. */
+export interface Server {
+  configuration: Configuration;
+  nginx: Nginx;
+  /** The worker's process number in the container. */
+  worker: number;
+  /** The host's directory that the container sees as /run/nginx. */
+  runDirectory: string;
+}
+
+export async function startServer(
+  configuration: Configuration,
+  pairs: Map<Site, Pair>,
+): Promise<Server> {
+  const directory = makeWorkDirectory();
+  const certs = join(directory, 'certs');
+  for (const [{ name }, pair] of pairs) await writePair(certs, name, pair);
+  for (const scripts of SCRIPTS) {
+    for (const file of readdirSync(scripts)) copyFileSync(join(scripts, file), join(certs, file));
+  }
+  const nginx = await startNginx({
+    directory,
+    runtime: BENCH_RUNTIMES[configuration.nginx],
+    config: configOf(configuration),
+  });
+  const hosts = `127.0.0.1 ${SITES.map(({ name }) => name).join(' ')}`;
+  await nginx.exec(['sh', '-c', `echo '${hosts}' >> /etc/hosts`]);
+  const { workers } = await nginx.processes();
+  return { configuration, nginx, worker: workers[0]!, runDirectory: dirname(nginx.adminSocket) };
+}
+
+/**
+ * Composes the nginx.conf of a configuration: TLS 1.3 alone, no session to resume, and a connection for each request.
+ *
+ * @param isProfiled whether it is for a second nginx in the same container, with ports and a socket of its own
+ */
+export function configOf(configuration: Configuration, isProfiled = false): string {
+  const { modules, http, certificate, isBundle } = configuration;
+  const servers = SITES.map(
+    ({ name, port, profilePort }) => `
+    server {
+        listen ${isProfiled ? profilePort : port} ssl;
+        ${certificate(name)}
+        location = / { return 200; }
+        location = /told { access_log /run/nginx/handshakes.log handshakes; return 200; }
+    }`,
+  );
+  return `
+${modules.map((module) => `load_module modules/${module}.so;`).join('\n')}
+worker_processes 1;
+${isPinned ? 'worker_cpu_affinity 01;' : ''}
+events { worker_connections 1024; }
+http {
+    access_log off;
+    log_format handshakes "$ssl_protocol $ssl_session_reused $ssl_server_name $ssl_curve $ssl_cipher";
+    keepalive_timeout 0;
+    ssl_protocols TLSv1.3;
+    ssl_session_tickets off;
+    ssl_session_cache off;
+    ${http}
+    ${servers.join('')}
+    server {
+        listen unix:${ADMIN_SOCKET}${isProfiled ? '.profiled' : ''};
+        location = /status { stub_status; }
+        ${isBundle ? 'location = /clear { js_content certs.clear_cache; }' : ''}
+    }
+}
+`;
+}
