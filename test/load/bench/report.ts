@@ -9,6 +9,9 @@ import { SITES, type Site } from './sites.js';
 import { spreadOf } from './statistics.js';
 import { targetsOf } from './targets.js';
 
+/** How far the quarters of a ratio are apart, at most, on a machine that has nothing else to do. */
+const QUIET = 0.02;
+
 export interface Result {
   machine: [string, string][];
   options: { rounds: number; seconds: number };
@@ -34,6 +37,7 @@ export function writeReport(directory: string, result: Result): void {
 /** The tables, as Markdown. */
 export function figures(result: Result): string {
   return [
+    ...noise(result),
     ...section('Targets', targetTable(result)),
     ...section('Worker CPU time of a handshake', ratioTable(result)),
     ...section('Worker CPU time of a cache miss', missTable(result)),
@@ -79,6 +83,21 @@ function json({ machine, options, series, misses, instructions }: Result): strin
 
 function section(title: string, lines: string[]): string[] {
   return lines.length > 0 ? [`## ${title}`, '', ...lines, ''] : [];
+}
+
+/** What the ratios are worth: those of what is the same as what they are to. */
+function noise({ series }: Result): string[] {
+  return series
+    .filter(({ configuration }) => configuration.name === 'static-again')
+    .flatMap(({ site, measurements }) => {
+      const { low, high } = spreadOf(measurements.map(({ cpuUs, staticUs }) => cpuUs / staticUs));
+      if (high - low <= QUIET) return [];
+      return [
+        `**The machine was not quiet.** Half of the ratios of a static certificate to itself (${site.title}) are below`,
+        `${low.toFixed(3)} or above ${high.toFixed(3)}: smaller differences between others mean nothing.`,
+        '',
+      ];
+    });
 }
 
 /** @returns no lines where there are no rows */

@@ -33,6 +33,7 @@ export interface RoundsOptions {
  */
 export async function runRounds(servers: Server[], options: RoundsOptions): Promise<Series[]> {
   const all: Series[] = [];
+  console.log('Warming up …');
   for (const server of servers) {
     for (const site of SITES) {
       const how = await warmUp(server, site);

@@ -10,13 +10,13 @@ import { countAll } from './instructions.js';
 import { runMisses } from './misses.js';
 import { figures, writeReport, type Result } from './report.js';
 import { runRounds } from './rounds.js';
-import { startServer } from './server.js';
+import { startServer, type Server } from './server.js';
 import { issuePairs } from './sites.js';
 
 const PARTS = ['time', 'misses', 'instructions'];
 
 const USAGE = `npm run bench [-- OPTION…]
-  --rounds N          how many times each configuration is measured; default: 9
+  --rounds N          how many times each configuration is measured; default: 7
   --seconds N         for how long each time; default: 1
   --only NAME         this configuration only, and what it is compared with; may be repeated
   --part PART         ${PARTS.join(', ')}: this part only; may be repeated
@@ -34,13 +34,18 @@ interface Arguments {
 function readArguments(): Arguments {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '9' },
+      rounds: { type: 'string', default: '7' },
       seconds: { type: 'string', default: '1' },
       only: { type: 'string', multiple: true, default: [] },
       part: { type: 'string', multiple: true, default: PARTS },
+      help: { type: 'boolean', default: false },
       report: { type: 'string', default: join(import.meta.dirname, '../reports/bench') },
     },
   });
+  if (values.help) {
+    console.log(USAGE);
+    process.exit(0);
+  }
   const whole = (name: 'rounds' | 'seconds'): number => {
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < 1) {
@@ -75,7 +80,7 @@ async function main(): Promise<void> {
   const machine = describeMachine(images);
   const pairs = await issuePairs();
   console.log(`Starting ${configurations.length} times nginx …`);
-  const servers = [];
+  const servers: Server[] = [];
   for (const configuration of configurations) servers.push(await startServer(configuration, pairs));
   const result: Result = {
     machine,
