@@ -153,7 +153,8 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const configFile = join(directory, 'nginx.conf');
   writeFileSync(configFile, config, { mode: 0o644 });
   // An earlier nginx on this directory may have been killed: nginx does not start over its sockets.
-  for (const name of readdirSync(runDirectory)) rmSync(join(runDirectory, name));
+  for (const name of readdirSync(runDirectory).filter(isLeftBehind))
+    rmSync(join(runDirectory, name));
   const adminSocket = join(runDirectory, basename(ADMIN_SOCKET));
   const errorLog = join(runDirectory, basename(ERROR_LOG));
   const log = (): string => readLog(errorLog);
@@ -214,6 +215,11 @@ class NginxContainer extends GenericContainer {
     removeContainerAtExit(id);
     return Promise.resolve();
   }
+}
+
+/** Sockets, and what tells of an earlier nginx. */
+function isLeftBehind(name: string): boolean {
+  return name.endsWith('.sock') || name === basename(ERROR_LOG);
 }
 
 /** Waits for the line that nginx's master logs when it has opened its sockets and forks. */
