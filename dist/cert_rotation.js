@@ -2489,6 +2489,7 @@ function start() {
             title: "The shared dictionary has no room"
         }
     };
+    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     var CODES = Object.keys(PROBLEMS);
     function answerProblem(r, code, reason) {
         var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
@@ -2525,7 +2526,7 @@ function start() {
     }
     function handle(r, methods, work) {
         return _async_to_generator(function() {
-            var lookup, e, size;
+            var lookup, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -2552,13 +2553,12 @@ function start() {
                     case 3:
                         e = _state.sent();
                         if (isRefusal(e)) {
-                            answer2(r, lookup, e.code, e.message);
+                            answerRefused(r, lookup, e.code, e.message);
                         } else if (isZoneFull(e)) {
-                            size = "Nothing was changed. Give js_shared_dict_zone a larger size.";
-                            answer2(r, lookup, "zone-full", size);
+                            answerRefused(r, lookup, "zone-full", NO_ROOM);
                         } else {
                             r.error("cert_rotation: ".concat(e.message));
-                            answer2(r, lookup, "internal", "The error log says more.");
+                            answerRefused(r, lookup, "internal", "The error log says more.");
                         }
                         return [
                             3,
@@ -2572,10 +2572,158 @@ function start() {
             });
         })();
     }
-    function answer2(r, param, code, reason) {
+    function answerRefused(r, param, code, reason) {
         var zone = param.zone;
         if (zone) count(zone, "refusals_total", refusalLabels("api", code));
         answerProblem(r, code, reason);
+    }
+    var ATTRIBUTES = {
+        "550403": "CN",
+        "550404": "SN",
+        "550405": "serialNumber",
+        "550406": "C",
+        "550407": "L",
+        "550408": "ST",
+        "550409": "street",
+        "55040a": "O",
+        "55040b": "OU",
+        "55040c": "title",
+        "55040f": "businessCategory",
+        "550411": "postalCode",
+        "55042a": "GN",
+        "550461": "organizationIdentifier",
+        "0992268993f22c640101": "UID",
+        "0992268993f22c640119": "DC",
+        "2a864886f70d010901": "emailAddress",
+        "2b0601040182373c020101": "jurisdictionL",
+        "2b0601040182373c020102": "jurisdictionST",
+        "2b0601040182373c020103": "jurisdictionC"
+    };
+    var T61_STRING = 20;
+    var BMP_STRING2 = 30;
+    var IP_ADDRESS = context(7);
+    function describe(certificate) {
+        var serial = hexOf(certificate.serial).toUpperCase();
+        return {
+            subject: nameOf(certificate.subject),
+            issuer: nameOf(certificate.issuer),
+            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
+            dns_names: dnsNames(certificate),
+            ip_addresses: ipAddresses(certificate),
+            fingerprint_sha256: fingerprintOf(certificate),
+            not_before: isoTime(certificate.notBefore),
+            not_after: isoTime(certificate.notAfter),
+            key_type: keyTypeName(certificate.publicKey),
+            signature_algorithm: signatureOf(certificate).name
+        };
+    }
+    function fingerprintOf(certificate) {
+        return hash.createHash("sha256").update(certificate.der).digest("hex");
+    }
+    function isoTime(seconds) {
+        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
+    }
+    function nameOf(name) {
+        return children(name).map(function(set) {
+            return children(set).map(attributeOf).reverse().join("+");
+        }).reverse().join(",");
+    }
+    function attributeOf(attribute) {
+        var parts = children(attribute);
+        var type = parts[0];
+        var value = parts[1];
+        var name = ATTRIBUTES[hexOf(type)];
+        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        var escaped = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
+        });
+        return "".concat(name, "=").concat(escaped);
+    }
+    function hexByte(byte) {
+        return (byte < 16 ? "0" : "") + byte.toString(16);
+    }
+    function stringOf(value) {
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
+        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
+        }
+        return text;
+    }
+    function ipAddresses(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === IP_ADDRESS;
+        }).map(ipAddressOf);
+    }
+    function ipAddressOf(address) {
+        var groups = [];
+        var isV4 = address.end - address.start === 4;
+        var width = isV4 ? 1 : 2;
+        for(var at = address.start; at + width <= address.end; at += width){
+            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
+        }
+        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+    }
+    function shortened(address) {
+        for(var run = 8; run > 1; run--){
+            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros2.test(address)) return address.replace(zeros2, "::");
+        }
+        return address;
+    }
+    var DAY_S = 86400;
+    function entryOf(name, record, facts) {
+        var leaf = leafOf(record);
+        var left = leaf.notAfter - Date.now() / 1e3;
+        var problem = facts.problem;
+        return Object.assign({
+            name: name
+        }, describe(leaf), {
+            days_left: Math.floor(left / DAY_S),
+            source: facts.source,
+            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
+            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            loaded_at: new Date(facts.loadedAt).toISOString(),
+            checked_at: new Date(checkedAt(record)).toISOString()
+        });
+    }
+    function fingerprintIn(record) {
+        return fingerprintOf(leafOf(record));
+    }
+    function leafOf(record) {
+        return readLeaf(chainOf2(record));
+    }
+    function entityTag(fingerprint) {
+        return '"'.concat(fingerprint, '"');
+    }
+    function expectPrecondition(r, name, tag) {
+        var ifMatch = r.headersIn["If-Match"];
+        var ifNoneMatch = r.headersIn["If-None-Match"];
+        var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
+        if (!isMet) {
+            var held = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
+            refuse("precondition-failed", "".concat(held, " Read it again before you replace it."));
+        }
+    }
+    function isListed(list, tag) {
+        if (tag === "") return false;
+        if (list.trim() === "*") return true;
+        return list.split(",").some(function(one) {
+            return one.trim() === tag;
+        });
+    }
+    function findHeld(zone, name) {
+        var record = find2(zone, name);
+        var facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
+        return record === void 0 || facts === null ? null : {
+            record: record,
+            facts: facts
+        };
+    }
+    function tagOf(held) {
+        return held ? entityTag(fingerprintIn(held.record)) : "";
     }
     function pause() {
         return new Promise(function(resolve22) {
@@ -2706,8 +2854,10 @@ function start() {
                                             case 0:
                                                 asked = r.args["name"];
                                                 if (asked === void 0) {
-                                                    if (zone) clearAll(zone);
-                                                    if (zone) count(zone, "clears_total", 'scope="all"');
+                                                    if (zone) {
+                                                        clearAll(zone);
+                                                        count(zone, "clears_total", 'scope="all"');
+                                                    }
                                                     answerJson(r, 200, {
                                                         cleared: "all"
                                                     });
@@ -2758,134 +2908,15 @@ function start() {
         })();
     }
     function clearOne(zone, name) {
-        var held = find2(zone, name);
-        if (held === void 0) return false;
-        if (factsOf(held) === null || !holdsPair(held)) {
+        var held = findHeld(zone, name);
+        if (!held) {
             remove(zone, name);
             return false;
         }
-        if (!put(zone, name, staled(held))) {
+        if (!put(zone, name, staled(held.record))) {
             refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
         }
         return true;
-    }
-    var ATTRIBUTES = {
-        "550403": "CN",
-        "550404": "SN",
-        "550405": "serialNumber",
-        "550406": "C",
-        "550407": "L",
-        "550408": "ST",
-        "550409": "street",
-        "55040a": "O",
-        "55040b": "OU",
-        "55040c": "title",
-        "55040f": "businessCategory",
-        "550411": "postalCode",
-        "55042a": "GN",
-        "550461": "organizationIdentifier",
-        "0992268993f22c640101": "UID",
-        "0992268993f22c640119": "DC",
-        "2a864886f70d010901": "emailAddress",
-        "2b0601040182373c020101": "jurisdictionL",
-        "2b0601040182373c020102": "jurisdictionST",
-        "2b0601040182373c020103": "jurisdictionC"
-    };
-    var T61_STRING = 20;
-    var BMP_STRING2 = 30;
-    var IP_ADDRESS = context(7);
-    function describe(certificate) {
-        var serial = hexOf(certificate.serial).toUpperCase();
-        return {
-            subject: nameOf(certificate.subject),
-            issuer: nameOf(certificate.issuer),
-            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
-            dns_names: dnsNames(certificate),
-            ip_addresses: ipAddresses(certificate),
-            fingerprint_sha256: fingerprintOf(certificate),
-            not_before: isoTime(certificate.notBefore),
-            not_after: isoTime(certificate.notAfter),
-            key_type: keyTypeName(certificate.publicKey),
-            signature_algorithm: signatureOf(certificate).name
-        };
-    }
-    function fingerprintOf(certificate) {
-        return hash.createHash("sha256").update(certificate.der).digest("hex");
-    }
-    function isoTime(seconds) {
-        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
-    }
-    function nameOf(name) {
-        return children(name).map(function(set) {
-            return children(set).map(attributeOf).reverse().join("+");
-        }).reverse().join(",");
-    }
-    function attributeOf(attribute) {
-        var parts = children(attribute);
-        var type = parts[0];
-        var value = parts[1];
-        var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
-            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
-        });
-        return "".concat(name, "=").concat(escaped);
-    }
-    function hexByte(byte) {
-        return (byte < 16 ? "0" : "") + byte.toString(16);
-    }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
-    function ipAddresses(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
-            return name.tag === IP_ADDRESS;
-        }).map(ipAddressOf);
-    }
-    function ipAddressOf(address) {
-        var groups = [];
-        var isV4 = address.end - address.start === 4;
-        var width = isV4 ? 1 : 2;
-        for(var at = address.start; at + width <= address.end; at += width){
-            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
-        }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
-    }
-    function shortened(address) {
-        for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
-        }
-        return address;
-    }
-    var DAY_S = 86400;
-    function entryOf(name, record, facts) {
-        var leaf = leafOf(record);
-        var left = leaf.notAfter - Date.now() / 1e3;
-        var problem = facts.problem;
-        return Object.assign({
-            name: name
-        }, describe(leaf), {
-            days_left: Math.floor(left / DAY_S),
-            source: facts.source,
-            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
-            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
-            loaded_at: new Date(facts.loadedAt).toISOString(),
-            checked_at: new Date(checkedAt(record)).toISOString()
-        });
-    }
-    function fingerprintIn(record) {
-        return fingerprintOf(leafOf(record));
-    }
-    function leafOf(record) {
-        return readLeaf(chainOf2(record));
     }
     var FOLDER = "/certs/";
     function nameInPath(r) {
@@ -2894,25 +2925,6 @@ function start() {
         var name = normaliseWithWildcard(text);
         if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
         return name;
-    }
-    function entityTag(fingerprint) {
-        return '"'.concat(fingerprint, '"');
-    }
-    function expectPrecondition(r, name, tag) {
-        var ifMatch = r.headersIn["If-Match"];
-        var ifNoneMatch = r.headersIn["If-None-Match"];
-        var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
-        if (!isMet) {
-            var held = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
-            refuse("precondition-failed", "".concat(held, " Read it again before you replace it."));
-        }
-    }
-    function isListed(list, tag) {
-        if (tag === "") return false;
-        if (list.trim() === "*") return true;
-        return list.split(",").some(function(one) {
-            return one.trim() === tag;
-        });
     }
     function delete_cert2(r) {
         return _async_to_generator(function() {
@@ -2940,13 +2952,12 @@ function start() {
                                                     withLocks(zone, [
                                                         name
                                                     ], function() {
-                                                        var record = find2(zone, name);
-                                                        var isPair = record !== void 0 && holdsPair(record) && factsOf(record) !== null;
+                                                        var held = findHeld(zone, name);
                                                         var files = filesOf(settings, name);
                                                         if (settings.isPersistent) recover(files);
                                                         var hasFiles = settings.isPersistent && identify(files) !== "";
-                                                        expectPrecondition(r, name, isPair ? entityTag(fingerprintIn(record)) : "");
-                                                        if (!isPair && !hasFiles) refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                                        expectPrecondition(r, name, tagOf(held));
+                                                        if (!held && !hasFiles) refuse("not-found", "Nothing is held under ".concat(name, "."));
                                                         if (settings.isPersistent) takeOut(files);
                                                         remove(zone, name);
                                                     })
@@ -3095,13 +3106,14 @@ function start() {
         })();
     }
     function answerOne(r, zone, name) {
-        var record = zone && find2(zone, name);
-        var facts = record === void 0 ? null : factsOf(record);
-        if (record === void 0 || facts === null || !holdsPair(record)) {
-            var problem = facts == null ? void 0 : facts.problem;
+        var _a;
+        var held = zone ? findHeld(zone, name) : null;
+        if (!held) {
+            var problem = (_a = factsOf(zone && find2(zone, name) || "")) == null ? void 0 : _a.problem;
             var why = problem ? " Its files were refused, ".concat(problem.code, ": ").concat(problem.detail, ".") : "";
             return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
         }
+        var record = held.record, facts = held.facts;
         var entry = entryOf(name, record, facts);
         r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
         r.headersOut["Vary"] = "Accept";
@@ -3165,7 +3177,7 @@ function start() {
     }
     function addEntries(certs, zone, after, limit) {
         return _async_to_generator(function() {
-            var wanted, following, names, i, name, record, facts;
+            var wanted, following, names, i, name, held;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -3185,9 +3197,8 @@ function start() {
                             5
                         ];
                         name = names[i];
-                        record = find2(zone, name);
-                        facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
-                        if (record !== void 0 && facts !== null) certs.push(entryOf(name, record, facts));
+                        held = findHeld(zone, name);
+                        if (held) certs.push(entryOf(name, held.record, held.facts));
                         if (!(i % SLICE2 === SLICE2 - 1)) return [
                             3,
                             4
@@ -3495,7 +3506,6 @@ function start() {
             keyPem: key
         };
     }
-    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     function put_cert2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -3530,14 +3540,15 @@ function start() {
                                                     4,
                                                     withLocks(zone, names, function() {
                                                         var held = names.map(function(name) {
-                                                            return heldPair(zone, name);
+                                                            return findHeld(zone, name);
                                                         });
                                                         names.forEach(function(name, i) {
-                                                            expectPrecondition(r, name, tagOf(held[i]));
+                                                            var _a;
+                                                            expectPrecondition(r, name, tagOf((_a = held[i]) != null ? _a : null));
                                                         });
                                                         var records = replace(lookup, zone, names, proven);
                                                         return {
-                                                            isNew: held.indexOf("") >= 0,
+                                                            isNew: held.indexOf(null) >= 0,
                                                             record: records[0]
                                                         };
                                                     })
@@ -3548,7 +3559,7 @@ function start() {
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
                                                 entry = entryOf(names[0], record, factsOf(record));
-                                                r.headersOut["ETag"] = entityTag(fingerprintOf(pair.leaf));
+                                                r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
                                                 answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
                                                     names: names
                                                 }, entry));
@@ -3603,7 +3614,7 @@ function start() {
                         ];
                     case 1:
                         _state.sent();
-                        if (readPair(pair.chain + pair.key).keyProven) return [
+                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
                             2,
                             pair
                         ];
@@ -3628,13 +3639,6 @@ function start() {
                 }
             });
         })();
-    }
-    function heldPair(zone, name) {
-        var record = find2(zone, name);
-        return record !== void 0 && holdsPair(record) && factsOf(record) ? record : "";
-    }
-    function tagOf(record) {
-        return record && entityTag(fingerprintIn(record));
     }
     function replace(lookup, zone, names, pair) {
         var settings = lookup.settings, misses = lookup.misses;

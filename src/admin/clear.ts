@@ -1,9 +1,10 @@
 import { count } from '../counters';
-import { factsOf, holdsPair, staled } from '../record';
+import { staled } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
-import { type Zone, clearAll, find, forgetMissing, put, remove } from '../store';
+import { type Zone, clearAll, forgetMissing, put, remove } from '../store';
 import { handle } from './handle';
+import { findHeld } from './held';
 import { withLocks } from './locked';
 import { answerJson } from './problem';
 
@@ -18,8 +19,10 @@ export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['GET', 'POST'], async ({ zone, misses }) => {
     const asked: unknown = r.args['name'];
     if (asked === undefined) {
-      if (zone) clearAll(zone);
-      if (zone) count(zone, 'clears_total', 'scope="all"');
+      if (zone) {
+        clearAll(zone);
+        count(zone, 'clears_total', 'scope="all"');
+      }
       answerJson(r, 200, { cleared: 'all' });
       return;
     }
@@ -42,13 +45,13 @@ export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
  * @throws zone-full: it has no room to note the clear
  */
 function clearOne(zone: Zone, name: string): boolean {
-  const held = find(zone, name);
-  if (held === undefined) return false;
-  if (factsOf(held) === null || !holdsPair(held)) {
+  const held = findHeld(zone, name);
+  if (!held) {
+    // The next handshake reads the files of a name that they were refused for, too.
     remove(zone, name);
     return false;
   }
-  if (!put(zone, name, staled(held))) {
+  if (!put(zone, name, staled(held.record))) {
     refuse('zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
   }
   return true;

@@ -1,14 +1,13 @@
 import { count } from '../counters';
 import { filesOf, identify } from '../disk';
 import { recover, takeOut } from '../persist';
-import { factsOf, holdsPair } from '../record';
 import { refuse } from '../refusal';
-import { find, remove } from '../store';
-import { fingerprintIn } from './entry';
+import { remove } from '../store';
 import { handle } from './handle';
+import { findHeld, tagOf } from './held';
 import { withLocks } from './locked';
 import { nameInPath } from './name';
-import { entityTag, expectPrecondition } from './precondition';
+import { expectPrecondition } from './precondition';
 import { answerJson } from './problem';
 
 /**
@@ -23,13 +22,12 @@ export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
     const name = nameInPath(r) || refuse('malformed', 'The path needs a name: /certs/NAME.');
     if (!zone) return refuse('not-found', `Nothing is held under ${name}: there is no zone.`);
     await withLocks(zone, [name], () => {
-      const record = find(zone, name);
-      const isPair = record !== undefined && holdsPair(record) && factsOf(record) !== null;
+      const held = findHeld(zone, name);
       const files = filesOf(settings, name);
       if (settings.isPersistent) recover(files);
       const hasFiles = settings.isPersistent && identify(files) !== '';
-      expectPrecondition(r, name, isPair ? entityTag(fingerprintIn(record)) : '');
-      if (!isPair && !hasFiles) refuse('not-found', `Nothing is held under ${name}.`);
+      expectPrecondition(r, name, tagOf(held));
+      if (!held && !hasFiles) refuse('not-found', `Nothing is held under ${name}.`);
       if (settings.isPersistent) takeOut(files);
       remove(zone, name);
     });

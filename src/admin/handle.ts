@@ -4,7 +4,7 @@ import { lookupFor } from '../lookup';
 import { isRefusal } from '../refusal';
 import { isZoneFull } from '../store';
 import { expectAllowed } from './guard';
-import { type Code, answerProblem } from './problem';
+import { type Code, NO_ROOM, answerProblem } from './problem';
 
 /**
  * Does the work of an HTTP handler for who may ask for it. Whatever is thrown becomes the answer.
@@ -22,18 +22,17 @@ export async function handle(
     await work(lookup);
   } catch (e) {
     if (isRefusal(e)) {
-      answer(r, lookup, e.code, e.message);
+      answerRefused(r, lookup, e.code, e.message);
     } else if (isZoneFull(e)) {
-      const size = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
-      answer(r, lookup, 'zone-full', size);
+      answerRefused(r, lookup, 'zone-full', NO_ROOM);
     } else {
       r.error(`cert_rotation: ${(e as Error).message}`);
-      answer(r, lookup, 'internal', 'The error log says more.');
+      answerRefused(r, lookup, 'internal', 'The error log says more.');
     }
   }
 }
 
-function answer(r: NginxHTTPRequest, { zone }: Lookup, code: Code, reason: string): void {
+function answerRefused(r: NginxHTTPRequest, { zone }: Lookup, code: Code, reason: string): void {
   if (zone) count(zone, 'refusals_total', refusalLabels('api', code));
   answerProblem(r, code, reason);
 }

@@ -1,9 +1,10 @@
-import { chainOf, factsOf, holdsPair } from '../record';
+import { chainOf, factsOf } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
 import { type Zone, find } from '../store';
 import { type Entry, entryOf } from './entry';
 import { handle } from './handle';
+import { findHeld } from './held';
 import { nameInPath } from './name';
 import { namesAfter } from './names';
 import { pause } from './pause';
@@ -32,13 +33,13 @@ export async function list_certs(r: NginxHTTPRequest): Promise<void> {
 }
 
 function answerOne(r: NginxHTTPRequest, zone: Zone | undefined, name: string): void {
-  const record = zone && find(zone, name);
-  const facts = record === undefined ? null : factsOf(record);
-  if (record === undefined || facts === null || !holdsPair(record)) {
-    const problem = facts?.problem;
+  const held = zone ? findHeld(zone, name) : null;
+  if (!held) {
+    const problem = factsOf((zone && find(zone, name)) || '')?.problem;
     const why = problem ? ` Its files were refused, ${problem.code}: ${problem.detail}.` : '';
     return refuse('not-found', `Nothing is held under ${name}.${why}`);
   }
+  const { record, facts } = held;
   const entry = entryOf(name, record, facts);
   r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
   r.headersOut['Vary'] = 'Accept';
@@ -95,9 +96,8 @@ async function addEntries(
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     // Read only now: it may have changed, or be gone, since the names were listed.
-    const record = find(zone, name);
-    const facts = record !== undefined && holdsPair(record) ? factsOf(record) : null;
-    if (record !== undefined && facts !== null) certs.push(entryOf(name, record, facts));
+    const held = findHeld(zone, name);
+    if (held) certs.push(entryOf(name, held.record, held.facts));
     if (i % SLICE === SLICE - 1) await pause();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;

@@ -49,6 +49,9 @@ const PROBLEMS: Record<Code, Problem> = {
   'zone-full': { status: 507, title: 'The shared dictionary has no room' },
 };
 
+/** The reason of `zone-full` where a request found no room for what it would change. */
+export const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
+
 /** All of them. */
 export const CODES = Object.keys(PROBLEMS) as Code[];
 

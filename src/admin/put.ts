@@ -1,24 +1,23 @@
 import { covers, isExpired } from '../certificate';
 import { count } from '../counters';
-import { fingerprintOf } from '../description';
 import { filesOf, identify, isPerName } from '../disk';
 import type { Lookup } from '../load';
 import { type Pair, proveKey, readPair } from '../pair';
 import { type Swap, swapIn } from '../persist';
-import { withPoint } from '../private_key';
-import { type Facts, factsOf, holdsPair, makeRecord } from '../record';
+import { type Block, readBlocks } from '../pem';
+import { readPrivateKey, withPoint } from '../private_key';
+import { type Facts, factsOf, makeRecord } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
 import { type Zone, clearToken, find, forgetMissing, put, remove } from '../store';
 import { readBody } from './body';
-import { entryOf, fingerprintIn } from './entry';
+import { entryOf } from './entry';
 import { handle } from './handle';
+import { findHeld, tagOf } from './held';
 import { withLocks } from './locked';
 import { nameInPath } from './name';
 import { entityTag, expectPrecondition } from './precondition';
-import { answerJson } from './problem';
-
-const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
+import { NO_ROOM, answerJson } from './problem';
 
 /**
  * `PUT` or `POST /certs/NAME`: puts a pair in place for a name, or, without NAME, for every DNS name of its leaf.
@@ -40,18 +39,18 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     expectServable(lookup, pair, names);
     const proven = await proved(lookup, pair);
     const { isNew, record } = await withLocks(zone, names, () => {
-      const held = names.map((name) => heldPair(zone, name));
+      const held = names.map((name) => findHeld(zone, name));
       names.forEach((name, i) => {
-        expectPrecondition(r, name, tagOf(held[i] as string));
+        expectPrecondition(r, name, tagOf(held[i] ?? null));
       });
       const records = replace(lookup, zone, names, proven);
-      return { isNew: held.indexOf('') >= 0, record: records[0] as string };
+      return { isNew: held.indexOf(null) >= 0, record: records[0] as string };
     });
     count(zone, 'puts_total', `result="${isNew ? 'created' : 'replaced'}"`);
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     r.log(`cert_rotation: ${names.join(', ')}: put by ${r.remoteAddress}, valid until ${until}`);
     const entry = entryOf(names[0] as string, record, factsOf(record) as Facts);
-    r.headersOut['ETag'] = entityTag(fingerprintOf(pair.leaf));
+    r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
     answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({ names }, entry));
   });
 }
@@ -85,7 +84,7 @@ function expectServable(lookup: Lookup, pair: Pair, names: string[]): void {
 async function proved(lookup: Lookup, pair: Pair): Promise<Pair> {
   await proveKey(pair);
   // What was attached to a PKCS#8 key is not written with it.
-  if (readPair(pair.chain + pair.key).keyProven) return pair;
+  if (readPrivateKey(readBlocks(pair.key)[0] as Block).value !== '') return pair;
   const { curve } = pair.privateKey;
   if (curve !== null) {
     const key = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
@@ -96,15 +95,6 @@ async function proved(lookup: Lookup, pair: Pair): Promise<Pair> {
     'unsupported-key',
     `With $cert_persist on use ECDSA or RSA: the file of an ${pair.privateKey.kind} key cannot be compared with its certificate.`,
   );
-}
-
-function heldPair(zone: Zone, name: string): string {
-  const record = find(zone, name);
-  return record !== undefined && holdsPair(record) && factsOf(record) ? record : '';
-}
-
-function tagOf(record: string): string {
-  return record && entityTag(fingerprintIn(record));
 }
 
 /**
