@@ -156,76 +156,96 @@ function start() {
             };
         }
     }
-    var SERVABLE = "1";
-    var REFUSED = "0";
+    var SERVABLE = "3";
+    var REFUSED = "2";
     var TOKEN_AT2 = 1;
     var TOKEN_LENGTH2 = 12;
     var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
     var CHECKED_LENGTH2 = 13;
-    var CHAIN_LENGTH_AT2 = CHECKED_AT2 + CHECKED_LENGTH2;
-    var CHAIN_LENGTH_LENGTH2 = 6;
-    var FACTS_AT2 = CHAIN_LENGTH_AT2 + CHAIN_LENGTH_LENGTH2;
-    var PEM_BEGIN2 = "-----BEGIN ";
-    var PEM_END2 = "-----\n";
+    var KEY_END_AT2 = CHECKED_AT2 + CHECKED_LENGTH2;
+    var OFFSET_LENGTH2 = 6;
+    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
+    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
+    var FACTS_CODE2 = 123;
+    var LINE_END_CODE2 = 10;
+    var HYPHEN_CODE2 = 45;
+    var BLOCK_BEGIN = "-----BEGIN ";
+    var BLOCK_END = "-----\n";
     var FIRST_TOKEN2 = "000000000000";
     var STALE_TOKEN = "------------";
     function isCurrent2(record, token, interval) {
         return record.startsWith(token, TOKEN_AT2) && isRecent2(record, CHECKED_AT2, interval);
     }
-    function isRecent2(text, offset, interval) {
-        var age = Date.now() - +text.slice(offset, offset + CHECKED_LENGTH2);
+    function isRecent2(text, offset2, interval) {
+        var age = Date.now() - +text.slice(offset2, offset2 + CHECKED_LENGTH2);
         return age >= 0 && (interval === 0 || age < interval);
     }
     function pemOf2(record) {
-        return record.slice(record.indexOf("\n") + 1);
+        return record.slice(PEM_AT2, pemEnd2(record));
     }
     function chainOf2(record) {
-        var start2 = record.indexOf("\n") + 1;
-        return record.slice(start2, start2 + chainLength2(record));
+        return record.slice(keyEnd2(record), pemEnd2(record));
     }
-    function chainLength2(record) {
-        return +record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
+    function keyOf2(record) {
+        return record.slice(PEM_AT2, keyEnd2(record));
+    }
+    function keyEnd2(record) {
+        return +record.slice(KEY_END_AT2, PEM_END_AT2);
+    }
+    function pemEnd2(record) {
+        return +record.slice(PEM_END_AT2, PEM_AT2);
     }
     function makeRecord(token, facts, pem) {
-        var chain = pem ? pem.chain : "";
-        return (pem ? SERVABLE : REFUSED) + token + timestamp2() + "00000".concat(chain.length).slice(-CHAIN_LENGTH_LENGTH2) + JSON.stringify(facts) + "\n" + chain + (pem ? pem.key : "");
+        var _ref = pem != null ? pem : {
+            key: "",
+            chain: ""
+        }, key = _ref.key, chain = _ref.chain;
+        var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
+        var header = (pem ? SERVABLE : REFUSED) + token + timestamp2() + ends;
+        return header + key + chain + JSON.stringify(facts);
+    }
+    function offset(value) {
+        return "00000".concat(value).slice(-OFFSET_LENGTH2);
     }
     function touched(record, token) {
-        return record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2);
+        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
     }
     function staled(record) {
         return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
     }
     function withFacts(record, token, facts) {
-        var header = record.charAt(0) + token + timestamp2() + record.slice(CHAIN_LENGTH_AT2, FACTS_AT2);
-        return header + JSON.stringify(facts) + record.slice(record.indexOf("\n"));
+        return touched(record, token).slice(0, pemEnd2(record)) + JSON.stringify(facts);
     }
     function holdsPair(record) {
         return record.charAt(0) === SERVABLE;
     }
     function checkedAt(record) {
-        return +record.slice(CHECKED_AT2, CHAIN_LENGTH_AT2);
+        return +record.slice(CHECKED_AT2, KEY_END_AT2);
     }
     function isCleared(record, token) {
         return !record.startsWith(token, TOKEN_AT2);
     }
     function factsOf(record) {
-        var end = record.indexOf("\n");
         var kind = record.charAt(0);
-        if (end < FACTS_AT2 || kind !== SERVABLE && kind !== REFUSED) return null;
-        if (/\D/.test(record.slice(CHECKED_AT2, FACTS_AT2))) return null;
-        if (kind === SERVABLE && !isWhole2(record)) return null;
+        if (kind !== SERVABLE && kind !== REFUSED) return null;
+        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
+        if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
+            return null;
+        }
         try {
-            var facts = JSON.parse(record.slice(FACTS_AT2, end));
+            var facts = JSON.parse(record.slice(pemEnd2(record)));
             return typeof (facts == null ? void 0 : facts.files) === "string" && typeof facts.notAfter === "number" ? facts : null;
         } catch (e) {
             return null;
         }
     }
+    function isPem(text) {
+        return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
+    }
     function isWhole2(record) {
-        var chainAt = record.indexOf("\n") + 1;
-        var keyAt = chainAt + chainLength2(record);
-        return record.startsWith(PEM_BEGIN2, chainAt) && record.startsWith(PEM_END2 + PEM_BEGIN2, keyAt - PEM_END2.length) && record.lastIndexOf("-----END ") > keyAt && record.endsWith(PEM_END2);
+        var chainAt = keyEnd2(record);
+        var factsAt = pemEnd2(record);
+        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
     }
     function timestamp2() {
         return "".concat(Date.now());
@@ -1619,8 +1639,8 @@ function start() {
             der: plain
         };
     }
-    function attachedPublicKey(info, keyEnd) {
-        var at = keyEnd;
+    function attachedPublicKey(info, keyEnd22) {
+        var at = keyEnd22;
         var value = "";
         if (at < info.end && info.bytes[at] === contextOf(0)) {
             at = readTagged(info, at, contextOf(0), "attributes").end;
@@ -2174,7 +2194,7 @@ function start() {
     function accepted(param, pair) {
         var lookup = param.lookup, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
         var notAfter = pair.leaf.notAfter;
-        var isSame = last !== null && pemOf2(held) === pair.chain + pair.key;
+        var isSame = last !== null && pemOf2(held) === pair.key + pair.chain;
         var loadedAt = isSame ? last.loadedAt : Date.now();
         var facts = {
             source: "disk",
@@ -3739,16 +3759,18 @@ function start() {
     };
 }
 // src/record.ts
-var SERVABLE_CODE = 49;
+var SERVABLE_CODE = 51;
 var TOKEN_AT = 1;
 var TOKEN_LENGTH = 12;
 var CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
 var CHECKED_LENGTH = 13;
-var CHAIN_LENGTH_AT = CHECKED_AT + CHECKED_LENGTH;
-var CHAIN_LENGTH_LENGTH = 6;
-var FACTS_AT = CHAIN_LENGTH_AT + CHAIN_LENGTH_LENGTH;
-var PEM_BEGIN = "-----BEGIN ";
-var PEM_END = "-----\n";
+var KEY_END_AT = CHECKED_AT + CHECKED_LENGTH;
+var OFFSET_LENGTH = 6;
+var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
+var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
+var FACTS_CODE = 123;
+var LINE_END_CODE = 10;
+var HYPHEN_CODE = 45;
 var FIRST_TOKEN = "000000000000";
 function isServable(record, token, interval) {
     return record.charCodeAt(0) === SERVABLE_CODE && isCurrent(record, token, interval) && isWhole(record);
@@ -3761,22 +3783,24 @@ function isRecent(text, offset, interval) {
     return age >= 0 && (interval === 0 || age < interval);
 }
 function pemOf(record) {
-    return record.slice(record.indexOf("\n") + 1);
+    return record.slice(PEM_AT, pemEnd(record));
 }
 function chainOf(record) {
-    var start2 = record.indexOf("\n") + 1;
-    return record.slice(start2, start2 + chainLength(record));
+    return record.slice(keyEnd(record), pemEnd(record));
 }
 function keyOf(record) {
-    return record.slice(record.indexOf("\n") + 1 + chainLength(record));
+    return record.slice(PEM_AT, keyEnd(record));
 }
-function chainLength(record) {
-    return +record.slice(CHAIN_LENGTH_AT, FACTS_AT);
+function keyEnd(record) {
+    return +record.slice(KEY_END_AT, PEM_END_AT);
+}
+function pemEnd(record) {
+    return +record.slice(PEM_END_AT, PEM_AT);
 }
 function isWhole(record) {
-    var chainAt = record.indexOf("\n") + 1;
-    var keyAt = chainAt + chainLength(record);
-    return record.startsWith(PEM_BEGIN, chainAt) && record.startsWith(PEM_END + PEM_BEGIN, keyAt - PEM_END.length) && record.lastIndexOf("-----END ") > keyAt && record.endsWith(PEM_END);
+    var chainAt = keyEnd(record);
+    var factsAt = pemEnd(record);
+    return record.charCodeAt(factsAt) === FACTS_CODE && record.charCodeAt(factsAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
 }
 // src/settings.ts
 var DEFAULT_CHECK_INTERVAL_S = 10;

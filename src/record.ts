@@ -1,28 +1,37 @@
-// The record of a name: one string, so that one `set` replaces it for all workers. A line of header, then the PEM of the
-// chain and that of the key. What the hot path reads lies at fixed offsets:
+// The record of a name: one string, so that one `set` replaces it for all workers. A header, the PEM of the key and of
+// the chain, the facts. What the hot path reads lies at fixed offsets:
 //
-//   0    1  kind: `1` a pair to serve; `0` none, only why the files were refused
+//   0    1  kind: `3` a pair to serve; `2` none, only why the files were refused
 //   1   12  the clear token that was current when the files were last read
-//   13  13  when the files were last looked at, in milliseconds since 1970
-//   26   6  length of the chain
-//   32      Facts as JSON, to the end of the line
+//  13   13  when the files were last looked at, in milliseconds since 1970
+//  26    6  where the key ends and the chain begins
+//  32    6  where the chain ends and the facts begin
+//  38       the PEM; then Facts as JSON
 //
 // A change of this format needs other kinds: the zone outlives a reload that brings a new bundle.
+//
+// The key comes first because OpenSSL looks for one in every block of PEM that it comes across: with the chain first
+// each handshake without ssl_certificate_cache would decode all certificates twice.
 
-const SERVABLE = '1';
-const REFUSED = '0';
-const SERVABLE_CODE = 49;
+const SERVABLE = '3';
+const REFUSED = '2';
+const SERVABLE_CODE = 51;
 
 const TOKEN_AT = 1;
 const TOKEN_LENGTH = 12;
 const CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
 const CHECKED_LENGTH = 13;
-const CHAIN_LENGTH_AT = CHECKED_AT + CHECKED_LENGTH;
-const CHAIN_LENGTH_LENGTH = 6;
-const FACTS_AT = CHAIN_LENGTH_AT + CHAIN_LENGTH_LENGTH;
+const KEY_END_AT = CHECKED_AT + CHECKED_LENGTH;
+const OFFSET_LENGTH = 6;
+const PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
+const PEM_AT = PEM_END_AT + OFFSET_LENGTH;
 
-const PEM_BEGIN = '-----BEGIN ';
-const PEM_END = '-----\n';
+const FACTS_CODE = 123;
+const LINE_END_CODE = 10;
+const HYPHEN_CODE = 45;
+
+const BLOCK_BEGIN = '-----BEGIN ';
+const BLOCK_END = '-----\n';
 
 /** The token of a zone that was never cleared. */
 export const FIRST_TOKEN = '000000000000';
@@ -82,22 +91,25 @@ export function isRecent(text: string, offset: number, interval: number): boolea
   return age >= 0 && (interval === 0 || age < interval);
 }
 
-/** The chain and the key of a servable record, in one PEM. */
+/** The key and the chain of a servable record, in one PEM. */
 export function pemOf(record: string): string {
-  return record.slice(record.indexOf('\n') + 1);
+  return record.slice(PEM_AT, pemEnd(record));
 }
 
 export function chainOf(record: string): string {
-  const start = record.indexOf('\n') + 1;
-  return record.slice(start, start + chainLength(record));
+  return record.slice(keyEnd(record), pemEnd(record));
 }
 
 export function keyOf(record: string): string {
-  return record.slice(record.indexOf('\n') + 1 + chainLength(record));
+  return record.slice(PEM_AT, keyEnd(record));
 }
 
-function chainLength(record: string): number {
-  return +record.slice(CHAIN_LENGTH_AT, FACTS_AT);
+function keyEnd(record: string): number {
+  return +record.slice(KEY_END_AT, PEM_END_AT);
+}
+
+function pemEnd(record: string): number {
+  return +record.slice(PEM_END_AT, PEM_AT);
 }
 
 /**
@@ -107,22 +119,19 @@ function chainLength(record: string): number {
  * @param pem null: there is no pair to serve
  */
 export function makeRecord(token: string, facts: Facts, pem: Pem | null): string {
-  const chain = pem ? pem.chain : '';
-  return (
-    (pem ? SERVABLE : REFUSED) +
-    token +
-    timestamp() +
-    `00000${chain.length}`.slice(-CHAIN_LENGTH_LENGTH) +
-    JSON.stringify(facts) +
-    '\n' +
-    chain +
-    (pem ? pem.key : '')
-  );
+  const { key, chain } = pem ?? { key: '', chain: '' };
+  const ends = offset(PEM_AT + key.length) + offset(PEM_AT + key.length + chain.length);
+  const header = (pem ? SERVABLE : REFUSED) + token + timestamp() + ends;
+  return header + key + chain + JSON.stringify(facts);
+}
+
+function offset(value: number): string {
+  return `00000${value}`.slice(-OFFSET_LENGTH);
 }
 
 /** The record, looked at now and found unchanged. */
 export function touched(record: string, token: string): string {
-  return record.charAt(0) + token + timestamp() + record.slice(CHAIN_LENGTH_AT);
+  return record.charAt(0) + token + timestamp() + record.slice(KEY_END_AT);
 }
 
 /** The record, to be looked at again by the next handshake. */
@@ -132,8 +141,7 @@ export function staled(record: string): string {
 
 /** The record with other facts, looked at now. */
 export function withFacts(record: string, token: string, facts: Facts): string {
-  const header = record.charAt(0) + token + timestamp() + record.slice(CHAIN_LENGTH_AT, FACTS_AT);
-  return header + JSON.stringify(facts) + record.slice(record.indexOf('\n'));
+  return touched(record, token).slice(0, pemEnd(record)) + JSON.stringify(facts);
 }
 
 /** Whether a record holds a pair, fresh or not. */
@@ -143,7 +151,7 @@ export function holdsPair(record: string): boolean {
 
 /** When its files were last looked at, in milliseconds since 1970. */
 export function checkedAt(record: string): number {
-  return +record.slice(CHECKED_AT, CHAIN_LENGTH_AT);
+  return +record.slice(CHECKED_AT, KEY_END_AT);
 }
 
 /** Whether a clear came after the files of this record were read. */
@@ -157,13 +165,14 @@ export function isCleared(record: string, token: string): boolean {
  * @returns null where the text is no record of this format, and nothing in it is to be used
  */
 export function factsOf(record: string): Facts | null {
-  const end = record.indexOf('\n');
   const kind = record.charAt(0);
-  if (end < FACTS_AT || (kind !== SERVABLE && kind !== REFUSED)) return null;
-  if (/\D/.test(record.slice(CHECKED_AT, FACTS_AT))) return null;
-  if (kind === SERVABLE && !isWhole(record)) return null;
+  if (kind !== SERVABLE && kind !== REFUSED) return null;
+  if (/\D/.test(record.slice(CHECKED_AT, PEM_AT))) return null;
+  if (kind === SERVABLE && !(isWhole(record) && isPem(keyOf(record)) && isPem(chainOf(record)))) {
+    return null;
+  }
   try {
-    const facts = JSON.parse(record.slice(FACTS_AT, end)) as Partial<Facts> | null;
+    const facts = JSON.parse(record.slice(pemEnd(record))) as Partial<Facts> | null;
     return typeof facts?.files === 'string' && typeof facts.notAfter === 'number'
       ? (facts as Facts)
       : null;
@@ -172,18 +181,22 @@ export function factsOf(record: string): Facts | null {
   }
 }
 
+function isPem(text: string): boolean {
+  return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
+}
+
 /**
- * Whether two stretches of PEM follow the header, the first as long as that says. nginx writes what it cannot read as a
- * pair into the error log, the key with it: half a record must not come so far.
+ * Whether key and chain end where the header says: a block begins after the one, the facts after the other. nginx
+ * writes what it cannot read as a pair into the error log, the key with it: half a record must not come so far.
  */
 function isWhole(record: string): boolean {
-  const chainAt = record.indexOf('\n') + 1;
-  const keyAt = chainAt + chainLength(record);
+  const chainAt = keyEnd(record);
+  const factsAt = pemEnd(record);
   return (
-    record.startsWith(PEM_BEGIN, chainAt) &&
-    record.startsWith(PEM_END + PEM_BEGIN, keyAt - PEM_END.length) &&
-    record.lastIndexOf('-----END ') > keyAt &&
-    record.endsWith(PEM_END)
+    record.charCodeAt(factsAt) === FACTS_CODE &&
+    record.charCodeAt(factsAt - 1) === LINE_END_CODE &&
+    record.charCodeAt(chainAt) === HYPHEN_CODE &&
+    record.charCodeAt(chainAt - 1) === LINE_END_CODE
   );
 }
 

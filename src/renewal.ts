@@ -128,7 +128,7 @@ function expectUsable({ lookup, name, held, last }: Look, pair: Pair): void {
 
 function accepted({ lookup, name, files, identity, held, last }: Look, pair: Pair): Finding {
   const { notAfter } = pair.leaf;
-  const isSame = last !== null && pemOf(held) === pair.chain + pair.key;
+  const isSame = last !== null && pemOf(held) === pair.key + pair.chain;
   const loadedAt = isSame ? last.loadedAt : Date.now();
   const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt };
   const record = makeRecord(lookup.token, facts, pair);

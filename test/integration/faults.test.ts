@@ -11,53 +11,63 @@ const NAME = 'a.example';
 const OTHER = 'b.example';
 const FALLBACK = 'fallback.example';
 
-/** Where in a record's header are the clear token, the time of the last look, the chain's length and the facts. */
+/** Where in a record are the clear token, the time of the last look, the end of the key, that of the chain and the PEM. */
 const TOKEN_AT = 1;
 const TIME_AT = 13;
-const LENGTH_AT = 26;
-const FACTS_AT = 32;
+const KEY_END_AT = 26;
+const CHAIN_END_AT = 32;
+const PEM_AT = 38;
 
 const withToken = (record: string, token: string): string =>
   record.slice(0, TOKEN_AT) + token + record.slice(TIME_AT);
-const withLength = (record: string, length: string): string =>
-  record.slice(0, LENGTH_AT) + length + record.slice(FACTS_AT);
+const withTime = (record: string, time: string): string =>
+  record.slice(0, TIME_AT) + time + record.slice(KEY_END_AT);
+const endIn = (record: string, at: number): number => Number(record.slice(at, at + 6));
+const withEnd = (record: string, at: number, end: string): string =>
+  record.slice(0, at) + end + record.slice(at + 6);
+const keyEnd = (record: string): number => endIn(record, KEY_END_AT);
+const chainEnd = (record: string): number => endIn(record, CHAIN_END_AT);
 const withFacts = (record: string, facts: string): string =>
-  record.slice(0, FACTS_AT) + facts + record.slice(record.indexOf('\n'));
-const chainLength = (record: string): number => Number(record.slice(LENGTH_AT, FACTS_AT));
+  record.slice(0, chainEnd(record)) + facts;
+
+type Fault = [string, (record: string) => string];
+
+const wrongEnds = (what: string, at: number): Fault[] => [
+  [`an end of the ${what} that is none`, (record) => withEnd(record, at, 'length')],
+  [`an end of the ${what} at 0`, (record) => withEnd(record, at, '000000')],
+  [
+    `an end of the ${what} one too early`,
+    (record) => withEnd(record, at, String(endIn(record, at) - 1).padStart(6, '0')),
+  ],
+  [`an end of the ${what} far behind`, (record) => withEnd(record, at, '999999')],
+  [`an endless ${what}`, (record) => withEnd(record, at, ' 1e999')],
+];
 
 /** Each takes a fresh record, and leaves its token and its time where they do not say otherwise. */
-const FAULTS: [string, (record: string) => string][] = [
+const FAULTS: Fault[] = [
   ['nothing', () => ''],
   ['one character', (record) => record.slice(0, 1)],
   ['half a header', (record) => record.slice(0, 20)],
-  ['a header alone', (record) => record.slice(0, FACTS_AT)],
-  ['a line alone', (record) => record.slice(0, record.indexOf('\n') + 1)],
-  ['no line end', (record) => record.replaceAll('\n', '')],
+  ['a header alone', (record) => record.slice(0, PEM_AT)],
+  ['no line ends', (record) => record.replaceAll('\n', '')],
   ['another kind', (record) => `7${record.slice(1)}`],
-  ['a refusal with a pair behind it', (record) => `0${withFacts(record, '[]').slice(1)}`],
+  ['a refusal with a pair behind it', (record) => `2${withFacts(record, '[]').slice(1)}`],
   ['a token of other characters', (record) => withToken(record, '\0'.repeat(12))],
-  [
-    'a time that is none',
-    (record) => record.slice(0, TIME_AT) + 'x'.repeat(13) + record.slice(LENGTH_AT),
-  ],
-  ['a length that is none', (record) => withLength(record, 'length')],
-  ['no length', (record) => withLength(record, '000000')],
-  [
-    'a length one too short',
-    (record) => withLength(record, String(chainLength(record) - 1).padStart(6, '0')),
-  ],
-  ['a huge length', (record) => withLength(record, '999999')],
-  ['an endless length', (record) => withLength(record, ' 1e999')],
+  ['a time that is none', (record) => withTime(record, 'x'.repeat(13))],
+  ...wrongEnds('key', KEY_END_AT),
+  ...wrongEnds('chain', CHAIN_END_AT),
   ['facts that are not JSON', (record) => withFacts(record, '{"files":')],
   ['facts that are no object', (record) => withFacts(record, 'null')],
   ['facts of other types', (record) => withFacts(record, '{"files":{},"notAfter":"","problem":1}')],
   ['letters of two bytes in the header', (record) => `é${record.slice(1)}`],
   ['letters of two bytes all over', () => 'é'.repeat(2000)],
-  ['a chain cut off', (record) => record.slice(0, FACTS_AT + 500)],
-  ['no key', (record) => record.slice(0, record.indexOf('\n') + 1 + chainLength(record))],
-  ['half a key', (record) => record.slice(0, -100)],
-  ['a key without its last line end', (record) => record.slice(0, -1)],
-  ['a pair and no header', (record) => record.slice(record.indexOf('\n') + 1)],
+  ['half a key', (record) => record.slice(0, keyEnd(record) - 100)],
+  ['no key', (record) => record.slice(0, PEM_AT) + record.slice(keyEnd(record))],
+  ['no chain', (record) => record.slice(0, keyEnd(record))],
+  ['a chain cut off', (record) => record.slice(0, keyEnd(record) + 500)],
+  ['a chain without its last line end', (record) => record.slice(0, chainEnd(record) - 1)],
+  ['no facts', (record) => record.slice(0, chainEnd(record))],
+  ['a pair and no header', (record) => record.slice(PEM_AT)],
   ['100 kB of something', () => '1'.repeat(100_000)],
 ];
 

@@ -66,7 +66,7 @@ afterEach(() => {
 
 describe('a handshake that is served from the zone', () => {
   test('reads the clear token and the record, and nothing else', () => {
-    expect(handlers.js_pair(handshake('a.example'))).toBe(CHAIN + KEY);
+    expect(handlers.js_pair(handshake('a.example'))).toBe(KEY + CHAIN);
     expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
   });
 
@@ -78,7 +78,7 @@ describe('a handshake that is served from the zone', () => {
   });
 
   test("reads two values more for a wildcard's name", () => {
-    expect(handlers.js_pair(handshake('a.w.example'))).toBe(CHAIN + KEY);
+    expect(handlers.js_pair(handshake('a.w.example'))).toBe(KEY + CHAIN);
     expect(calls).toEqual([
       'certs.get #clear',
       'certs.get a.w.example',

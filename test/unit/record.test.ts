@@ -112,7 +112,7 @@ describe('a record', () => {
         expect(factsOf(text)).toEqual(known);
         expect(chainOf(text)).toBe(pair.chain);
         expect(keyOf(text)).toBe(pair.key);
-        expect(pemOf(text)).toBe(pair.chain + pair.key);
+        expect(pemOf(text)).toBe(pair.key + pair.chain);
         expect(holdsPair(text)).toBe(true);
       }),
     );
@@ -133,7 +133,7 @@ describe('a record', () => {
   test('holds the longest chain that a pair may have', () => {
     const chain = pemBlock('CERTIFICATE', 'A'.repeat(140_000));
     const text = makeRecord(TOKEN, FACTS, { chain, key: PEM.key });
-    expect(contentsOf(text)).toEqual({ facts: FACTS, chain, key: PEM.key, pem: chain + PEM.key });
+    expect(contentsOf(text)).toEqual({ facts: FACTS, chain, key: PEM.key, pem: PEM.key + chain });
   });
 
   test('that is not there has nothing to serve', () => {
@@ -270,22 +270,34 @@ describe('text that is no record', () => {
     );
   });
 
-  const withChainLength = (length: string): string =>
-    RECORD.slice(0, 26) + length + RECORD.slice(32);
+  // Where the key ends, and where the chain does.
+  const ENDS = [26, 32] as const;
+  const endIn = (at: number): number => Number(RECORD.slice(at, at + 6));
+  const withEnd = (at: number, end: string): string =>
+    RECORD.slice(0, at) + end.slice(-6).padStart(6, '0') + RECORD.slice(at + 6);
+  const withoutKey = RECORD.replace(PEM.key, '');
+  const BAD_ENDS = ENDS.flatMap((at): [string, string][] => [
+    [`an end at ${at} that is one too early`, withEnd(at, `${endIn(at) - 1}`)],
+    [`an end at ${at} that is one too late`, withEnd(at, `${endIn(at) + 1}`)],
+    [`an end at ${at} that is far behind`, withEnd(at, '999999')],
+    [`an end at ${at} that is no number`, withEnd(at, 'xxxxxx')],
+    [`an end at ${at} that is 0`, withEnd(at, '0')],
+    [`an end at ${at} that is endless`, withEnd(at, ' 1e999')],
+    [`an end at ${at} that is negative`, withEnd(at, '-00001')],
+  ]);
 
   test.each<[string, string]>([
-    ['another kind', '2' + RECORD.slice(1)],
+    ['another kind', '1' + RECORD.slice(1)],
     ['letters for the time', RECORD.slice(0, 13) + 'x'.repeat(13) + RECORD.slice(26)],
-    ['a length that is one too short', withChainLength(`00000${PEM.chain.length - 1}`.slice(-6))],
-    ['a length that is one too long', withChainLength(`00000${PEM.chain.length + 1}`.slice(-6))],
-    ['a length that takes in the key', withChainLength('999999')],
-    ['no chain', withChainLength('000000')],
+    ...BAD_ENDS,
     ['facts that are not JSON', RECORD.replace('{', '[')],
-    ['no line end, without a pair', makeRecord(TOKEN, FACTS, null).replace('\n', 'x')],
-    ['no line end', RECORD.replace(/\n/g, '')],
+    ['facts cut off', RECORD.slice(0, -1)],
+    ['no line ends', RECORD.replace(/\n/g, '')],
+    ['no chain', makeRecord(TOKEN, FACTS, { chain: '', key: PEM.key })],
     ['no key', makeRecord(TOKEN, FACTS, { chain: PEM.chain, key: '' })],
-    ['a key without its last line', RECORD.slice(0, -1)],
-    ['a chain that is no PEM', makeRecord(TOKEN, FACTS, { chain: 'x', key: PEM.key })],
+    ['a key taken out', withoutKey],
+    ['a key that is no PEM', makeRecord(TOKEN, FACTS, { chain: PEM.chain, key: 'x\n' })],
+    ['a chain that is no PEM', makeRecord(TOKEN, FACTS, { chain: '-x\n', key: PEM.key })],
   ])('%s', (_, text) => {
     expect(factsOf(RECORD)).toEqual(FACTS);
     expect(factsOf(text)).toBeNull();
@@ -301,26 +313,25 @@ describe('text that is no record', () => {
   );
 
   test.each<[string, string]>([
-    ['a length that is one too short', withChainLength(`00000${PEM.chain.length - 1}`.slice(-6))],
-    ['a length that is one too long', withChainLength(`00000${PEM.chain.length + 1}`.slice(-6))],
-    ['a length that takes in the key', withChainLength('999999')],
-    ['letters for the length', withChainLength('xxxxxx')],
-    ['no chain', withChainLength('000000')],
+    ...BAD_ENDS,
+    ['no line ends', RECORD.replace(/\n/g, '')],
+    ['no chain', makeRecord(TOKEN, FACTS, { chain: '', key: PEM.key })],
     ['no key', makeRecord(TOKEN, FACTS, { chain: PEM.chain, key: '' })],
-    ['a chain that is no PEM', makeRecord(TOKEN, FACTS, { chain: 'x', key: PEM.key })],
+    ['a key taken out', withoutKey],
   ])('%s: is not served, however fresh', (_, text) => {
     expect(isCurrent(text, TOKEN, INTERVAL)).toBe(true);
     expect(isServable(text, TOKEN, INTERVAL)).toBe(false);
   });
 
   test('a record cut off anywhere is not served', () => {
-    for (let length = 0; length < RECORD.length; length++) {
+    // What comes after the first character of the facts is not served.
+    for (let length = 0; length <= RECORD.indexOf('{'); length++) {
       expect(isServable(RECORD.slice(0, length), TOKEN, INTERVAL)).toBe(false);
     }
   });
 
-  test('a record cut off in its first line', () => {
-    for (let length = 0; length < RECORD.indexOf('\n'); length++) {
+  test('nothing is known of a record cut off anywhere', () => {
+    for (let length = 0; length < RECORD.length; length++) {
       expect(factsOf(RECORD.slice(0, length))).toBeNull();
     }
   });
