@@ -1668,12 +1668,30 @@ function start() {
         var parts = children(readWhole(key.der, SEQUENCE, "a private key"));
         return Buffer.from(wrap(rsa, hexOf(parts[2])), "hex");
     }
+    function servedForm(key) {
+        if (key.label === "PRIVATE KEY" && key.kind === "RSA") {
+            return encode("RSA PRIVATE KEY", Buffer.from(hexOfWhole(innerKey(key)), "hex"));
+        }
+        if (key.label === "PRIVATE KEY" && key.curve !== null && key.value !== "") {
+            var der = withPoint(key, key.curve, key.value).der;
+            return encode("EC PRIVATE KEY", der);
+        }
+        return encode(key.label, key.der);
+    }
     function withPoint(key, curve, point) {
-        var outer = readWhole(key.der, SEQUENCE, "a private key");
-        var inner = key.label === "EC PRIVATE KEY" ? outer : readOnly(children(outer)[2], SEQUENCE, "an EC private key");
-        var parts = children(inner);
+        var parts = children(innerKey(key));
         var content = hexOfWhole(parts[0]) + hexOfWhole(parts[1]) + write(contextOf(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) + write(contextOf(1), write(BIT_STRING, "00" + point));
-        return encode("EC PRIVATE KEY", Buffer.from(write(SEQUENCE, content), "hex"));
+        var der = Buffer.from(write(SEQUENCE, content), "hex");
+        return Object.assign({}, key, {
+            value: point,
+            label: "EC PRIVATE KEY",
+            der: der
+        });
+    }
+    function innerKey(param) {
+        var label = param.label, der = param.der;
+        var outer = readWhole(der, SEQUENCE, "a private key");
+        return label === "PRIVATE KEY" ? readOnly(children(outer)[2], SEQUENCE, "a private key") : outer;
     }
     var RSASSA_PSS2 = "2a864886f70d01010a";
     var SIGNATURES = {
@@ -1766,6 +1784,12 @@ function start() {
             leaf: leaf,
             privateKey: privateKey,
             keyProven: keyProven
+        };
+    }
+    function servedPem(pair) {
+        return {
+            chain: pair.chain,
+            key: servedForm(pair.privateKey)
         };
     }
     function onlyKey(blocks) {
@@ -2194,7 +2218,8 @@ function start() {
     function accepted(param, pair) {
         var lookup = param.lookup, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
         var notAfter = pair.leaf.notAfter;
-        var isSame = last !== null && pemOf2(held) === pair.key + pair.chain;
+        var pem = servedPem(pair);
+        var isSame = last !== null && pemOf2(held) === pem.key + pem.chain;
         var loadedAt = isSame ? last.loadedAt : Date.now();
         var facts = {
             source: "disk",
@@ -2202,7 +2227,7 @@ function start() {
             notAfter: notAfter,
             loadedAt: loadedAt
         };
-        var record = makeRecord(lookup.token, facts, pair);
+        var record = makeRecord(lookup.token, facts, pem);
         if (isSame) return {
             record: record,
             result: "unchanged"
@@ -3624,7 +3649,7 @@ function start() {
     }
     function proved(lookup, pair) {
         return _async_to_generator(function() {
-            var curve, key;
+            var curve, privateKey, key;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -3640,10 +3665,12 @@ function start() {
                         ];
                         curve = pair.privateKey.curve;
                         if (curve !== null) {
-                            key = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                            privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                            key = encode(privateKey.label, privateKey.der);
                             return [
                                 2,
                                 Object.assign({}, pair, {
+                                    privateKey: privateKey,
                                     key: key
                                 })
                             ];
@@ -3707,7 +3734,7 @@ function start() {
             notAfter: pair.leaf.notAfter,
             loadedAt: Date.now()
         };
-        return makeRecord(clearToken2(zone), facts, pair);
+        return makeRecord(clearToken2(zone), facts, servedPem(pair));
     }
     function admin2(r) {
         return _async_to_generator(function() {

@@ -9,8 +9,9 @@ import {
   write,
 } from './der';
 import { type Block, encode, readBlocks } from './pem';
-import { type PrivateKey, isKeyLabel, pkcs8Of, readPrivateKey } from './private_key';
+import { type PrivateKey, isKeyLabel, pkcs8Of, readPrivateKey, servedForm } from './private_key';
 import { RSA_ENCRYPTION, expectPoint, isSameKey } from './public_key';
+import type { Pem } from './record';
 import { refuse } from './refusal';
 import { expectStrength } from './signature';
 
@@ -77,6 +78,11 @@ export function readPair(pem: string, keyPem?: string): Pair {
     privateKey,
     keyProven,
   };
+}
+
+/** What nginx gets of a pair. */
+export function servedPem(pair: Pair): Pem {
+  return { chain: pair.chain, key: servedForm(pair.privateKey) };
 }
 
 function onlyKey(blocks: Block[]): Block {

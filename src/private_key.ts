@@ -208,22 +208,42 @@ export function pkcs8Of(key: PrivateKey): Buffer {
 }
 
 /**
- * An EC key that carries no public part, with that of a certificate, as SEC1.
+ * The key for nginx: in the form of its own kind where there is one, PKCS#1 or SEC1. Of PKCS#8 OpenSSL 3 finds out the
+ * kind by trying its decoders in turn, in each handshake where there is no ssl_certificate_cache.
+ *
+ * @returns PEM of one block
+ */
+export function servedForm(key: PrivateKey): string {
+  if (key.label === 'PRIVATE KEY' && key.kind === 'RSA') {
+    return encode('RSA PRIVATE KEY', Buffer.from(hexOfWhole(innerKey(key)), 'hex'));
+  }
+  if (key.label === 'PRIVATE KEY' && key.curve !== null && key.value !== '') {
+    const { der } = withPoint(key, key.curve, key.value);
+    return encode('EC PRIVATE KEY', der);
+  }
+  return encode(key.label, key.der);
+}
+
+/**
+ * An EC key with its curve and its public part, as SEC1.
  *
  * @param point the public part, in hex
- * @returns PEM of one `EC PRIVATE KEY` block
  */
-export function withPoint(key: PrivateKey, curve: Curve, point: string): string {
-  const outer = readWhole(key.der, SEQUENCE, 'a private key');
-  const inner =
-    key.label === 'EC PRIVATE KEY'
-      ? outer
-      : readOnly(children(outer)[2] as Element, SEQUENCE, 'an EC private key');
-  const parts = children(inner);
+export function withPoint(key: PrivateKey, curve: Curve, point: string): PrivateKey {
+  const parts = children(innerKey(key));
   const content =
     hexOfWhole(parts[0] as Element) +
     hexOfWhole(parts[1] as Element) +
     write(contextOf(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) +
     write(contextOf(1), write(BIT_STRING, '00' + point));
-  return encode('EC PRIVATE KEY', Buffer.from(write(SEQUENCE, content), 'hex'));
+  const der = Buffer.from(write(SEQUENCE, content), 'hex');
+  return Object.assign({}, key, { value: point, label: 'EC PRIVATE KEY' as const, der });
+}
+
+/** The RSAPrivateKey or ECPrivateKey of a key, be it in PKCS#8 or by itself. */
+function innerKey({ label, der }: PrivateKey): Element {
+  const outer = readWhole(der, SEQUENCE, 'a private key');
+  return label === 'PRIVATE KEY'
+    ? readOnly(children(outer)[2] as Element, SEQUENCE, 'a private key')
+    : outer;
 }

@@ -2,7 +2,7 @@ import { covers, isExpired } from './certificate';
 import { type Files, filesOf, identify, isPerName, read } from './disk';
 import type { Lookup } from './load';
 import { stagedOr } from './persist';
-import { type Pair, readPair } from './pair';
+import { type Pair, readPair, servedPem } from './pair';
 import {
   type Facts,
   type Problem,
@@ -128,10 +128,11 @@ function expectUsable({ lookup, name, held, last }: Look, pair: Pair): void {
 
 function accepted({ lookup, name, files, identity, held, last }: Look, pair: Pair): Finding {
   const { notAfter } = pair.leaf;
-  const isSame = last !== null && pemOf(held) === pair.key + pair.chain;
+  const pem = servedPem(pair);
+  const isSame = last !== null && pemOf(held) === pem.key + pem.chain;
   const loadedAt = isSame ? last.loadedAt : Date.now();
   const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt };
-  const record = makeRecord(lookup.token, facts, pair);
+  const record = makeRecord(lookup.token, facts, pem);
   if (isSame) return { record, result: 'unchanged' };
   const isLate = isExpired(pair.leaf, Date.now() / 1000);
   const validity = `${isLate ? 'EXPIRED' : 'valid until'} ${new Date(notAfter * 1000).toISOString()}`;

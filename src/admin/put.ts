@@ -2,9 +2,9 @@ import { covers, isExpired } from '../certificate';
 import { count } from '../counters';
 import { filesOf, identify, isPerName } from '../disk';
 import type { Lookup } from '../load';
-import { type Pair, proveKey, readPair } from '../pair';
+import { type Pair, proveKey, readPair, servedPem } from '../pair';
 import { type Swap, swapIn } from '../persist';
-import { type Block, readBlocks } from '../pem';
+import { type Block, encode, readBlocks } from '../pem';
 import { readPrivateKey, withPoint } from '../private_key';
 import { type Facts, factsOf, makeRecord } from '../record';
 import { refuse } from '../refusal';
@@ -87,8 +87,9 @@ async function proved(lookup: Lookup, pair: Pair): Promise<Pair> {
   if (readPrivateKey(readBlocks(pair.key)[0] as Block).value !== '') return pair;
   const { curve } = pair.privateKey;
   if (curve !== null) {
-    const key = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-    return Object.assign({}, pair, { key });
+    const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+    const key = encode(privateKey.label, privateKey.der);
+    return Object.assign({}, pair, { privateKey, key });
   }
   if (!lookup.settings.isPersistent) return pair;
   return refuse(
@@ -149,5 +150,5 @@ function recordOf({ settings }: Lookup, zone: Zone, name: string, pair: Pair): s
     notAfter: pair.leaf.notAfter,
     loadedAt: Date.now(),
   };
-  return makeRecord(clearToken(zone), facts, pair);
+  return makeRecord(clearToken(zone), facts, servedPem(pair));
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 
 import { write } from '../../src/der';
-import { proveKey, readPair } from '../../src/pair';
+import { proveKey, readPair, servedPem } from '../../src/pair';
 import type { RefusalCode } from '../../src/refusal';
 import { key, leaf, load, pem } from '../support/openssl';
 import { type PairCase, makePairCases } from '../support/pairs';
@@ -25,7 +25,10 @@ describe('each pair that is taken', () => {
     expect(pair.leaf.names).toContain('a.example');
     expect(pair.keyProven).toBe(offered.disk !== 'unsupported-key');
     const isForeign = offered.put === 'key-mismatch';
-    if (pair.keyProven || !isForeign) load(pair.chain, pair.key);
+    if (pair.keyProven || !isForeign) {
+      load(pair.chain, pair.key);
+      load(pair.chain, servedPem(pair).key);
+    }
     await (isForeign ? expect(proveKey(pair)).rejects.toThrow() : proveKey(pair));
   });
 });

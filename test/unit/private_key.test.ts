@@ -2,8 +2,16 @@ import { describe, expect, test } from 'vitest';
 
 import { children, hexOfWhole, readWhole, write } from '../../src/der';
 import { readBlocks } from '../../src/pem';
-import { readPrivateKey, withPoint } from '../../src/private_key';
+import { readPrivateKey, servedForm, withPoint } from '../../src/private_key';
 import { EC, RSA, der, key, openssl, pem, withIntruder } from '../support/openssl';
+import {
+  P384,
+  P521,
+  RSA_PSS,
+  pkcs1 as pkcs1Of,
+  pointless,
+  sec1 as sec1Of,
+} from '../support/pairs/made';
 
 // The shapes that openssl does not make, taken apart from what it makes.
 
@@ -142,9 +150,38 @@ describe('an EC key without its point', () => {
     for (const shape of shapes) {
       const read = readPrivateKey(readBlocks(shape).at(-1)!);
       expect(read.value).toBe('');
-      const text = withPoint(read, read.curve!, point);
+      const { label, der: bytes } = withPoint(read, read.curve!, point);
+      const text = pem(label, bytes);
       expect(openssl(['pkey'], text)).toBe(openssl(['pkey'], whole));
       expect(readPrivateKey(readBlocks(text)[0]!).value).toBe(point);
     }
+  });
+});
+
+describe('what nginx gets of a key', () => {
+  const served = (text: string): string => servedForm(readPrivateKey(readBlocks(text)[0]!));
+  const rsa = key(`${RSA}2048`);
+
+  test.each<[string, string, string]>([
+    ['RSA in PKCS#8', rsa, pkcs1Of(rsa)],
+    ['RSA in PKCS#1', pkcs1Of(rsa), pkcs1Of(rsa)],
+    ...[EC + 'P-256', P384, P521].flatMap((algorithm): [string, string, string][] => {
+      const whole = key(algorithm);
+      return [
+        [`${algorithm} in PKCS#8`, whole, sec1Of(whole)],
+        [`${algorithm} in SEC1`, sec1Of(whole), sec1Of(whole)],
+      ];
+    }),
+  ])('%s: as openssl writes it in the form of its kind', (_, text, expected) => {
+    expect(served(text)).toBe(expected);
+  });
+
+  test.each<[string, string]>([
+    ['RSA-PSS, which has restrictions', key(RSA_PSS)],
+    ['Ed25519', key('ED25519')],
+    ['EC without its point in PKCS#8', pointless.pkcs8(key(EC + 'P-256'))],
+    ['EC without its point in SEC1', pointless.sec1(key(EC + 'P-256'))],
+  ])('%s: as it came', (_, text) => {
+    expect(served(text)).toBe(text);
   });
 });
