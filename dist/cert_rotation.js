@@ -25,6 +25,14 @@ function resolve(a, b) {
     return (cold || (cold = start())).resolve(a, b);
 }
 function start() {
+    function _array_like_to_array(arr, len) {
+        if (len == null || len > arr.length) len = arr.length;
+        for(var i = 0, arr2 = new Array(len); i < len; i++)arr2[i] = arr[i];
+        return arr2;
+    }
+    function _array_with_holes(arr) {
+        if (Array.isArray(arr)) return arr;
+    }
     function asyncGeneratorStep(gen, resolve3, reject, _next, _throw, key, arg) {
         try {
             var info = gen[key](arg);
@@ -56,6 +64,36 @@ function start() {
         if (right != null && typeof Symbol !== "undefined" && right[Symbol.hasInstance]) {
             return !!right[Symbol.hasInstance](left);
         } else return left instanceof right;
+    }
+    function _iterable_to_array_limit(arr, i) {
+        var _i = arr == null ? null : typeof Symbol !== "undefined" && arr[Symbol.iterator] || arr["@@iterator"];
+        if (_i == null) return;
+        var _arr = [];
+        var _n = true;
+        var _d = false;
+        var _s, _e;
+        try {
+            for(_i = _i.call(arr); !(_n = (_s = _i.next()).done); _n = true){
+                _arr.push(_s.value);
+                if (i && _arr.length === i) break;
+            }
+        } catch (err) {
+            _d = true;
+            _e = err;
+        } finally{
+            try {
+                if (!_n && _i["return"] != null) _i["return"]();
+            } finally{
+                if (_d) throw _e;
+            }
+        }
+        return _arr;
+    }
+    function _non_iterable_rest() {
+        throw new TypeError("Invalid attempt to destructure non-iterable instance.\nIn order to be iterable, non-array objects must have a [Symbol.iterator]() method.");
+    }
+    function _sliced_to_array(arr, i) {
+        return _array_with_holes(arr) || _iterable_to_array_limit(arr, i) || _unsupported_iterable_to_array(arr, i) || _non_iterable_rest();
     }
     function _ts_generator(thisArg, body) {
         var f, y, t, _ = {
@@ -155,6 +193,14 @@ function start() {
                 done: true
             };
         }
+    }
+    function _unsupported_iterable_to_array(o, minLen) {
+        if (!o) return;
+        if (typeof o === "string") return _array_like_to_array(o, minLen);
+        var n = Object.prototype.toString.call(o).slice(8, -1);
+        if (n === "Object" && o.constructor) n = o.constructor.name;
+        if (n === "Map" || n === "Set") return Array.from(o);
+        if (n === "Arguments" || /^(?:Ui|I)nt(?:8|16|32)(?:Clamped)?Array$/.test(n)) return _array_like_to_array(o, minLen);
     }
     var SERVABLE = "3";
     var REFUSED = "2";
@@ -334,7 +380,7 @@ function start() {
     function keysOf(zone) {
         return zone.keys(MOST_KEYS);
     }
-    function isName(key) {
+    function isSlot(key) {
         return key.charAt(0) !== "#";
     }
     function findSummary(zone, name) {
@@ -443,14 +489,50 @@ function start() {
     function parse(text) {
         return JSON.parse(text);
     }
+    var RSA_PREFIX2 = "*rsa:";
+    function rsaKey2(name) {
+        return RSA_PREFIX2 + name;
+    }
+    function isRsaKey(key) {
+        return key.startsWith(RSA_PREFIX2);
+    }
+    function nameOf(key) {
+        return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
+    }
+    function slotKeys2(name, hasRsaSlot2, isForRsa) {
+        if (!hasRsaSlot2) return [
+            name
+        ];
+        return isForRsa ? [
+            rsaKey2(name),
+            name
+        ] : [
+            name,
+            rsaKey2(name)
+        ];
+    }
+    function slotsOf(settings, name) {
+        return slotKeys2(name, settings.certFileRsa !== "", false);
+    }
     var LARGEST_FILE = 1024 * 1024;
     var MISSING = "missing";
     var OPEN_FILES = "/proc/self/fd";
-    function filesOf(settings, name) {
+    function filesOf(settings, slot) {
+        var name = nameOf(slot);
         var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
+        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
         return {
-            cert: fill(settings.certFile, label),
-            key: fill(settings.keyFile, label)
+            cert: fill(cert, label),
+            key: fill(key, label)
+        };
+    }
+    function templatesOf(settings, slot) {
+        return isRsaKey(slot) ? {
+            cert: settings.certFileRsa,
+            key: settings.keyFileRsa
+        } : {
+            cert: settings.certFile,
+            key: settings.keyFile
         };
     }
     function isPerName(template) {
@@ -1750,6 +1832,9 @@ function start() {
         var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
         return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
     }
+    function isRsa(pair) {
+        return pair.privateKey.kind === "RSA";
+    }
     var LONGEST_CHAIN = 10;
     var LARGEST_CHAIN = 14e4;
     function readPair(pem, keyPem) {
@@ -2039,19 +2124,52 @@ function start() {
     }
     function takeOut(files) {
         expectRecovered(files);
-        var putBack = function putBack2() {
-            return void 0;
+        var undone = [];
+        var undo = function undo2() {
+            undone.reverse().forEach(quietly);
         };
         try {
-            if (files.cert !== files.key) putBack = setAside(files.cert);
-            drop(files.key);
+            pathsOf(files).reverse().forEach(function(path) {
+                undone.push(setAside(path));
+            });
         } catch (e) {
-            quietly(putBack);
+            undo();
             return failed(e);
         }
-        drops([
-            files.cert + OLD
-        ]);
+        var commit = function commit2() {
+            drops(pathsOf(files).map(function(path) {
+                return path + OLD;
+            }));
+        };
+        return {
+            commit: commit,
+            undo: undo
+        };
+    }
+    function together(swaps) {
+        var done = [];
+        var undo = function undo2() {
+            done.forEach(function(swap) {
+                swap.undo();
+            });
+        };
+        try {
+            swaps.forEach(function(swap) {
+                return done.push(swap());
+            });
+        } catch (e) {
+            undo();
+            throw e;
+        }
+        var commit = function commit2() {
+            done.forEach(function(swap) {
+                swap.commit();
+            });
+        };
+        return {
+            commit: commit,
+            undo: undo
+        };
     }
     function recover(files) {
         var staged = files.key + STAGED;
@@ -2142,12 +2260,12 @@ function start() {
         return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
     }
     var MOST_READS = 3;
-    function lookAtFiles(lookup, name, text) {
+    function lookAtFiles(lookup, slot, text) {
         var settings = lookup.settings, token = lookup.token;
         var last = text === void 0 ? null : factsOf(text);
         var held = text !== void 0 && last ? text : "";
         var cleared = isCleared(held, token);
-        var files = filesFor(settings, name);
+        var files = filesFor(settings, slot);
         var identity = identify(files);
         if (!identity && (last == null ? void 0 : last.source) === "api" && !(settings.isPersistent && last.files)) {
             var source = last.source, notAfter = last.notAfter, loadedAt = last.loadedAt;
@@ -2171,7 +2289,8 @@ function start() {
         }
         var seen = {
             lookup: lookup,
-            name: name,
+            slot: slot,
+            name: nameOf(slot),
             files: files,
             identity: identity,
             held: held,
@@ -2184,13 +2303,13 @@ function start() {
             return refused(seen, e);
         }
     }
-    function filesFor(settings, name) {
-        var files = filesOf(settings, name);
+    function filesFor(settings, slot) {
+        var files = filesOf(settings, slot);
         return settings.isPersistent ? stagedOr(files) : files;
     }
     function readChecked(seen) {
         for(var reads = 1;; reads++){
-            var files = filesFor(seen.lookup.settings, seen.name);
+            var files = filesFor(seen.lookup.settings, seen.slot);
             var identity = identify(files);
             try {
                 var text = read(files.cert);
@@ -2203,9 +2322,12 @@ function start() {
         }
     }
     function expectUsable(param, pair) {
-        var lookup = param.lookup, name = param.name, held = param.held, last = param.last;
+        var lookup = param.lookup, slot = param.slot, name = param.name, held = param.held, last = param.last;
         if (!pair.keyProven) {
             refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        }
+        if (isRsaKey(slot) && !isRsa(pair)) {
+            refuse("unsupported-key", "$cert_file_rsa is for RSA keys, and this one is ".concat(pair.privateKey.kind));
         }
         if (name !== lookup.fallback && !covers(pair.leaf, name)) {
             refuse("name-not-covered", "the certificate is not for ".concat(name));
@@ -2242,7 +2364,7 @@ function start() {
         };
     }
     function refused(param, e) {
-        var lookup = param.lookup, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
+        var lookup = param.lookup, slot = param.slot, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
         var _a;
         var settings = lookup.settings, token = lookup.token;
         var isPair = holdsPair(held);
@@ -2250,7 +2372,7 @@ function start() {
             code: isRefusal(e) ? e.code : "unreadable",
             detail: e.message
         };
-        if (!isPair && problem.code === "name-not-covered" && !isPerName(settings.certFile)) {
+        if (!isPair && problem.code === "name-not-covered" && !isPerName(templatesOf(settings, slot).cert)) {
             return {
                 record: "",
                 isMissing: true
@@ -2285,48 +2407,48 @@ function start() {
     function pathsOf2(files) {
         return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
     }
-    function load(lookup, name) {
+    function load(lookup, slot) {
         var zone = lookup.zone, misses = lookup.misses;
-        if (misses) expireMissing(misses, name);
-        if ((!zone || find2(zone, name) === void 0) && !identify(filesFor(lookup.settings, name))) {
-            if (misses) noteMissing(misses, name, lookup.token);
+        if (misses) expireMissing(misses, slot);
+        if ((!zone || find2(zone, slot) === void 0) && !identify(filesFor(lookup.settings, slot))) {
+            if (misses) noteMissing(misses, slot, lookup.token);
             return "";
         }
-        var ticket = zone && lockIfRoom(zone, name);
+        var ticket = zone && lockIfRoom(zone, slot);
         if (zone && ticket === null) {
-            var record = find2(zone, name);
+            var record = find2(zone, slot);
             if (record !== void 0 && factsOf(record) && !isCleared(record, lookup.token)) {
                 return holdsPair(record) ? record : "";
             }
         }
         try {
             if (lookup.settings.isPersistent && (ticket || !zone)) {
-                recover(filesOf(lookup.settings, name));
+                recover(filesOf(lookup.settings, slot));
             }
-            var finding = lookAtFiles(lookup, name, zone && find2(zone, name));
-            if (zone && ticket && isLocked(zone, name, ticket)) {
-                keep(lookup, zone, name, finding);
+            var finding = lookAtFiles(lookup, slot, zone && find2(zone, slot));
+            if (zone && ticket && isLocked(zone, slot, ticket)) {
+                keep(lookup, zone, slot, finding);
             } else if (!zone && finding.message !== void 0 && finding.isError) {
                 lookup.r.error(finding.message);
             }
-            if (misses && finding.isMissing) noteMissing(misses, name, lookup.token);
+            if (misses && finding.isMissing) noteMissing(misses, slot, lookup.token);
             return holdsPair(finding.record) ? finding.record : "";
         } finally{
-            if (zone && ticket) unlock(zone, name, ticket);
+            if (zone && ticket) unlock(zone, slot, ticket);
         }
     }
-    function lockIfRoom(zone, name) {
+    function lockIfRoom(zone, slot) {
         var _a;
         try {
-            return (_a = lock(zone, name)) != null ? _a : null;
+            return (_a = lock(zone, slot)) != null ? _a : null;
         } catch (e) {
             if (isZoneFull(e)) return void 0;
             throw e;
         }
     }
-    function keep(lookup, zone, name, finding) {
-        if (finding.record) put(zone, name, finding.record);
-        else remove(zone, name);
+    function keep(lookup, zone, slot, finding) {
+        if (finding.record) put(zone, slot, finding.record);
+        else remove(zone, slot);
         if (finding.result) count(zone, "loads_total", 'result="'.concat(finding.result, '"'));
         if (finding.code) count(zone, "refusals_total", refusalLabels("disk", finding.code));
         if (finding.message === void 0) return;
@@ -2370,6 +2492,8 @@ function start() {
         return {
             certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
             keyFile: variables["cert_key_file"] || "/etc/nginx/certs/{name}.key.pem",
+            certFileRsa: variables["cert_file_rsa"] || "",
+            keyFileRsa: variables["cert_key_file_rsa"] || "/etc/nginx/certs/{name}.rsa.key.pem",
             wildcardLabel: variables["cert_wildcard_label"] || "_",
             fallback: fallback2(variables),
             isPersistent: variables["cert_persist"] === "on"
@@ -2379,13 +2503,28 @@ function start() {
         return variables["cert_admin_remote"] === "on";
     }
     var LONGEST_RETRY_MS = 1e3;
-    function resolve2(r) {
+    function resolve2(r, isForRsa) {
         try {
             var lookup = lookupFor(r);
             var sni = variablesOf2(r)["ssl_server_name"];
             var name = sni ? normalise(sni) : "";
             var isStandIn = name.startsWith("".concat(lookup.settings.wildcardLabel, "."));
-            return name && !isStandIn && recordOf(lookup, name) || name && wildcardOf2(name) && recordOf(lookup, wildcardOf2(name)) || lookup.fallback && lookup.fallback !== name && recordOf(lookup, lookup.fallback) || "";
+            var hasRsaSlot2 = lookup.settings.certFileRsa !== "";
+            var names = [
+                isStandIn ? "" : name,
+                wildcardOf2(name),
+                lookup.fallback
+            ];
+            for(var i = 0; i < names.length; i++){
+                var candidate = names[i];
+                if (!candidate || names.indexOf(candidate) < i) continue;
+                var slots = slotKeys2(candidate, hasRsaSlot2, isForRsa);
+                for(var j = 0; j < slots.length; j++){
+                    var record = recordOf(lookup, slots[j]);
+                    if (record) return record;
+                }
+            }
+            return "";
         } catch (e) {
             r.error("cert_rotation: ".concat(e.message));
             return "";
@@ -2416,21 +2555,21 @@ function start() {
             return void 0;
         }
     }
-    function recordOf(lookup, name) {
+    function recordOf(lookup, slot) {
         var zone = lookup.zone, misses = lookup.misses, token = lookup.token, interval = lookup.interval;
         var held;
         try {
-            var found = zone && find2(zone, name);
+            var found = zone && find2(zone, slot);
             if (found !== void 0 && factsOf(found)) held = found;
             if (held !== void 0 && holdsPair(held)) {
                 if (isCurrent2(held, token, interval)) return held;
             } else if (held !== void 0 && isCurrent2(held, token, retryInterval(interval))) {
                 return "";
             }
-            if (held === void 0 && misses && isMissing2(misses, name, token, interval)) return "";
-            return load(lookup, name);
+            if (held === void 0 && misses && isMissing2(misses, slot, token, interval)) return "";
+            return load(lookup, slot);
         } catch (e) {
-            lookup.r.error("cert_rotation: ".concat(name, ": ").concat(e.message));
+            lookup.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(e.message));
             return held !== void 0 && holdsPair(held) ? held : "";
         }
     }
@@ -2650,8 +2789,8 @@ function start() {
     function describe(certificate) {
         var serial = hexOf(certificate.serial).toUpperCase();
         return {
-            subject: nameOf(certificate.subject),
-            issuer: nameOf(certificate.issuer),
+            subject: nameOf2(certificate.subject),
+            issuer: nameOf2(certificate.issuer),
             serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
             dns_names: dnsNames(certificate),
             ip_addresses: ipAddresses(certificate),
@@ -2668,7 +2807,7 @@ function start() {
     function isoTime(seconds) {
         return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
     }
-    function nameOf(name) {
+    function nameOf2(name) {
         return children(name).map(function(set) {
             return children(set).map(attributeOf).reverse().join("+");
         }).reverse().join(",");
@@ -2737,6 +2876,9 @@ function start() {
     function fingerprintIn(record) {
         return fingerprintOf(leafOf(record));
     }
+    function holdsRsa(record) {
+        return leafOf(record).publicKey.kind === "RSA";
+    }
     function leafOf(record) {
         return readLeaf(chainOf2(record));
     }
@@ -2759,13 +2901,20 @@ function start() {
             return one.trim() === tag;
         });
     }
-    function findHeld(zone, name) {
-        var record = find2(zone, name);
+    function findHeld(zone, slot) {
+        var record = find2(zone, slot);
         var facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
         return record === void 0 || facts === null ? null : {
             record: record,
             facts: facts
         };
+    }
+    function findAllHeld(zone, settings, name) {
+        return slotsOf(settings, name).map(function(slot) {
+            return findHeld(zone, slot);
+        }).filter(function(held) {
+            return held !== null;
+        });
     }
     function tagOf(held) {
         return held ? entityTag(fingerprintIn(held.record)) : "";
@@ -2893,7 +3042,7 @@ function start() {
                             ], function(param) {
                                 var zone = param.zone, misses = param.misses;
                                 return _async_to_generator(function() {
-                                    var asked, name, cached, _tmp;
+                                    var asked, name, slots, cached, _tmp;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
@@ -2911,6 +3060,10 @@ function start() {
                                                     ];
                                                 }
                                                 name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
+                                                slots = [
+                                                    name,
+                                                    rsaKey2(name)
+                                                ];
                                                 _tmp = zone !== void 0;
                                                 if (!_tmp) return [
                                                     3,
@@ -2918,10 +3071,10 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    withLocks(zone, [
-                                                        name
-                                                    ], function() {
-                                                        return clearOne(zone, name);
+                                                    withLocks(zone, slots, function() {
+                                                        return slots.map(function(slot) {
+                                                            return clearOne(zone, slot);
+                                                        }).indexOf(true) >= 0;
                                                     })
                                                 ];
                                             case 1:
@@ -2929,7 +3082,9 @@ function start() {
                                                 _state2.label = 2;
                                             case 2:
                                                 cached = _tmp;
-                                                if (misses) forgetMissing(misses, name);
+                                                slots.forEach(function(slot) {
+                                                    if (misses) forgetMissing(misses, slot);
+                                                });
                                                 if (zone) count(zone, "clears_total", 'scope="name"');
                                                 answerJson(r, 200, {
                                                     cleared: name,
@@ -2952,13 +3107,13 @@ function start() {
             });
         })();
     }
-    function clearOne(zone, name) {
-        var held = findHeld(zone, name);
+    function clearOne(zone, slot) {
+        var held = findHeld(zone, slot);
         if (!held) {
-            remove(zone, name);
+            remove(zone, slot);
             return false;
         }
-        if (!put(zone, name, staled(held.record))) {
+        if (!put(zone, slot, staled(held.record))) {
             refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
         }
         return true;
@@ -2982,7 +3137,7 @@ function start() {
                                 "DELETE"
                             ], function(lookup) {
                                 return _async_to_generator(function() {
-                                    var zone, settings, name;
+                                    var zone, settings, name, slots;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
@@ -2992,19 +3147,32 @@ function start() {
                                                     2,
                                                     refuse("not-found", "Nothing is held under ".concat(name, ": there is no zone."))
                                                 ];
+                                                slots = [
+                                                    name,
+                                                    rsaKey2(name)
+                                                ];
                                                 return [
                                                     4,
-                                                    withLocks(zone, [
-                                                        name
-                                                    ], function() {
-                                                        var held = findHeld(zone, name);
-                                                        var files = filesOf(settings, name);
-                                                        if (settings.isPersistent) recover(files);
-                                                        var hasFiles = settings.isPersistent && identify(files) !== "";
+                                                    withLocks(zone, slots, function() {
+                                                        var held = findAllHeld(zone, settings, name)[0];
+                                                        var files = (settings.isPersistent ? slotsOf(settings, name) : []).map(function(slot) {
+                                                            return filesOf(settings, slot);
+                                                        });
+                                                        files.forEach(recover);
                                                         expectPrecondition(r, name, tagOf(held));
-                                                        if (!held && !hasFiles) refuse("not-found", "Nothing is held under ".concat(name, "."));
-                                                        if (settings.isPersistent) takeOut(files);
-                                                        remove(zone, name);
+                                                        if (!held && files.every(function(one) {
+                                                            return identify(one) === "";
+                                                        })) {
+                                                            refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                                        }
+                                                        together(files.map(function(one) {
+                                                            return function() {
+                                                                return takeOut(one);
+                                                            };
+                                                        })).commit();
+                                                        slots.forEach(function(slot) {
+                                                            remove(zone, slot);
+                                                        });
                                                     })
                                                 ];
                                             case 1:
@@ -3045,7 +3213,7 @@ function start() {
                             3,
                             4
                         ];
-                        work(keys.slice(at, at + SLICE).filter(isName));
+                        work(keys.slice(at, at + SLICE).filter(isSlot));
                         return [
                             4,
                             pause()
@@ -3076,12 +3244,12 @@ function start() {
                         first = [];
                         return [
                             4,
-                            eachSlice(keysOf(zone), function(names) {
+                            eachSlice(keysOf(zone), function(slots) {
                                 var end = first.length === most ? first[most - 1] : void 0;
-                                var found = names.filter(function(name) {
+                                var found = slots.map(nameOf).filter(function(name) {
                                     return name > after && (end === void 0 || name < end);
                                 });
-                                if (found.length > 0) first = first.concat(found).sort().slice(0, most);
+                                if (found.length > 0) first = distinct(first.concat(found).sort()).slice(0, most);
                             })
                         ];
                     case 1:
@@ -3093,6 +3261,11 @@ function start() {
                 }
             });
         })();
+    }
+    function distinct(sorted) {
+        return sorted.filter(function(name, i) {
+            return name !== sorted[i - 1];
+        });
     }
     var DEFAULT_LIMIT = 100;
     var LARGEST_LIMIT = 1e3;
@@ -3107,8 +3280,7 @@ function start() {
                             4,
                             handle(r, [
                                 "GET"
-                            ], function(param) {
-                                var zone = param.zone;
+                            ], function(lookup) {
                                 return _async_to_generator(function() {
                                     var name;
                                     return _ts_generator(this, function(_state2) {
@@ -3119,7 +3291,7 @@ function start() {
                                                     3,
                                                     1
                                                 ];
-                                                answerOne(r, zone, name);
+                                                answerOne(r, lookup, name);
                                                 return [
                                                     3,
                                                     3
@@ -3127,7 +3299,7 @@ function start() {
                                             case 1:
                                                 return [
                                                     4,
-                                                    answerPage(r, zone)
+                                                    answerPage(r, lookup)
                                                 ];
                                             case 2:
                                                 _state2.sent();
@@ -3150,24 +3322,33 @@ function start() {
             });
         })();
     }
-    function answerOne(r, zone, name) {
-        var _a;
-        var held = zone ? findHeld(zone, name) : null;
-        if (!held) {
-            var problem = (_a = factsOf(zone && find2(zone, name) || "")) == null ? void 0 : _a.problem;
+    function answerOne(r, param, name) {
+        var zone = param.zone, settings = param.settings;
+        var held = zone ? findAllHeld(zone, settings, name) : [];
+        var shown = held[0];
+        if (!shown) {
+            var problem = zone && (problemOf(zone, name) || problemOf(zone, rsaKey2(name)));
             var why = problem ? " Its files were refused, ".concat(problem.code, ": ").concat(problem.detail, ".") : "";
             return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
         }
-        var record = held.record, facts = held.facts;
-        var entry = entryOf(name, record, facts);
+        var entry = entryOfAll(name, shown, held[1]);
         r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
         r.headersOut["Vary"] = "Accept";
         if (wantsChain(r.headersIn["Accept"] || "")) {
             r.headersOut["Content-Type"] = CHAIN_TYPE;
-            answer(r, 200, chainOf2(record));
+            answer(r, 200, chainOf2(shown.record));
         } else {
             answerJson(r, 200, entry);
         }
+    }
+    function problemOf(zone, slot) {
+        var _a;
+        return (_a = factsOf(find2(zone, slot) || "")) == null ? void 0 : _a.problem;
+    }
+    function entryOfAll(name, shown, other) {
+        var entry = entryOf(name, shown.record, shown.facts);
+        if (other) entry.rsa = entryOf(name, other.record, other.facts);
+        return entry;
     }
     function wantsChain(accept) {
         var weight = weightOf(accept, CHAIN_TYPE);
@@ -3182,12 +3363,13 @@ function start() {
         var weight = /;q=([0-9.]+)/.exec(range);
         return weight ? +weight[1] : 1;
     }
-    function answerPage(r, zone) {
-        return _async_to_generator(function() {
-            var limit, after, certs, next;
+    function answerPage(_0, _1) {
+        return _async_to_generator(function(r, param) {
+            var zone, settings, limit, after, certs, next;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
+                        zone = param.zone, settings = param.settings;
                         limit = limitOf(r.args["limit"]);
                         after = afterOf(r.args["after"]);
                         certs = [];
@@ -3200,7 +3382,7 @@ function start() {
                         ];
                         return [
                             4,
-                            addEntries(certs, zone, next, limit)
+                            addEntries(certs, zone, settings, next, limit)
                         ];
                     case 2:
                         next = _state.sent();
@@ -3218,11 +3400,11 @@ function start() {
                         ];
                 }
             });
-        })();
+        }).apply(this, arguments);
     }
-    function addEntries(certs, zone, after, limit) {
+    function addEntries(certs, zone, settings, after, limit) {
         return _async_to_generator(function() {
-            var wanted, following, names, i, name, held;
+            var wanted, following, names, i, name, _findAllHeld, shown, other;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -3242,8 +3424,8 @@ function start() {
                             5
                         ];
                         name = names[i];
-                        held = findHeld(zone, name);
-                        if (held) certs.push(entryOf(name, held.record, held.facts));
+                        _findAllHeld = _sliced_to_array(findAllHeld(zone, settings, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
+                        if (shown) certs.push(entryOfAll(name, shown, other));
                         if (!(i % SLICE2 === SLICE2 - 1)) return [
                             3,
                             4
@@ -3349,9 +3531,9 @@ function start() {
                             handle(r, [
                                 "GET"
                             ], function(param) {
-                                var zone = param.zone, misses = param.misses;
+                                var zone = param.zone, misses = param.misses, settings = param.settings;
                                 return _async_to_generator(function() {
-                                    var keys, counts;
+                                    var keys, hasRsaSlot2, counts;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
@@ -3359,6 +3541,7 @@ function start() {
                                                     refuse("precondition-failed", "Metrics have no entity tag: ask for them without conditions.");
                                                 }
                                                 keys = zone ? keysOf(zone) : [];
+                                                hasRsaSlot2 = settings.certFileRsa !== "";
                                                 counts = zone ? countsOf(zone, keys) : {};
                                                 r.status = 200;
                                                 r.headersOut["Content-Type"] = TYPE;
@@ -3369,7 +3552,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    sendNames(r, zone, keys)
+                                                    sendNames(r, zone, keys, hasRsaSlot2)
                                                 ];
                                             case 1:
                                                 _state2.sent();
@@ -3395,34 +3578,35 @@ function start() {
             });
         })();
     }
-    function sendNames(r, zone, keys) {
+    var RSA_LABEL = ',slot="rsa"';
+    function sendNames(r, zone, keys, hasRsaSlot2) {
         return _async_to_generator(function() {
-            var now, states, problems;
+            var now, first, rsa, problems;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         now = Date.now() / 1e3;
-                        states = {
-                            ok: 0,
-                            "last-good": 0,
-                            expired: 0,
-                            refused: 0
-                        };
+                        first = noStates();
+                        rsa = noStates();
                         problems = [];
                         r.send(headOf("certificate_not_after_seconds", "gauge", "When the certificate that is held expires, in seconds since 1970."));
                         return [
                             4,
-                            eachSlice(keys, function(names) {
+                            eachSlice(keys, function(slots) {
                                 var lines = [];
-                                names.forEach(function(name) {
-                                    var text = findSummary(zone, name);
+                                slots.forEach(function(slot) {
+                                    var isRsa2 = isRsaKey(slot);
+                                    var text = isRsa2 && !hasRsaSlot2 ? "" : findSummary(zone, slot);
                                     if (!text) return;
+                                    var name = nameOf(slot);
+                                    var which = isRsa2 ? RSA_LABEL : "";
                                     var _readSummary = readSummary(text), isPair = _readSummary.isPair, notAfter = _readSummary.notAfter, problem = _readSummary.problem;
-                                    if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"}'), notAfter));
+                                    if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"').concat(which, "}"), notAfter));
                                     if (problem) {
                                         var held = isPair ? "yes" : "no";
-                                        problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"}'), 1));
+                                        problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"').concat(which, "}"), 1));
                                     }
+                                    var states = isRsa2 ? rsa : first;
                                     states[!isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok"]++;
                                 });
                                 if (lines.length > 0) r.send(lines.join(""));
@@ -3430,15 +3614,26 @@ function start() {
                         ];
                     case 1:
                         _state.sent();
-                        r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + Object.keys(states).map(function(state) {
-                            return sample('names{state="'.concat(state, '"}'), states[state]);
-                        }).join(""));
+                        r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + statesText(first, "") + (hasRsaSlot2 ? statesText(rsa, RSA_LABEL) : ""));
                         return [
                             2
                         ];
                 }
             });
         })();
+    }
+    function noStates() {
+        return {
+            ok: 0,
+            "last-good": 0,
+            expired: 0,
+            refused: 0
+        };
+    }
+    function statesText(states, which) {
+        return Object.keys(states).map(function(state) {
+            return sample('names{state="'.concat(state, '"').concat(which, "}"), states[state]);
+        }).join("");
     }
     function countersText(counts) {
         return COUNTERS.map(function(param) {
@@ -3563,10 +3758,11 @@ function start() {
                                 "POST"
                             ], function(lookup) {
                                 return _async_to_generator(function() {
-                                    var zone, asked, sent, pair, names, proven, _ref, isNew, record, until, entry;
+                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, slots, _ref, isNew, record, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
+                                                settings = lookup.settings;
                                                 zone = lookup.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
@@ -3581,19 +3777,32 @@ function start() {
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();
+                                                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
+                                                if (goesToRsa) {
+                                                    names.forEach(function(name) {
+                                                        return load(lookup, name);
+                                                    });
+                                                }
+                                                slots = flat(names.map(function(name) {
+                                                    return slotsOf(settings, name);
+                                                }));
                                                 return [
                                                     4,
-                                                    withLocks(zone, names, function() {
-                                                        var held = names.map(function(name) {
-                                                            return findHeld(zone, name);
+                                                    withLocks(zone, slots, function() {
+                                                        var targets = names.map(function(name) {
+                                                            return goesToRsa ? rsaTargets(zone, name) : [
+                                                                name
+                                                            ];
+                                                        });
+                                                        var replaced = targets.map(function(own) {
+                                                            return findFirst(zone, own);
                                                         });
                                                         names.forEach(function(name, i) {
-                                                            var _a;
-                                                            expectPrecondition(r, name, tagOf((_a = held[i]) != null ? _a : null));
+                                                            expectPrecondition(r, name, tagOf(replaced[i]));
                                                         });
-                                                        var records = replace(lookup, zone, names, proven);
+                                                        var records = replace(lookup, zone, flat(targets), proven);
                                                         return {
-                                                            isNew: held.indexOf(null) >= 0,
+                                                            isNew: replaced.indexOf(null) >= 0,
                                                             record: records[0]
                                                         };
                                                     })
@@ -3632,8 +3841,26 @@ function start() {
         if (names.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
         return names;
     }
+    function rsaTargets(zone, name) {
+        var first = findHeld(zone, name);
+        return first && holdsRsa(first.record) ? [
+            rsaKey2(name),
+            name
+        ] : [
+            rsaKey2(name)
+        ];
+    }
+    function findFirst(zone, slots) {
+        return slots.reduce(function(held, slot) {
+            return held || findHeld(zone, slot);
+        }, null);
+    }
+    function flat(lists) {
+        return lists.reduce(function(all, list) {
+            return all.concat(list);
+        }, []);
+    }
     function expectServable(lookup, pair, names) {
-        var settings = lookup.settings;
         names.forEach(function(name) {
             if (name !== lookup.fallback && !covers(pair.leaf, name)) {
                 refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
@@ -3642,9 +3869,6 @@ function start() {
         if (isExpired(pair.leaf, Date.now() / 1e3)) {
             var since = new Date(pair.leaf.notAfter * 1e3).toISOString();
             refuse("expired", "The certificate has expired at ".concat(since, "."));
-        }
-        if (settings.isPersistent && !(isPerName(settings.certFile) && isPerName(settings.keyFile))) {
-            refuse("persist-failed", "$cert_file and $cert_key_file have no {name}: one file is for all.");
         }
     }
     function proved(lookup, pair) {
@@ -3687,50 +3911,55 @@ function start() {
             });
         })();
     }
-    function replace(lookup, zone, names, pair) {
+    function replace(lookup, zone, slots, pair) {
         var settings = lookup.settings, misses = lookup.misses;
-        var swaps = [];
+        var persisted = settings.isPersistent ? slots : [];
+        persisted.forEach(function(slot) {
+            expectFilesOfItsOwn(settings, slot);
+        });
+        var swap = together(persisted.map(function(slot) {
+            return function() {
+                return swapIn(filesOf(settings, slot), pair);
+            };
+        }));
         var records = [];
         var undone = [];
         try {
-            if (settings.isPersistent) {
-                names.forEach(function(name) {
-                    return swaps.push(swapIn(filesOf(settings, name), pair));
-                });
-            }
-            names.forEach(function(name) {
-                var before = find2(zone, name);
-                var record = recordOf2(lookup, zone, name, pair);
-                if (!put(zone, name, record)) refuse("zone-full", NO_ROOM);
+            slots.forEach(function(slot) {
+                var before = find2(zone, slot);
+                var record = recordOf2(lookup, zone, slot, pair);
+                if (!put(zone, slot, record)) refuse("zone-full", NO_ROOM);
                 records.push(record);
                 undone.push(function() {
-                    if (before === void 0) remove(zone, name);
-                    else put(zone, name, before);
+                    if (before === void 0) remove(zone, slot);
+                    else put(zone, slot, before);
                 });
             });
         } catch (e) {
             undone.forEach(function(undo) {
                 undo();
             });
-            swaps.forEach(function(swap) {
-                swap.undo();
-            });
+            swap.undo();
             throw e;
         }
-        swaps.forEach(function(swap) {
-            swap.commit();
-        });
-        if (misses) names.forEach(function(name) {
-            forgetMissing(misses, name);
+        swap.commit();
+        if (misses) slots.forEach(function(slot) {
+            forgetMissing(misses, slot);
         });
         return records;
     }
-    function recordOf2(param, zone, name, pair) {
+    function expectFilesOfItsOwn(settings, slot) {
+        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
+        if (isPerName(cert) && isPerName(key)) return;
+        var suffix = isRsaKey(slot) ? "_rsa" : "";
+        refuse("persist-failed", "$cert_file".concat(suffix, " and $cert_key_file").concat(suffix, " have no {name}: one file is for all."));
+    }
+    function recordOf2(param, zone, slot, pair) {
         var settings = param.settings;
         var facts = {
             source: "api",
             // It wins over these until they change.
-            files: identify(filesOf(settings, name)),
+            files: identify(filesOf(settings, slot)),
             notAfter: pair.leaf.notAfter,
             loadedAt: Date.now()
         };
@@ -3845,6 +4074,26 @@ function checkInterval(variables) {
 function fallback(variables) {
     return variables["cert_fallback"] || "";
 }
+function hasRsaSlot(variables) {
+    return !!variables["cert_file_rsa"];
+}
+// src/slot.ts
+var RSA_PREFIX = "*rsa:";
+function rsaKey(name) {
+    return RSA_PREFIX + name;
+}
+function slotKeys(name, hasRsaSlot2, isForRsa) {
+    if (!hasRsaSlot2) return [
+        name
+    ];
+    return isForRsa ? [
+        rsaKey(name),
+        name
+    ] : [
+        name,
+        rsaKey(name)
+    ];
+}
 // src/store.ts
 var CLEAR_KEY = "#clear";
 var MISS_SPACE = 2 * 4096;
@@ -3875,41 +4124,59 @@ function wildcardOf(name) {
 }
 // src/handshake.ts
 var memoSession;
-var memoRecord = "";
+var memoRecord;
+var memoRsaRecord;
 function js_pair(r) {
-    return pemOf(recordFor(r));
+    return pemOf(recordFor(r, false));
+}
+function js_pair_rsa(r) {
+    return pemOf(recordFor(r, true));
 }
 function js_cert(r) {
-    return chainOf(recordFor(r));
+    return chainOf(recordFor(r, false));
 }
 function js_key(r) {
-    return keyOf(recordFor(r));
+    return keyOf(recordFor(r, false));
 }
-function recordFor(r) {
+function js_cert_rsa(r) {
+    return chainOf(recordFor(r, true));
+}
+function js_key_rsa(r) {
+    return keyOf(recordFor(r, true));
+}
+function recordFor(r, isForRsa) {
     if (memoSession !== r) {
-        memoRecord = freshRecord(r) || resolve(r);
         memoSession = r;
+        memoRecord = void 0;
+        memoRsaRecord = void 0;
     }
-    return memoRecord;
+    var known = isForRsa ? memoRsaRecord : memoRecord;
+    if (known !== void 0) return known;
+    var record = freshRecord(r, isForRsa) || resolve(r, isForRsa);
+    if (isForRsa) memoRsaRecord = record;
+    else memoRecord = record;
+    return record;
 }
-function freshRecord(r) {
+function freshRecord(r, isForRsa) {
     try {
         var variables = variablesOf(r);
         var zoneIs = zoneName(variables);
         var zone = zoneNamed(zoneIs);
         var sni = variables["ssl_server_name"] || fallback(variables);
-        if (!zone || !sni) return "";
+        if (!zone || !sni || sni.charAt(0) === "*") return "";
         var token = clearToken(zone);
         var interval = checkInterval(variables);
-        var record = find(zone, sni);
-        if (record !== void 0) {
-            var isName = sni.charAt(0) !== "*";
-            return isName && isServable(record, token, interval) ? record : "";
+        var record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(sni) : sni);
+        var misses = record === void 0 && missesOf(zoneIs);
+        if (misses) {
+            var hasRsa = hasRsaSlot(variables);
+            var slots = slotKeys(sni, hasRsa, isForRsa).concat(slotKeys(wildcardOf(sni), hasRsa, isForRsa));
+            for(var i = 1; i < slots.length && record === void 0; i++){
+                if (!isMissing(misses, slots[i - 1], token, interval)) return "";
+                record = find(zone, slots[i]);
+            }
         }
-        var misses = missesOf(zoneIs);
-        if (!misses || !isMissing(misses, sni, token, interval)) return "";
-        var wildcard = find(zone, wildcardOf(sni));
-        return wildcard !== void 0 && isServable(wildcard, token, interval) ? wildcard : "";
+        return record !== void 0 && isServable(record, token, interval) ? record : "";
     } catch (e) {
         return "";
     }
@@ -3919,6 +4186,9 @@ var index_default = {
     js_cert: js_cert,
     js_key: js_key,
     js_pair: js_pair,
+    js_cert_rsa: js_cert_rsa,
+    js_key_rsa: js_key_rsa,
+    js_pair_rsa: js_pair_rsa,
     clear_cache: clear_cache,
     put_cert: put_cert,
     delete_cert: delete_cert,

@@ -1,9 +1,10 @@
 import fs from 'fs';
 import type { Settings } from './settings';
+import { isRsaKey, nameOf } from './slot';
 
 // The only file that touches fs.
 
-/** Where the chain and the key of a name are. The same path twice is one file that holds both. */
+/** Where the chain and the key of a slot are. The same path twice is one file that holds both. */
 export interface Files {
   cert: string;
   key: string;
@@ -22,9 +23,19 @@ interface ReadLink {
   readlinkSync(path: string): string;
 }
 
-export function filesOf(settings: Settings, name: string): Files {
+/** @param slot its key */
+export function filesOf(settings: Settings, slot: string): Files {
+  const name = nameOf(slot);
   const label = name.charAt(0) === '*' ? settings.wildcardLabel + name.slice(1) : name;
-  return { cert: fill(settings.certFile, label), key: fill(settings.keyFile, label) };
+  const { cert, key } = templatesOf(settings, slot);
+  return { cert: fill(cert, label), key: fill(key, label) };
+}
+
+/** The path templates of a slot. */
+export function templatesOf(settings: Settings, slot: string): Files {
+  return isRsaKey(slot)
+    ? { cert: settings.certFileRsa, key: settings.keyFileRsa }
+    : { cert: settings.certFile, key: settings.keyFile };
 }
 
 /** Whether a template has a file for each name, and not one for all. */

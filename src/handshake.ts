@@ -1,13 +1,22 @@
 import { resolve } from './cold';
 import { chainOf, isServable, keyOf, pemOf } from './record';
-import { type Session, checkInterval, fallback, variablesOf, zoneName } from './settings';
+import {
+  type Session,
+  checkInterval,
+  fallback,
+  hasRsaSlot,
+  variablesOf,
+  zoneName,
+} from './settings';
+import { rsaKey, slotKeys } from './slot';
 import { clearToken, find, isMissing, missesOf, zoneNamed } from './store';
 import { wildcardOf } from './server_name';
 
 // nginx asks for certificate and key in two calls. Both are answered from one record, whatever other workers write in
 // between. Under QuickJS the module outlives the handshake: what is remembered is for the same request object only.
 let memoSession: Session | undefined;
-let memoRecord = '';
+let memoRecord: string | undefined;
+let memoRsaRecord: string | undefined;
 
 /**
  * Chain and key of the handshake's server name in one PEM, for `js_set`.
@@ -15,53 +24,83 @@ let memoRecord = '';
  * @returns '' where there is no pair to serve: nginx then logs one error and ends the handshake
  */
 export function js_pair(r: Session): string {
-  return pemOf(recordFor(r));
+  return pemOf(recordFor(r, false));
+}
+
+/**
+ * The same for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` these three answer as the others do.
+ */
+export function js_pair_rsa(r: Session): string {
+  return pemOf(recordFor(r, true));
 }
 
 /** The chain alone, as PEM, for `js_set`; '' where there is none. */
 export function js_cert(r: Session): string {
-  return chainOf(recordFor(r));
+  return chainOf(recordFor(r, false));
 }
 
 /** The key alone, as PEM, for `js_set`: that of the chain which `js_cert` returns for the same handshake. */
 export function js_key(r: Session): string {
-  return keyOf(recordFor(r));
+  return keyOf(recordFor(r, false));
 }
 
-function recordFor(r: Session): string {
+/** The chain of `js_pair_rsa`. */
+export function js_cert_rsa(r: Session): string {
+  return chainOf(recordFor(r, true));
+}
+
+/** The key of `js_pair_rsa`. */
+export function js_key_rsa(r: Session): string {
+  return keyOf(recordFor(r, true));
+}
+
+/** @param isForRsa for the handlers of the RSA slot */
+function recordFor(r: Session, isForRsa: boolean): string {
   if (memoSession !== r) {
-    memoRecord = freshRecord(r) || resolve(r);
     memoSession = r;
+    memoRecord = undefined;
+    memoRsaRecord = undefined;
   }
-  return memoRecord;
+  const known = isForRsa ? memoRsaRecord : memoRecord;
+  if (known !== undefined) return known;
+  const record = freshRecord(r, isForRsa) || resolve(r, isForRsa);
+  if (isForRsa) memoRsaRecord = record;
+  else memoRecord = record;
+  return record;
 }
 
 /**
- * The hot path: a fresh record in the zone under the server name as the client sent it, or under its wildcard where it
- * is known that the name has no files of its own. Reads the dictionary, and does nothing else.
+ * The hot path: a fresh record in the zone for the server name as the client sent it, or for its wildcard where it is
+ * known that the name has no files of its own; of each, the handler's own slot before the other one. Reads the
+ * dictionary, and does nothing else.
  *
  * @returns '' where that is not enough
  */
-function freshRecord(r: Session): string {
+function freshRecord(r: Session, isForRsa: boolean): string {
   try {
     const variables = variablesOf(r);
     const zoneIs = zoneName(variables);
     const zone = zoneNamed(zoneIs);
     const sni = variables['ssl_server_name'] || fallback(variables);
-    if (!zone || !sni) return '';
+    // A wildcard's record is for the names under it. `*` is no part of a name that a client may ask for.
+    if (!zone || !sni || sni.charAt(0) === '*') return '';
     const token = clearToken(zone);
     const interval = checkInterval(variables);
-    const record = find(zone, sni);
-    if (record !== undefined) {
-      // A wildcard's record is for the names under it. `*` is no part of a name that a client may ask for.
-      const isName = sni.charAt(0) !== '*';
-      return isName && isServable(record, token, interval) ? record : '';
+    let record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(sni) : sni);
+    const misses = record === undefined && missesOf(zoneIs);
+    if (misses) {
+      const hasRsa = hasRsaSlot(variables);
+      const slots = slotKeys(sni, hasRsa, isForRsa).concat(
+        slotKeys(wildcardOf(sni), hasRsa, isForRsa),
+      );
+      for (let i = 1; i < slots.length && record === undefined; i++) {
+        // Only normalised names are noted as missing, so that this one is.
+        if (!isMissing(misses, slots[i - 1] as string, token, interval)) return '';
+        record = find(zone, slots[i] as string);
+      }
     }
-    const misses = missesOf(zoneIs);
-    // Only normalised names are noted as missing, so that this one is.
-    if (!misses || !isMissing(misses, sni, token, interval)) return '';
-    const wildcard = find(zone, wildcardOf(sni));
-    return wildcard !== undefined && isServable(wildcard, token, interval) ? wildcard : '';
+    return record !== undefined && isServable(record, token, interval) ? record : '';
   } catch {
     return '';
   }

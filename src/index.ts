@@ -1,10 +1,13 @@
 import { admin, clear_cache, delete_cert, list_certs, metrics, put_cert } from './cold';
-import { js_cert, js_key, js_pair } from './handshake';
+import { js_cert, js_cert_rsa, js_key, js_key_rsa, js_pair, js_pair_rsa } from './handshake';
 
 export default {
   js_cert,
   js_key,
   js_pair,
+  js_cert_rsa,
+  js_key_rsa,
+  js_pair_rsa,
   clear_cache,
   put_cert,
   delete_cert,

@@ -32,24 +32,24 @@ export interface Lookup {
 }
 
 /**
- * Looks at a name's files and keeps what it finds: a new pair, or the one that is held where they did not change or
- * cannot be used. Only the worker that gets the name's lock writes it down. Meanwhile the others serve what is held: a
+ * Looks at a slot's files and keeps what it finds: a new pair, or the one that is held where they did not change or
+ * cannot be used. Only the worker that gets the slot's lock writes it down. Meanwhile the others serve what is held: a
  * new pair that they found by themselves would be followed by the old one. After a clear that is what they must do.
  *
- * @param name normalised, or a wildcard
+ * @param slot its key
  * @returns a record with a pair, or '' where there is none to serve
  */
-export function load(lookup: Lookup, name: string): string {
+export function load(lookup: Lookup, slot: string): string {
   const { zone, misses } = lookup;
-  if (misses) expireMissing(misses, name);
+  if (misses) expireMissing(misses, slot);
   // A name that nobody owns is to cost no write to the zone, not even a lock's.
-  if ((!zone || find(zone, name) === undefined) && !identify(filesFor(lookup.settings, name))) {
-    if (misses) noteMissing(misses, name, lookup.token);
+  if ((!zone || find(zone, slot) === undefined) && !identify(filesFor(lookup.settings, slot))) {
+    if (misses) noteMissing(misses, slot, lookup.token);
     return '';
   }
-  const ticket = zone && lockIfRoom(zone, name);
+  const ticket = zone && lockIfRoom(zone, slot);
   if (zone && ticket === null) {
-    const record = find(zone, name);
+    const record = find(zone, slot);
     if (record !== undefined && factsOf(record) && !isCleared(record, lookup.token)) {
       return holdsPair(record) ? record : '';
     }
@@ -57,35 +57,35 @@ export function load(lookup: Lookup, name: string): string {
   try {
     // Nobody who holds no lock writes files, and who holds it finds no staged pair but a killed worker's.
     if (lookup.settings.isPersistent && (ticket || !zone)) {
-      recover(filesOf(lookup.settings, name));
+      recover(filesOf(lookup.settings, slot));
     }
     // Read after the lock was taken: nobody else writes it now.
-    const finding = lookAtFiles(lookup, name, zone && find(zone, name));
-    if (zone && ticket && isLocked(zone, name, ticket)) {
-      keep(lookup, zone, name, finding);
+    const finding = lookAtFiles(lookup, slot, zone && find(zone, slot));
+    if (zone && ticket && isLocked(zone, slot, ticket)) {
+      keep(lookup, zone, slot, finding);
     } else if (!zone && finding.message !== undefined && finding.isError) {
       lookup.r.error(finding.message);
     }
-    if (misses && finding.isMissing) noteMissing(misses, name, lookup.token);
+    if (misses && finding.isMissing) noteMissing(misses, slot, lookup.token);
     return holdsPair(finding.record) ? finding.record : '';
   } finally {
-    if (zone && ticket) unlock(zone, name, ticket);
+    if (zone && ticket) unlock(zone, slot, ticket);
   }
 }
 
 /** @returns a ticket; null: another worker holds the lock; undefined: the zone has no room for one */
-function lockIfRoom(zone: Zone, name: string): string | null | undefined {
+function lockIfRoom(zone: Zone, slot: string): string | null | undefined {
   try {
-    return lock(zone, name) ?? null;
+    return lock(zone, slot) ?? null;
   } catch (e) {
     if (isZoneFull(e)) return undefined;
     throw e;
   }
 }
 
-function keep(lookup: Lookup, zone: Zone, name: string, finding: Finding): void {
-  if (finding.record) put(zone, name, finding.record);
-  else remove(zone, name);
+function keep(lookup: Lookup, zone: Zone, slot: string, finding: Finding): void {
+  if (finding.record) put(zone, slot, finding.record);
+  else remove(zone, slot);
   if (finding.result) count(zone, 'loads_total', `result="${finding.result}"`);
   if (finding.code) count(zone, 'refusals_total', refusalLabels('disk', finding.code));
   if (finding.message === undefined) return;

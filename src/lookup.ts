@@ -2,6 +2,7 @@ import { type Lookup, load } from './load';
 import { FIRST_TOKEN, factsOf, holdsPair, isCurrent } from './record';
 import { normalise, normaliseWithWildcard, wildcardOf } from './server_name';
 import { type Session, checkInterval, readSettings, variablesOf, zoneName } from './settings';
+import { nameOf, slotKeys } from './slot';
 import { type Zone, clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
 
 /**
@@ -17,24 +18,32 @@ const LONGEST_RETRY_MS = 1000;
  * 2. that of the wildcard above it;
  * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
  *
- * Each is taken from the zone while it is fresh, and looked for on disk otherwise. Never throws: a fault under one
- * name is logged, and what is held of that name is served, or the next in the order.
+ * Of each, the handler's own slot comes before the other one. A slot's pair is taken from the zone while it is fresh, and
+ * looked for on disk otherwise. Never throws: a fault under one name is logged, and what is held of that name is served,
+ * or the next in the order.
  *
+ * @param isForRsa for the handlers of the RSA slot
  * @returns a record with a pair; '' where there is none
  */
-export function resolve(r: Session): string {
+export function resolve(r: Session, isForRsa: boolean): string {
   try {
     const lookup = lookupFor(r);
     const sni = variablesOf(r)['ssl_server_name'];
     const name = sni ? normalise(sni) : '';
     // The files of such a name are the wildcard's, which needs no second record under a name that nobody uses.
     const isStandIn = name.startsWith(`${lookup.settings.wildcardLabel}.`);
-    return (
-      (name && !isStandIn && recordOf(lookup, name)) ||
-      (name && wildcardOf(name) && recordOf(lookup, wildcardOf(name))) ||
-      (lookup.fallback && lookup.fallback !== name && recordOf(lookup, lookup.fallback)) ||
-      ''
-    );
+    const hasRsaSlot = lookup.settings.certFileRsa !== '';
+    const names = [isStandIn ? '' : name, wildcardOf(name), lookup.fallback];
+    for (let i = 0; i < names.length; i++) {
+      const candidate = names[i] as string;
+      if (!candidate || names.indexOf(candidate) < i) continue;
+      const slots = slotKeys(candidate, hasRsaSlot, isForRsa);
+      for (let j = 0; j < slots.length; j++) {
+        const record = recordOf(lookup, slots[j] as string);
+        if (record) return record;
+      }
+    }
+    return '';
   } catch (e) {
     r.error(`cert_rotation: ${(e as Error).message}`);
     return '';
@@ -70,21 +79,21 @@ function usableZone(r: Session, name: string): Zone | undefined {
   }
 }
 
-function recordOf(lookup: Lookup, name: string): string {
+function recordOf(lookup: Lookup, slot: string): string {
   const { zone, misses, token, interval } = lookup;
   let held: string | undefined;
   try {
-    const found = zone && find(zone, name);
+    const found = zone && find(zone, slot);
     if (found !== undefined && factsOf(found)) held = found;
     if (held !== undefined && holdsPair(held)) {
       if (isCurrent(held, token, interval)) return held;
     } else if (held !== undefined && isCurrent(held, token, retryInterval(interval))) {
       return '';
     }
-    if (held === undefined && misses && isMissing(misses, name, token, interval)) return '';
-    return load(lookup, name);
+    if (held === undefined && misses && isMissing(misses, slot, token, interval)) return '';
+    return load(lookup, slot);
   } catch (e) {
-    lookup.r.error(`cert_rotation: ${name}: ${(e as Error).message}`);
+    lookup.r.error(`cert_rotation: ${nameOf(slot)}: ${(e as Error).message}`);
     return held !== undefined && holdsPair(held) ? held : '';
   }
 }

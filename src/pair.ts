@@ -31,6 +31,11 @@ export interface Pair {
   keyProven: boolean;
 }
 
+/** Whether it is a pair for the RSA slot. One of RSA-PSS is not: only new clients can do anything with it. */
+export function isRsa(pair: Pair): boolean {
+  return pair.privateKey.kind === 'RSA';
+}
+
 // OpenSSL takes more, but each is sent in every handshake, and no public chain has over four.
 const LONGEST_CHAIN = 10;
 // In base64 with its line ends. Clients with OpenSSL take 100 KiB of certificates (SSL_MAX_CERT_LIST_DEFAULT).

@@ -21,8 +21,9 @@ import { refuse } from './refusal';
 //      FILE.put-new to FILE.
 //   3. The old ones are removed, then the staged one.
 //
-// To take a pair out, its chain is set aside, its key removed, then what was set aside. A chain without a key is nothing
-// to serve, and a key whose chain is set aside gets it back.
+// To take a pair out, its chain is set aside, then its key. Then the key is removed, and at last the chain: one without a
+// key is nothing to serve. Until the key is set aside it gets its chain back; after that the pair is gone unless a put or
+// a delete of the name comes first, which puts both back to begin with.
 //
 // All of them are for their owner alone. Only who holds the name's lock calls what writes.
 
@@ -85,21 +86,57 @@ export function swapIn(files: Files, pair: Pem): Swap {
 }
 
 /**
- * Takes the files of a name away.
+ * Takes a pair's files away. They are gone when this returns.
  *
  * @throws persist-failed: everything is as it was
  */
-export function takeOut(files: Files): void {
+export function takeOut(files: Files): Swap {
   expectRecovered(files);
-  let putBack = (): void => undefined;
+  const undone: (() => void)[] = [];
+  const undo = (): void => {
+    undone.reverse().forEach(quietly);
+  };
   try {
-    if (files.cert !== files.key) putBack = setAside(files.cert);
-    drop(files.key);
+    // The chain first: a key whose chain is set aside gets it back.
+    pathsOf(files)
+      .reverse()
+      .forEach((path) => {
+        undone.push(setAside(path));
+      });
   } catch (e) {
-    quietly(putBack);
+    undo();
     return failed(e as Error);
   }
-  drops([files.cert + OLD]);
+  const commit = (): void => {
+    drops(pathsOf(files).map((path) => path + OLD));
+  };
+  return { commit, undo };
+}
+
+/**
+ * Makes several swaps, or none of them.
+ *
+ * @throws persist-failed: everything is as it was
+ */
+export function together(swaps: (() => Swap)[]): Swap {
+  const done: Swap[] = [];
+  const undo = (): void => {
+    done.forEach((swap) => {
+      swap.undo();
+    });
+  };
+  try {
+    swaps.forEach((swap) => done.push(swap()));
+  } catch (e) {
+    undo();
+    throw e;
+  }
+  const commit = (): void => {
+    done.forEach((swap) => {
+      swap.commit();
+    });
+  };
+  return { commit, undo };
 }
 
 /**

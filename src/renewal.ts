@@ -1,8 +1,8 @@
 import { covers, isExpired } from './certificate';
-import { type Files, filesOf, identify, isPerName, read } from './disk';
+import { type Files, filesOf, identify, isPerName, read, templatesOf } from './disk';
 import type { Lookup } from './load';
 import { stagedOr } from './persist';
-import { type Pair, readPair, servedPem } from './pair';
+import { type Pair, isRsa, readPair, servedPem } from './pair';
 import {
   type Facts,
   type Problem,
@@ -16,12 +16,13 @@ import {
 } from './record';
 import { isRefusal, refuse } from './refusal';
 import type { Settings } from './settings';
+import { isRsaKey, nameOf } from './slot';
 
-/** What a look at a name's files came to. */
+/** What a look at a slot's files came to. */
 export interface Finding {
   /** The record to keep; '' drops the one that is there. */
   record: string;
-  /** There is nothing under this name. */
+  /** There is nothing in this slot. */
   isMissing?: boolean;
   /** One line, where something changed. */
   message?: string;
@@ -32,9 +33,11 @@ export interface Finding {
   code?: string;
 }
 
-/** A name's files as they were found, beside what is held of it. */
+/** A slot's files as they were found, beside what it holds. */
 interface Look {
   lookup: Lookup;
+  slot: string;
+  /** Whose slot it is. */
   name: string;
   files: Files;
   /** Of the files, before they were read: what changes them after that is seen the next time. */
@@ -49,7 +52,7 @@ interface Look {
 const MOST_READS = 3;
 
 /**
- * Compares a name's files with what is held of it, and reads them where they may have changed:
+ * Compares a slot's files with what it holds, and reads them where they may have changed:
  *
  * 1. None there: a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
  * 2. The same as at the last look, and no clear since: nothing is read.
@@ -58,15 +61,16 @@ const MOST_READS = 3;
  *
  * Writes nothing.
  *
- * @param text what the zone holds under the name
+ * @param slot its key
+ * @param text what the zone holds under that
  */
-export function lookAtFiles(lookup: Lookup, name: string, text: string | undefined): Finding {
+export function lookAtFiles(lookup: Lookup, slot: string, text: string | undefined): Finding {
   const { settings, token } = lookup;
   const last = text === undefined ? null : factsOf(text);
   // What is no record is nothing.
   const held = text !== undefined && last ? text : '';
   const cleared = isCleared(held, token);
-  const files = filesFor(settings, name);
+  const files = filesFor(settings, slot);
   const identity = identify(files);
   if (!identity && last?.source === 'api' && !(settings.isPersistent && last.files)) {
     // It never was in a file.
@@ -78,7 +82,7 @@ export function lookAtFiles(lookup: Lookup, name: string, text: string | undefin
   if (last && !cleared && identity && identity === last.files) {
     return { record: touched(held, token) };
   }
-  const seen: Look = { lookup, name, files, identity, held, last };
+  const seen: Look = { lookup, slot, name: nameOf(slot), files, identity, held, last };
   try {
     if (!identity) throw new Error(`${files.cert}: the files are gone`);
     return accepted(seen, readChecked(seen));
@@ -87,9 +91,9 @@ export function lookAtFiles(lookup: Lookup, name: string, text: string | undefin
   }
 }
 
-/** The files of a name, or what a put was about to write to them when its worker was killed. */
-export function filesFor(settings: Settings, name: string): Files {
-  const files = filesOf(settings, name);
+/** The files of a slot, or what a put was about to write to them when its worker was killed. */
+export function filesFor(settings: Settings, slot: string): Files {
+  const files = filesOf(settings, slot);
   return settings.isPersistent ? stagedOr(files) : files;
 }
 
@@ -97,7 +101,7 @@ export function filesFor(settings: Settings, name: string): Files {
 function readChecked(seen: Look): Pair {
   for (let reads = 1; ; reads++) {
     // A put may stage a pair meanwhile, or have brought it to its files.
-    const files = filesFor(seen.lookup.settings, seen.name);
+    const files = filesFor(seen.lookup.settings, seen.slot);
     const identity = identify(files);
     try {
       const text = read(files.cert);
@@ -110,11 +114,18 @@ function readChecked(seen: Look): Pair {
   }
 }
 
-function expectUsable({ lookup, name, held, last }: Look, pair: Pair): void {
+function expectUsable({ lookup, slot, name, held, last }: Look, pair: Pair): void {
   if (!pair.keyProven) {
     refuse(
       'unsupported-key',
       'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one',
+    );
+  }
+  // In a TLS context one pair of a kind takes the place of another: it would be served instead of the first slot's.
+  if (isRsaKey(slot) && !isRsa(pair)) {
+    refuse(
+      'unsupported-key',
+      `$cert_file_rsa is for RSA keys, and this one is ${pair.privateKey.kind}`,
     );
   }
   if (name !== lookup.fallback && !covers(pair.leaf, name)) {
@@ -144,12 +155,16 @@ function accepted({ lookup, name, files, identity, held, last }: Look, pair: Pai
   };
 }
 
-function refused({ lookup, name, files, identity, held, last }: Look, e: Error): Finding {
+function refused({ lookup, slot, name, files, identity, held, last }: Look, e: Error): Finding {
   const { settings, token } = lookup;
   const isPair = holdsPair(held);
   const problem: Problem = { code: isRefusal(e) ? e.code : 'unreadable', detail: e.message };
   // One file for all names is no reason to keep a record for each name that somebody makes up.
-  if (!isPair && problem.code === 'name-not-covered' && !isPerName(settings.certFile)) {
+  if (
+    !isPair &&
+    problem.code === 'name-not-covered' &&
+    !isPerName(templatesOf(settings, slot).cert)
+  ) {
     return { record: '', isMissing: true };
   }
   // What was read and refused is read again when it changes; what could not be read, at every check.

@@ -9,6 +9,9 @@ export interface Settings {
   /** Path templates: `{name}` stands for the name. */
   certFile: string;
   keyFile: string;
+  /** The same for the RSA slot; `certFileRsa` is empty where there is none. */
+  certFileRsa: string;
+  keyFileRsa: string;
   wildcardLabel: string;
   fallback: string;
   /** Whether what is put is written to the files too. */
@@ -44,10 +47,17 @@ export function fallback(variables: Variables): string {
   return variables['cert_fallback'] || '';
 }
 
+/** Whether names may have an RSA pair beside the first one. */
+export function hasRsaSlot(variables: Variables): boolean {
+  return !!variables['cert_file_rsa'];
+}
+
 export function readSettings(variables: Variables): Settings {
   return {
     certFile: variables['cert_file'] || '/etc/nginx/certs/{name}.cert.pem',
     keyFile: variables['cert_key_file'] || '/etc/nginx/certs/{name}.key.pem',
+    certFileRsa: variables['cert_file_rsa'] || '',
+    keyFileRsa: variables['cert_key_file_rsa'] || '/etc/nginx/certs/{name}.rsa.key.pem',
     wildcardLabel: variables['cert_wildcard_label'] || '_',
     fallback: fallback(variables),
     isPersistent: variables['cert_persist'] === 'on',

@@ -1,7 +1,7 @@
 import { FIRST_TOKEN, isRecent, summaryOf, timestamp } from './record';
 
-// The only file that touches ngx.shared. Names are the keys of the records; the keys that begin with `#`, which no
-// name does, are this file's own, and no value of theirs passes for a record.
+// The only file that touches ngx.shared. The keys of the records are those of slots, most of them names; the keys that
+// begin with `#`, which no name does, are this file's own, and no value of theirs passes for a record.
 
 export type Zone = NgxSharedDict<string>;
 
@@ -117,8 +117,8 @@ export function keysOf(zone: Zone): string[] {
   return zone.keys(MOST_KEYS);
 }
 
-/** Whether a key is a name with a record, with a pair or without. */
-export function isName(key: string): boolean {
+/** Whether a key is that of a slot with a record, with a pair or without. */
+export function isSlot(key: string): boolean {
   return key.charAt(0) !== '#';
 }
 

@@ -2,6 +2,7 @@ import { count } from '../counters';
 import { staled } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
+import { rsaKey } from '../slot';
 import { type Zone, clearAll, forgetMissing, put, remove } from '../store';
 import { handle } from './handle';
 import { findHeld } from './held';
@@ -30,28 +31,36 @@ export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
     const name =
       (typeof asked === 'string' && normaliseWithWildcard(asked)) ||
       refuse('malformed', 'name= takes one server name, or a wildcard like *.example.com.');
+    const slots = [name, rsaKey(name)];
     const cached =
-      zone !== undefined && (await withLocks(zone, [name], () => clearOne(zone, name)));
-    if (misses) forgetMissing(misses, name);
+      zone !== undefined &&
+      (await withLocks(
+        zone,
+        slots,
+        () => slots.map((slot) => clearOne(zone, slot)).indexOf(true) >= 0,
+      ));
+    slots.forEach((slot) => {
+      if (misses) forgetMissing(misses, slot);
+    });
     if (zone) count(zone, 'clears_total', 'scope="name"');
     answerJson(r, 200, { cleared: name, cached });
   });
 }
 
 /**
- * Makes the record of one name stale.
+ * Makes the record of one slot stale.
  *
  * @returns whether the zone holds a pair
  * @throws zone-full: it has no room to note the clear
  */
-function clearOne(zone: Zone, name: string): boolean {
-  const held = findHeld(zone, name);
+function clearOne(zone: Zone, slot: string): boolean {
+  const held = findHeld(zone, slot);
   if (!held) {
-    // The next handshake reads the files of a name that they were refused for, too.
-    remove(zone, name);
+    // The next handshake reads the files of a slot that they were refused for, too.
+    remove(zone, slot);
     return false;
   }
-  if (!put(zone, name, staled(held.record))) {
+  if (!put(zone, slot, staled(held.record))) {
     refuse('zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
   }
   return true;

@@ -1,18 +1,19 @@
 import { count } from '../counters';
 import { filesOf, identify } from '../disk';
-import { recover, takeOut } from '../persist';
+import { recover, takeOut, together } from '../persist';
 import { refuse } from '../refusal';
+import { rsaKey, slotsOf } from '../slot';
 import { remove } from '../store';
 import { handle } from './handle';
-import { findHeld, tagOf } from './held';
+import { findAllHeld, tagOf } from './held';
 import { withLocks } from './locked';
 import { nameInPath } from './name';
 import { expectPrecondition } from './precondition';
 import { answerJson } from './problem';
 
 /**
- * `DELETE /certs/NAME`: drops what is held under a name, and with `$cert_persist on` the name's files too. Without, files
- * that are there are loaded again by the next handshake.
+ * `DELETE /certs/NAME`: drops what is held under a name, in both its slots, and with `$cert_persist on` its files
+ * too. Without, files that are there are loaded again by the next handshake.
  *
  * Answers 200 `{"deleted":NAME}`; 404 where nothing is held, and no file is to be removed.
  */
@@ -21,15 +22,21 @@ export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
     const { zone, settings } = lookup;
     const name = nameInPath(r) || refuse('malformed', 'The path needs a name: /certs/NAME.');
     if (!zone) return refuse('not-found', `Nothing is held under ${name}: there is no zone.`);
-    await withLocks(zone, [name], () => {
-      const held = findHeld(zone, name);
-      const files = filesOf(settings, name);
-      if (settings.isPersistent) recover(files);
-      const hasFiles = settings.isPersistent && identify(files) !== '';
+    const slots = [name, rsaKey(name)];
+    await withLocks(zone, slots, () => {
+      const held = findAllHeld(zone, settings, name)[0];
+      const files = (settings.isPersistent ? slotsOf(settings, name) : []).map((slot) =>
+        filesOf(settings, slot),
+      );
+      files.forEach(recover);
       expectPrecondition(r, name, tagOf(held));
-      if (!held && !hasFiles) refuse('not-found', `Nothing is held under ${name}.`);
-      if (settings.isPersistent) takeOut(files);
-      remove(zone, name);
+      if (!held && files.every((one) => identify(one) === '')) {
+        refuse('not-found', `Nothing is held under ${name}.`);
+      }
+      together(files.map((one) => () => takeOut(one))).commit();
+      slots.forEach((slot) => {
+        remove(zone, slot);
+      });
     });
     count(zone, 'deletes_total', '');
     r.log(`cert_rotation: ${name}: deleted by ${r.remoteAddress}`);

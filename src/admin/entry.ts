@@ -15,6 +15,8 @@ export interface Entry extends Description {
   /** ISO 8601: when it took the place of another, and when its files were last looked at. */
   loaded_at: string;
   checked_at: string;
+  /** The pair of the RSA slot, where the first slot holds one too: that is the one described above it. */
+  rsa?: Entry;
 }
 
 const DAY_S = 86400;
@@ -42,6 +44,11 @@ export function entryOf(name: string, record: string, facts: Facts): Entry {
 /** The fingerprint of a record's leaf, SHA-256 in lower-case hex. */
 export function fingerprintIn(record: string): string {
   return fingerprintOf(leafOf(record));
+}
+
+/** Whether a record's pair is one for the RSA slot. */
+export function holdsRsa(record: string): boolean {
+  return leafOf(record).publicKey.kind === 'RSA';
 }
 
 function leafOf(record: string): Certificate {

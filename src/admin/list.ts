@@ -1,10 +1,13 @@
-import { chainOf, factsOf } from '../record';
+import type { Lookup } from '../load';
+import { type Problem, chainOf, factsOf } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
+import type { Settings } from '../settings';
+import { rsaKey } from '../slot';
 import { type Zone, find } from '../store';
 import { type Entry, entryOf } from './entry';
 import { handle } from './handle';
-import { findHeld } from './held';
+import { type Held, findAllHeld } from './held';
 import { nameInPath } from './name';
 import { namesAfter } from './names';
 import { pause } from './pause';
@@ -25,30 +28,41 @@ const CHAIN_TYPE = 'application/pem-certificate-chain';
  * chain as PEM where the request has `Accept: application/pem-certificate-chain`. Never a key.
  */
 export async function list_certs(r: NginxHTTPRequest): Promise<void> {
-  await handle(r, ['GET'], async ({ zone }) => {
+  await handle(r, ['GET'], async (lookup) => {
     const name = nameInPath(r);
-    if (name) answerOne(r, zone, name);
-    else await answerPage(r, zone);
+    if (name) answerOne(r, lookup, name);
+    else await answerPage(r, lookup);
   });
 }
 
-function answerOne(r: NginxHTTPRequest, zone: Zone | undefined, name: string): void {
-  const held = zone ? findHeld(zone, name) : null;
-  if (!held) {
-    const problem = factsOf((zone && find(zone, name)) || '')?.problem;
+function answerOne(r: NginxHTTPRequest, { zone, settings }: Lookup, name: string): void {
+  const held = zone ? findAllHeld(zone, settings, name) : [];
+  const shown = held[0];
+  if (!shown) {
+    const problem = zone && (problemOf(zone, name) || problemOf(zone, rsaKey(name)));
     const why = problem ? ` Its files were refused, ${problem.code}: ${problem.detail}.` : '';
     return refuse('not-found', `Nothing is held under ${name}.${why}`);
   }
-  const { record, facts } = held;
-  const entry = entryOf(name, record, facts);
+  const entry = entryOfAll(name, shown, held[1]);
   r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
   r.headersOut['Vary'] = 'Accept';
   if (wantsChain(r.headersIn['Accept'] || '')) {
     r.headersOut['Content-Type'] = CHAIN_TYPE;
-    answer(r, 200, chainOf(record));
+    answer(r, 200, chainOf(shown.record));
   } else {
     answerJson(r, 200, entry);
   }
+}
+
+function problemOf(zone: Zone, slot: string): Problem | undefined {
+  return factsOf(find(zone, slot) || '')?.problem;
+}
+
+/** Describes a name: the first pair that is held of it, and the other one in that. */
+function entryOfAll(name: string, shown: Held, other: Held | undefined): Entry {
+  const entry = entryOf(name, shown.record, shown.facts);
+  if (other) entry.rsa = entryOf(name, other.record, other.facts);
+  return entry;
 }
 
 /** Whether a client names the chain's media type, and does not prefer JSON (RFC 9110, 12.5.1). */
@@ -66,13 +80,13 @@ function weightOf(accept: string, type: string): number {
   return weight ? +(weight[1] as string) : 1;
 }
 
-async function answerPage(r: NginxHTTPRequest, zone: Zone | undefined): Promise<void> {
+async function answerPage(r: NginxHTTPRequest, { zone, settings }: Lookup): Promise<void> {
   const limit = limitOf(r.args['limit']);
   const after = afterOf(r.args['after']);
   const certs: Entry[] = [];
   let next: string | null = after;
   while (zone && next !== null && certs.length < limit) {
-    next = await addEntries(certs, zone, next, limit);
+    next = await addEntries(certs, zone, settings, next, limit);
   }
   answerJson(r, 200, { certs, next: zone ? next : null });
 }
@@ -86,6 +100,7 @@ async function answerPage(r: NginxHTTPRequest, zone: Zone | undefined): Promise<
 async function addEntries(
   certs: Entry[],
   zone: Zone,
+  settings: Settings,
   after: string,
   limit: number,
 ): Promise<string | null> {
@@ -96,8 +111,8 @@ async function addEntries(
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     // Read only now: it may have changed, or be gone, since the names were listed.
-    const held = findHeld(zone, name);
-    if (held) certs.push(entryOf(name, held.record, held.facts));
+    const [shown, other] = findAllHeld(zone, settings, name);
+    if (shown) certs.push(entryOfAll(name, shown, other));
     if (i % SLICE === SLICE - 1) await pause();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;

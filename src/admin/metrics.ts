@@ -2,6 +2,7 @@ import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../
 import { readSummary } from '../record';
 import { refuse } from '../refusal';
 import { variablesOf, zoneName } from '../settings';
+import { isRsaKey, nameOf } from '../slot';
 import { type Zone, findSummary, keysOf, missesName, spaceOf } from '../store';
 import { handle } from './handle';
 import { eachSlice } from './names';
@@ -56,25 +57,35 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
  * sent in pieces, so that handshakes do not wait for 10,000 names.
  */
 export async function metrics(r: NginxHTTPRequest): Promise<void> {
-  await handle(r, ['GET'], async ({ zone, misses }) => {
+  await handle(r, ['GET'], async ({ zone, misses, settings }) => {
     if (isJudgedByNginx(r)) {
       refuse('precondition-failed', 'Metrics have no entity tag: ask for them without conditions.');
     }
     const keys = zone ? keysOf(zone) : [];
+    const hasRsaSlot = settings.certFileRsa !== '';
     const counts = zone ? countsOf(zone, keys) : {};
     r.status = 200;
     r.headersOut['Content-Type'] = TYPE;
     r.sendHeader();
-    if (zone) await sendNames(r, zone, keys);
+    if (zone) await sendNames(r, zone, keys, hasRsaSlot);
     r.send(countersText(counts));
     r.send(zonesText(zoneName(variablesOf(r)), zone, misses));
     r.finish();
   });
 }
 
-async function sendNames(r: NginxHTTPRequest, zone: Zone, keys: string[]): Promise<void> {
+/** What is added to the labels of a name's series for its RSA slot. */
+const RSA_LABEL = ',slot="rsa"';
+
+async function sendNames(
+  r: NginxHTTPRequest,
+  zone: Zone,
+  keys: string[],
+  hasRsaSlot: boolean,
+): Promise<void> {
   const now = Date.now() / 1000;
-  const states = { ok: 0, 'last-good': 0, expired: 0, refused: 0 };
+  const first = noStates();
+  const rsa = noStates();
   const problems: string[] = [];
   r.send(
     headOf(
@@ -83,19 +94,25 @@ async function sendNames(r: NginxHTTPRequest, zone: Zone, keys: string[]): Promi
       'When the certificate that is held expires, in seconds since 1970.',
     ),
   );
-  await eachSlice(keys, (names) => {
+  await eachSlice(keys, (slots) => {
     const lines: string[] = [];
-    names.forEach((name) => {
-      const text = findSummary(zone, name);
+    slots.forEach((slot) => {
+      const isRsa = isRsaKey(slot);
+      // An RSA slot that was there before a reload is served to nobody.
+      const text = isRsa && !hasRsaSlot ? '' : findSummary(zone, slot);
       if (!text) return;
+      const name = nameOf(slot);
+      const which = isRsa ? RSA_LABEL : '';
       const { isPair, notAfter, problem } = readSummary(text);
-      if (isPair) lines.push(sample(`certificate_not_after_seconds{name="${name}"}`, notAfter));
+      if (isPair)
+        lines.push(sample(`certificate_not_after_seconds{name="${name}"${which}}`, notAfter));
       if (problem) {
         const held = isPair ? 'yes' : 'no';
         problems.push(
-          sample(`certificate_problem{name="${name}",code="${problem}",held="${held}"}`, 1),
+          sample(`certificate_problem{name="${name}",code="${problem}",held="${held}"${which}}`, 1),
         );
       }
+      const states = isRsa ? rsa : first;
       states[!isPair ? 'refused' : notAfter < now ? 'expired' : problem ? 'last-good' : 'ok']++;
     });
     if (lines.length > 0) r.send(lines.join(''));
@@ -108,10 +125,21 @@ async function sendNames(r: NginxHTTPRequest, zone: Zone, keys: string[]): Promi
     ) +
       problems.join('') +
       headOf('names', 'gauge', 'Names in the zone, by state; refused: there is no pair to serve.') +
-      Object.keys(states)
-        .map((state) => sample(`names{state="${state}"}`, states[state as keyof typeof states]))
-        .join(''),
+      statesText(first, '') +
+      (hasRsaSlot ? statesText(rsa, RSA_LABEL) : ''),
   );
+}
+
+type States = Record<'ok' | 'last-good' | 'expired' | 'refused', number>;
+
+function noStates(): States {
+  return { ok: 0, 'last-good': 0, expired: 0, refused: 0 };
+}
+
+function statesText(states: States, which: string): string {
+  return Object.keys(states)
+    .map((state) => sample(`names{state="${state}"${which}}`, states[state as keyof States]))
+    .join('');
 }
 
 function countersText(counts: Counts): string {

@@ -5,7 +5,7 @@ import { currentRuntime } from '../setup/runtimes.js';
 import { createAuthority, writePair } from '../support/certificates.js';
 import { send, type HttpRequest, type HttpResponse } from '../support/http.js';
 import { makeWorkDirectory, startNginx, type Nginx } from '../support/nginx.js';
-import { curl, handshake, opensslClient } from '../support/tls_client.js';
+import { curl, handshake, opensslClient, type ClientOptions } from '../support/tls_client.js';
 
 // The files of nginx/ as they are copied.
 const PORT = 443;
@@ -66,6 +66,7 @@ const unixSocket = await start('nginx.conf');
 const basicAuth = await start('basic_auth.conf', {
   '/etc/nginx/cert_admins': `deployer:${HASH}\n`,
 });
+const twoKinds = await start('ecdsa_and_rsa.conf');
 const clientCertificates = await start('client_certificates.conf', {
   '/etc/nginx/client_ca.pem': clients.rootPem,
 });
@@ -109,7 +110,12 @@ const local: Example = {
   strangers: [],
 };
 
-describe.each([local, ...remote])('$file', ({ nginx, client }) => {
+const locals = [
+  local,
+  { ...local, file: 'ecdsa_and_rsa.conf', nginx: twoKinds, client: twoKinds.admin },
+];
+
+describe.each([...locals, ...remote])('$file', ({ nginx, client }) => {
   const serial = async (): Promise<string> => {
     const options = { ...nginx.address(PORT), servername: NAME, ca: authority.rootPem };
     return (await handshake(options)).serial;
@@ -164,6 +170,23 @@ test.each(remote)('$file refuses strangers', async ({ client, strangers }) => {
     expect(status, who).toBe(expected);
   }
   expect(await counts()).toBe(before);
+});
+
+test('ecdsa_and_rsa.conf serves each client the kind it takes', async () => {
+  const serialFor = async (client: Partial<ClientOptions>): Promise<string> =>
+    (await handshake({ ...twoKinds.address(PORT), servername: NAME, ...client })).serial;
+  const old = { maxVersion: 'TLSv1.2', ciphers: 'aRSA' } as const;
+  await expect(serialFor(old)).rejects.toThrow();
+  const pair = await authority.issue({ names: [NAME], keyType: 'rsa' });
+  await writePair(twoKinds.certsDirectory, `${NAME}.rsa`, pair);
+  await twoKinds.admin('/clear');
+  expect(await serialFor(old)).toBe(pair.serial);
+  expect(await serialFor({})).toBe(first.serial);
+
+  const next = await authority.issue({ names: [NAME], keyType: 'rsa' });
+  await twoKinds.admin(`/certs/${NAME}`, { method: 'PUT', body: next.pairPem });
+  expect(await serialFor(old)).toBe(next.serial);
+  expect(await serialFor({})).toBe(first.serial);
 });
 
 test('the hook of the README makes the next pair be served', async () => {

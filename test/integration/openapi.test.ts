@@ -176,6 +176,16 @@ describe('what is described is what happens', async () => {
   );
 });
 
+test('a name with two pairs is described, alone and in a list', async () => {
+  const site = await startSite({ rsaSlot: 'last' });
+  for (const keyType of ['ec', 'rsa'] as const) {
+    const { pairPem } = await site.authority.issue({ names: [NAME], keyType });
+    expect(await ask(site, 'put', '/certs/{name}', '', { body: pairPem })).toBe('201');
+  }
+  for (const path of ['/certs/{name}', '/certs/']) expect(await ask(site, 'get', path)).toBe('200');
+  expect((await site.nginx.admin(`/certs/${NAME}`)).body).toContain(`,"rsa":{"name":"${NAME}",`);
+});
+
 describe('a full zone', async () => {
   const site = await startSite({
     zones: 'js_shared_dict_zone zone=certs:32k;',

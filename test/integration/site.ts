@@ -17,6 +17,8 @@ export interface SiteOptions {
   zones?: string;
   /** Serve certificate and key by one variable, or by one each. */
   variables?: 'one' | 'two';
+  /** Have an RSA slot, its files NAME.rsa.cert.pem and NAME.rsa.key.pem, and its `ssl_certificate` line there. */
+  rsaSlot?: 'first' | 'last';
   workers?: number;
   /** Of `makeWorkDirectory`, with files of an earlier site. */
   directory?: string;
@@ -49,19 +51,35 @@ export interface Site {
   authority: Authority;
 }
 
-const VARIABLES = {
-  one: { set: 'js_set $tls_pair certs.js_pair;', cert: '$tls_pair', key: '$tls_pair' },
-  two: {
-    set: 'js_set $tls_cert certs.js_cert; js_set $tls_key certs.js_key;',
-    cert: '$tls_cert',
-    key: '$tls_key',
-  },
+/** Directives for one slot: of the http block, and of a server. */
+interface SlotConf {
+  set: string;
+  serve: string;
+}
+
+function slotConf(variables: 'one' | 'two', suffix: '' | '_rsa'): SlotConf {
+  const [cert, key] = variables === 'one' ? ['pair', 'pair'] : ['cert', 'key'];
+  const set = [...new Set([cert, key])].map(
+    (kind) => `js_set $tls_${kind}${suffix} certs.js_${kind}${suffix};`,
+  );
+  return {
+    set: set.join(' '),
+    serve: `ssl_certificate data:$tls_${cert}${suffix}; ssl_certificate_key data:$tls_${key}${suffix};`,
+  };
+}
+
+const RSA_SETTINGS = {
+  file_rsa: '/etc/nginx/certs/{name}.rsa.cert.pem',
+  key_file_rsa: '/etc/nginx/certs/{name}.rsa.key.pem',
 };
 
 /** Starts a site; it ends with the test file. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
-  const { names = [], files = {}, settings = {}, workers = 2 } = options;
-  const { set, cert, key } = VARIABLES[options.variables ?? 'one'];
+  const { names = [], files = {}, workers = 2, variables = 'one', rsaSlot } = options;
+  const settings = { ...(rsaSlot ? RSA_SETTINGS : {}), ...options.settings };
+  const slots = [slotConf(variables, '')];
+  if (rsaSlot) slots.push(slotConf(variables, '_rsa'));
+  if (rsaSlot === 'first') slots.reverse();
   const runtime = currentRuntime();
   const authority = await createAuthority();
   const directory = options.directory ?? makeWorkDirectory();
@@ -97,12 +115,11 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   ${Object.entries(settings)
     .map(([name, value]) => `js_var $cert_${name} "${value}";`)
     .join('\n  ')}
-  ${set}
+  ${slots.map(({ set }) => set).join('\n  ')}
   server {
     listen 8443 ssl reuseport;
     listen unix:/run/nginx/tls.sock ssl;
-    ssl_certificate     data:${cert};
-    ssl_certificate_key data:${key};
+    ${slots.map(({ serve }) => serve).join('\n    ')}
     ${cache}
     return 200 $pid;
   }

@@ -13,6 +13,9 @@ export interface ClientOptions {
   servername?: string;
   minVersion?: SecureVersion;
   maxVersion?: SecureVersion;
+  /** As OpenSSL names them, for a client that takes no others. `ciphers` are those of TLS 1.2. */
+  ciphers?: string;
+  sigalgs?: string;
   /** A session of an earlier connection, to resume. */
   session?: Buffer;
   /** A root certificate as PEM; absent: the server's certificate is not verified. */

@@ -9,10 +9,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { filesOf, identify, isPerName, read } from '../../src/disk';
 import { normaliseWithWildcard } from '../../src/server_name';
 import type { Settings } from '../../src/settings';
+import { rsaKey } from '../../src/slot';
 
 const SETTINGS: Settings = {
   certFile: '/certs/{name}.cert.pem',
   keyFile: '/certs/{name}.key.pem',
+  certFileRsa: '/rsa/{name}.cert.pem',
+  keyFileRsa: '/rsa/{name}.key.pem',
   wildcardLabel: '_',
   fallback: '',
   isPersistent: false,
@@ -27,6 +30,13 @@ describe('path templates', () => {
     expect(filesOf(settings, 'a.example')).toEqual({
       cert: '/live/a.example/a.example.pem',
       key: 'a.example',
+    });
+  });
+
+  test('the RSA slot has templates of its own', () => {
+    expect(filesOf(SETTINGS, rsaKey('*.example.com'))).toEqual({
+      cert: '/rsa/_.example.com.cert.pem',
+      key: '/rsa/_.example.com.key.pem',
     });
   });
 

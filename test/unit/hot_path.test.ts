@@ -8,11 +8,8 @@ import { FakeZone } from './fake_zone';
 // What a handshake costs that is served from the zone, counted on the bundle. That the real engines open no file then,
 // the integration tests see.
 
-interface Handlers {
-  js_pair: (r: object) => string;
-  js_cert: (r: object) => string;
-  js_key: (r: object) => string;
-}
+type Handler = 'js_pair' | 'js_cert' | 'js_key' | 'js_pair_rsa' | 'js_cert_rsa' | 'js_key_rsa';
+type Handlers = Record<Handler, (r: object) => string>;
 
 const { default: handlers } = (await import(
   new URL('../../dist/cert_rotation.js', import.meta.url).href
@@ -22,6 +19,7 @@ const FACTS: Facts = { source: 'disk', files: '', notAfter: 0, loadedAt: 0 };
 const pem = (label: string): string => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`;
 const CHAIN = pem('CERTIFICATE');
 const KEY = pem('PRIVATE KEY');
+const RSA_KEY = pem('RSA PRIVATE KEY');
 
 /** Every call of a zone, in that order. */
 let calls: string[];
@@ -40,8 +38,13 @@ function watched(zone: FakeZone, name: string): FakeZone {
 }
 
 /** A handshake that may not touch files or logs. */
-function handshake(servername: string): object {
-  return { variables: { ssl_server_name: servername } };
+function handshake(servername: string, settings = {}): object {
+  return { variables: { ssl_server_name: servername, ...settings } };
+}
+
+/** The same where names may have an RSA pair, too. */
+function handshakeOfTwo(servername: string): object {
+  return handshake(servername, { cert_file_rsa: '/certs/{name}.rsa.pem' });
 }
 
 const file = vi.spyOn(fs, 'statSync');
@@ -55,6 +58,18 @@ beforeEach(() => {
   certs.set('a.example', record);
   certs.set('*.w.example', record);
   noteMissing(misses, 'a.w.example', FIRST_TOKEN);
+  const rsaRecord = makeRecord(FIRST_TOKEN, FACTS, { chain: CHAIN, key: RSA_KEY });
+  certs.set('*rsa:a.example', rsaRecord);
+  certs.set('ec.example', record);
+  certs.set('*rsa:rsa.example', rsaRecord);
+  certs.set('*rsa:*.w.example', rsaRecord);
+  certs.set('*rsa:*.x.example', rsaRecord);
+  for (const missing of [
+    ...['*rsa:ec.example', 'rsa.example', '*rsa:a.w.example'],
+    ...['a.x.example', '*rsa:a.x.example', '*.x.example'],
+  ]) {
+    noteMissing(misses, missing, FIRST_TOKEN);
+  }
   const shared = { certs: watched(certs, 'certs'), certs_misses: watched(misses, 'misses') };
   vi.stubGlobal('ngx', { shared });
 });
@@ -86,4 +101,78 @@ describe('a handshake that is served from the zone', () => {
       'certs.get *.w.example',
     ]);
   });
+});
+
+describe('where names have an RSA slot', () => {
+  const read = (keys: string[]): string[] => keys.map((key) => key.replace(' ', '.get '));
+
+  test.each<[string, Handler, string, string, string[]]>([
+    ['its own pair', 'js_pair', 'a.example', KEY, ['certs a.example']],
+    ['its own pair', 'js_pair_rsa', 'a.example', RSA_KEY, ['certs *rsa:a.example']],
+    [
+      'the only pair',
+      'js_pair_rsa',
+      'ec.example',
+      KEY,
+      ['certs *rsa:ec.example', 'misses *rsa:ec.example', 'certs ec.example'],
+    ],
+    [
+      'the only pair',
+      'js_pair',
+      'rsa.example',
+      RSA_KEY,
+      ['certs rsa.example', 'misses rsa.example', 'certs *rsa:rsa.example'],
+    ],
+    [
+      "the wildcard's own pair",
+      'js_pair_rsa',
+      'a.w.example',
+      RSA_KEY,
+      [
+        ...['certs *rsa:a.w.example', 'misses *rsa:a.w.example'],
+        ...['certs a.w.example', 'misses a.w.example', 'certs *rsa:*.w.example'],
+      ],
+    ],
+    [
+      "the wildcard's only pair",
+      'js_pair',
+      'a.x.example',
+      RSA_KEY,
+      [
+        ...['certs a.x.example', 'misses a.x.example'],
+        ...['certs *rsa:a.x.example', 'misses *rsa:a.x.example'],
+        ...['certs *.x.example', 'misses *.x.example', 'certs *rsa:*.x.example'],
+      ],
+    ],
+  ])('%s from %s for %s', (_, handler, name, key, keys) => {
+    expect(handlers[handler](handshakeOfTwo(name))).toBe(key + CHAIN);
+    expect(calls).toEqual(read(['certs #clear', ...keys]));
+  });
+
+  test('a handshake that asks for both reads each once, in any order', () => {
+    const r = handshakeOfTwo('a.example');
+    const served = (['js_key', 'js_key_rsa', 'js_cert', 'js_cert_rsa', 'js_pair_rsa'] as const).map(
+      (handler) => handlers[handler](r),
+    );
+    expect(served).toEqual([KEY, RSA_KEY, CHAIN, CHAIN, RSA_KEY + CHAIN]);
+    expect(calls).toEqual(
+      read(['certs #clear', 'certs a.example', 'certs #clear', 'certs *rsa:a.example']),
+    );
+  });
+
+  test('nothing is remembered for another handshake', () => {
+    expect(handlers.js_pair_rsa(handshakeOfTwo('a.example'))).toBe(RSA_KEY + CHAIN);
+    expect(handlers.js_pair_rsa(handshakeOfTwo('ec.example'))).toBe(KEY + CHAIN);
+  });
+});
+
+test('without $cert_file_rsa its handlers answer as the others do, at the same cost', () => {
+  expect(handlers.js_pair_rsa(handshake('a.example'))).toBe(KEY + CHAIN);
+  expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
+});
+
+test('a client cannot ask for the key of an RSA slot', () => {
+  const r = { ...handshakeOfTwo('*rsa:a.example'), error: vi.fn(), log: vi.fn() };
+  expect(handlers.js_pair(r)).toBe('');
+  expect(handlers.js_pair_rsa(r)).toBe('');
 });

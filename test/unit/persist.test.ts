@@ -222,18 +222,25 @@ describe.each([
     for (const other of others) fs.writeFileSync(other, 'theirs');
     put(next);
     recover(files);
-    takeOut(files);
+    takeOut(files).commit();
     for (const other of others) expect(fs.readFileSync(other, 'utf8')).toBe('theirs');
+  });
+
+  test('a pair that was taken out is there again when that is undone', () => {
+    put(old);
+    const expected = listing();
+    takeOut(files).undo();
+    expect(listing()).toEqual(expected);
   });
 
   test('a pair that was taken out is gone, and one that cannot be is there', () => {
     put(old);
     const changes = changesOf(() => {
-      takeOut(files);
+      takeOut(files).commit();
     });
     expect(Object.values(listing()).join('')).not.toContain('---');
-    // The last one of two files only tidies up.
-    for (const nth of changes.slice(0, files.cert === files.key ? 1 : 2)) {
+    // The second half only tidies up.
+    for (const nth of changes.slice(0, changes.length / 2)) {
       clean();
       put(old);
       const expected = listing();

@@ -13,6 +13,8 @@ import {
 const DEFAULTS = {
   certFile: '/etc/nginx/certs/{name}.cert.pem',
   keyFile: '/etc/nginx/certs/{name}.key.pem',
+  certFileRsa: '',
+  keyFileRsa: '/etc/nginx/certs/{name}.rsa.key.pem',
   wildcardLabel: '_',
   fallback: '',
   isPersistent: false,

@@ -11,7 +11,7 @@ import {
   forgetMissing,
   isLocked,
   isMissing,
-  isName,
+  isSlot,
   isZoneFull,
   keysOf,
   lock,
@@ -155,7 +155,7 @@ describe('summaries and the list of names', () => {
     lock(zone, NAME);
     vi.stubGlobal('ngx', { worker_id: 0 });
     putOwnCounts(zone, '{}');
-    expect(keysOf(zone).filter(isName).sort()).toEqual(wanted.sort());
+    expect(keysOf(zone).filter(isSlot).sort()).toEqual(wanted.sort());
   });
 });
 
