@@ -1,6 +1,7 @@
-import * as echarts from 'echarts';
+import type { EChartsCoreOption } from 'echarts';
 import type { Way } from './history.js';
 import type { Result } from './load.js';
+import { svgOf } from './svg.js';
 import { percentile } from './tally.js';
 
 const SIZE = { width: 1100, height: 620 };
@@ -23,14 +24,10 @@ const WAYS: { way: Way; title: string; colour: string }[] = [
  * @returns SVG
  */
 export function plot(result: Result): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...SIZE });
-  chart.setOption(optionOf(result));
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return svg;
+  return svgOf(optionOf(result), SIZE);
 }
 
-function optionOf(result: Result): echarts.EChartsCoreOption {
+function optionOf(result: Result): EChartsCoreOption {
   const { tally, rotations, faults, startedAt } = result;
   const since = (at: number): number => (at - startedAt) / 1000;
   const end = since(result.endedAt);

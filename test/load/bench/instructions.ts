@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { shell } from '../shell.js';
 import type { Configuration } from './configurations.js';
-import { shell } from './measure.js';
 import { configOf, type Server } from './server.js';
 import { SITES, type Site } from './sites.js';
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Nginx } from '../../support/nginx.js';
+import { accountOf, cpuUs, shell } from '../shell.js';
 import { CLIENT_CORE, isPinned, type Server } from './server.js';
 import type { Site } from './sites.js';
 
@@ -40,27 +41,6 @@ export async function warmUp({ nginx, runDirectory }: Server, site: Site): Promi
     throw new Error(`These are not full TLS 1.3 handshakes of one kind:\n${[...own].join('\n')}`);
   }
   return how;
-}
-
-/** The CPU time that a process of the container has had, in microseconds. */
-export async function cpuTime(nginx: Nginx, pid: number): Promise<number> {
-  return cpuUs(await shell(nginx, `cat ${accountOf(pid)}`));
-}
-
-/** Runs a script in the container. Throws where it fails. */
-export async function shell(nginx: Nginx, script: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await nginx.exec(['sh', '-c', script]);
-  if (exitCode !== 0) throw new Error(`${script}: ${stderr || stdout}`);
-  return stdout.trim();
-}
-
-/** Its first number is nanoseconds, where the process accounting of /proc/PID/stat has ticks of 10 ms. */
-function accountOf(pid: number): string {
-  return `/proc/${pid}/schedstat`;
-}
-
-function cpuUs(account: string): number {
-  return parseInt(account, 10) / 1000;
 }
 
 function load({ name, port }: Site, path: string, seconds: number): string {

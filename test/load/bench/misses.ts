@@ -1,6 +1,6 @@
 import { handshake } from '../../support/tls_client.js';
+import { cpuTime } from '../shell.js';
 import type { Configuration } from './configurations.js';
-import { cpuTime } from './measure.js';
 import type { Server } from './server.js';
 import { SITES, type Site } from './sites.js';
 

@@ -1,9 +1,9 @@
-import * as echarts from 'echarts';
+import { spreadOf } from '../statistics.js';
+import { svgOf } from '../svg.js';
 import { baseOf } from './configurations.js';
 import type { Instructions } from './instructions.js';
 import type { Series } from './rounds.js';
 import { SITES } from './sites.js';
-import { spreadOf } from './statistics.js';
 
 const WIDTH = 1200;
 const LABELS_WIDTH = 330;
@@ -74,10 +74,7 @@ function draw(title: string, panels: Panel[], xAxis: object): string {
   const rows = Math.max(...panels.map(({ labels }) => labels.length));
   const height = rows * ROW_HEIGHT + 2 * MARGIN;
   const width = (WIDTH - LABELS_WIDTH) / panels.length;
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
-  chart.setOption({
-    animation: false,
-    backgroundColor: '#fff',
+  const option = {
     title: { text: title, left: 10, top: 5 },
     legend: { top: 30 },
     grid: panels.map((_, i) => ({
@@ -104,8 +101,6 @@ function draw(title: string, panels: Panel[], xAxis: object): string {
     series: panels.flatMap(({ series }, i) =>
       series.map((one) => ({ ...one, xAxisIndex: i, yAxisIndex: i })),
     ),
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return svg + '\n';
+  };
+  return svgOf(option, { width: WIDTH, height });
 }

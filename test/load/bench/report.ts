@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { section, table } from '../markdown.js';
+import { spreadOf } from '../statistics.js';
 import { baseOf, type Configuration } from './configurations.js';
 import type { Instructions } from './instructions.js';
 import type { Misses } from './misses.js';
 import { plotInstructions, plotRatios } from './plot.js';
 import type { Series } from './rounds.js';
 import { SITES, type Site } from './sites.js';
-import { spreadOf } from './statistics.js';
 import { targetsOf } from './targets.js';
 
 /** How far the quarters of a ratio are apart, at most, on a machine that has nothing else to do. */
@@ -81,10 +82,6 @@ function json({ machine, options, series, misses, instructions }: Result): strin
   return JSON.stringify(text, null, 2) + '\n';
 }
 
-function section(title: string, lines: string[]): string[] {
-  return lines.length > 0 ? [`## ${title}`, '', ...lines, ''] : [];
-}
-
 /** What the ratios are worth: those of what is the same as what they are to. */
 function noise({ series }: Result): string[] {
   return series
@@ -98,13 +95,6 @@ function noise({ series }: Result): string[] {
         '',
       ];
     });
-}
-
-/** @returns no lines where there are no rows */
-function table(head: string[], rows: string[][]): string[] {
-  if (rows.length === 0) return [];
-  const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
 }
 
 function targetTable(result: Result): string[] {

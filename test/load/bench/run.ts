@@ -5,6 +5,7 @@ import { SetUpError } from '../../setup/command.js';
 import { setUpAll } from '../../setup/index.js';
 import { BENCH_RUNTIMES } from '../../setup/runtimes.js';
 import { describeMachine } from '../machine.js';
+import { runProgram, wholeNumber } from '../program.js';
 import { baseOf, CONFIGURATIONS, type Configuration } from './configurations.js';
 import { countAll } from './instructions.js';
 import { runMisses } from './misses.js';
@@ -46,13 +47,6 @@ function readArguments(): Arguments {
     console.log(USAGE);
     process.exit(0);
   }
-  const whole = (name: 'rounds' | 'seconds'): number => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 1) {
-      throw new SetUpError(`--${name} ${values[name]}: it has to be a whole number, 1 or more`);
-    }
-    return value;
-  };
   for (const name of values.only) {
     if (!CONFIGURATIONS.some((one) => one.name === name)) throw new SetUpError(`--only ${name}?`);
   }
@@ -63,8 +57,8 @@ function readArguments(): Arguments {
     ({ name }) => values.only.length === 0 || values.only.includes(name),
   );
   return {
-    rounds: whole('rounds'),
-    seconds: whole('seconds'),
+    rounds: wholeNumber('rounds', values.rounds),
+    seconds: wholeNumber('seconds', values.seconds),
     configurations: CONFIGURATIONS.filter(
       (one) => wanted.includes(one) || wanted.some((other) => baseOf(other) === one),
     ),
@@ -95,11 +89,4 @@ async function main(): Promise<void> {
   console.log(`${report}: report.md, report.json and plots`);
 }
 
-await main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(error instanceof SetUpError ? error.message : error);
-    console.error(`\n${USAGE}`);
-    process.exit(1);
-  },
-);
+await runProgram(main, USAGE);

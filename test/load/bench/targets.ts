@@ -1,6 +1,6 @@
+import { spreadOf } from '../statistics.js';
 import type { Result } from './report.js';
 import type { Site } from './sites.js';
-import { spreadOf } from './statistics.js';
 
 /** Something that was to be reached. */
 export interface Target {
