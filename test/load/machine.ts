@@ -9,7 +9,7 @@ export function describeMachine(images: string[]): [string, string][] {
     ['CPU', `${modelName()}, ${availableParallelism()} cores`],
     ['kernel', `Linux ${release()}`],
     ['load average before', loadavg()[0]!.toFixed(1)],
-    ...images.map((image): [string, string] => ['nginx', versions(image)]),
+    ...images.map((image): [string, string] => ['packages', versions(image)]),
     ['bundle', bundleVersion()],
   ];
 }
@@ -20,7 +20,14 @@ function modelName(): string {
 
 /** What an image of Debian's packages holds of what matters. */
 function versions(image: string): string {
-  const wanted = ['nginx', 'libnginx-mod-http-js', 'libnginx-mod-http-lua', 'libssl3t64', 'wrk'];
+  const wanted = [
+    'nginx',
+    'haproxy',
+    'libnginx-mod-http-js',
+    'libnginx-mod-http-lua',
+    'libssl3t64',
+    'wrk',
+  ];
   const format = '${db:Status-Abbrev} ${Package} ${Version}\\n';
   const query = [
     '-c',

@@ -37,7 +37,9 @@ const forky = recipe('forky', FORKY_OPTIONS, PACKAGES);
 const benchTrixie = recipe('trixie', [], BENCH_PACKAGES);
 const benchForky = recipe('forky', FORKY_OPTIONS, [...BENCH_PACKAGES, ...LUA_PACKAGES]);
 
-export const RECIPES = [trixie, forky, benchTrixie, benchForky];
+const haproxy = recipe('forky', FORKY_OPTIONS, ['nginx', 'haproxy']);
+
+export const RECIPES = [trixie, forky, benchTrixie, benchForky, haproxy];
 
 /** What the benchmark runs on: the oldest nginx that is supported, and a current one. */
 export const BENCH_RUNTIMES = {
@@ -54,6 +56,14 @@ export const BENCH_RUNTIMES = {
     dynamicStream: true,
   },
 } satisfies Record<string, Runtime>;
+
+/** Where HAProxy runs, with an nginx that does nothing beside it. */
+export const HAPROXY_RUNTIME: Runtime = {
+  name: 'haproxy',
+  image: haproxy.image,
+  certificateCache: true,
+  dynamicStream: true,
+};
 
 const RUNTIMES: Runtime[] = [
   // nginx 1.26.3, njs 0.8.9: it has no js_engine to choose.

@@ -1,8 +1,11 @@
-import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, KeyObject, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import './reflect.js';
 import * as x509 from '@peculiar/x509';
+
+/** Below the enterprise number for documentation (RFC 5612). */
+const UNKNOWN_EXTENSION = '1.3.6.1.4.1.32473.1';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -28,6 +31,8 @@ export interface IssueOptions {
   keys?: webcrypto.CryptoKeyPair;
   /** The leaf's serial number in hexadecimal; default: a random one. */
   serial?: string;
+  /** How many bytes the leaf has in an extension that nobody knows: public authorities' leaves are longer. */
+  padding?: number;
 }
 
 export interface Pair {
@@ -47,6 +52,8 @@ export interface Authority {
   /** What a client trusts. */
   rootPem: string;
   issue: (options: IssueOptions) => Promise<Pair>;
+  /** The intermediate's P-256 key, for who signs more leaves than `issue` has time for. */
+  signingKey: KeyObject;
 }
 
 /** Makes a throw-away certificate authority: a root, and an intermediate that signs the leaves. */
@@ -80,6 +87,7 @@ export async function createAuthority(): Promise<Authority> {
       notBefore: options.notBefore,
       notAfter: options.notAfter,
       serial: options.serial,
+      padding: options.padding,
     });
     const chainPem = certPem + intermediate;
     const keyPem = await exportKey(keys.privateKey);
@@ -87,7 +95,7 @@ export async function createAuthority(): Promise<Authority> {
     return { certPem, chainPem, keyPem, pairPem: chainPem + keyPem, serial };
   }
 
-  return { rootPem: root, issue };
+  return { rootPem: root, issue, signingKey: KeyObject.from(intermediateKeys.privateKey) };
 }
 
 /**
@@ -100,7 +108,7 @@ export async function createAuthority(): Promise<Authority> {
 export async function writePair(
   directory: string,
   name: string,
-  pair: Pair,
+  pair: Pick<Pair, 'chainPem' | 'keyPem'>,
   first: 'cert' | 'key' = 'key',
 ): Promise<void> {
   const writes = [
@@ -129,6 +137,7 @@ interface Certificate {
   notBefore?: Date | undefined;
   notAfter?: Date | undefined;
   serial?: string | undefined;
+  padding?: number | undefined;
 }
 
 /** Signs a certificate and returns it as PEM that ends in a line feed. */
@@ -143,6 +152,9 @@ async function certify(wanted: Certificate): Promise<string> {
   if (wanted.names) {
     const names = wanted.names.map((value) => ({ type: 'dns' as const, value }));
     extensions.push(new x509.SubjectAlternativeNameExtension(names));
+  }
+  if (wanted.padding !== undefined) {
+    extensions.push(new x509.Extension(UNKNOWN_EXTENSION, false, randomBytes(wanted.padding)));
   }
   const certificate = await x509.X509CertificateGenerator.create({
     subject: [{ CN: [wanted.subject] }],

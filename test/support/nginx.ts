@@ -77,6 +77,8 @@ export interface NginxOptions {
   runtime: Runtime;
   /** A work directory of `makeWorkDirectory`; absent: one is made, and removed by `stop`. */
   directory?: string;
+  /** What the container sees as /etc/nginx/certs, if others are to see it, too; default: `certs` of `directory`. */
+  certsDirectory?: string;
   /** Further files of the container: texts by path. */
   files?: Record<string, string>;
   /** Folders of the container that are in memory: mount options by path, as in `size=64k,mode=0777`. */
@@ -148,7 +150,7 @@ export function makeWorkDirectory(): string {
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const { config, runtime, files = {}, ports = PORTS, logLevel = 'info' } = options;
   const directory = options.directory ?? makeWorkDirectory();
-  const certsDirectory = join(directory, 'certs');
+  const certsDirectory = options.certsDirectory ?? join(directory, 'certs');
   const runDirectory = join(directory, 'run');
   const configFile = join(directory, 'nginx.conf');
   writeFileSync(configFile, config, { mode: 0o644 });

@@ -6,9 +6,12 @@ import { connect, type SecureContext, type SecureVersion, type TLSSocket } from 
 /** How long a handshake, an answer or a session ticket may take, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
-export interface ClientOptions {
-  host: string;
-  port: number;
+/** A TCP address or the path of a unix socket. */
+export type ServerAddress = { host: string; port: number } | { path: string };
+
+export type ClientOptions = ServerAddress & HandshakeOptions;
+
+export interface HandshakeOptions {
   /** Sent as it stands, also where it is no server name (upper case, a trailing dot); absent: no SNI. */
   servername?: string;
   minVersion?: SecureVersion;

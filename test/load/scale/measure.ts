@@ -1,0 +1,130 @@
+import { seconds, timed } from '../../setup/command.js';
+import { timeConfiguration } from './configuration.js';
+import { writeCorpus } from './corpus.js';
+import { measureClears, measureHandshakes, measureWalk } from './costs.js';
+import type { FigureName } from './figures.js';
+import { visitAll } from './fill.js';
+import { createLeaves, type Leaves } from './leaves.js';
+import { Measurements } from './measurements.js';
+import { count, nameOf } from './names.js';
+import { timeRenewal, WAYS } from './renewals.js';
+import { startServer, type Server } from './server.js';
+import type { Subject } from './subjects.js';
+import { memoryOf } from './worker_memory.js';
+import { freeBytes } from './zone.js';
+
+export interface Options {
+  subjects: Subject[];
+  /** How many names, in ascending order. */
+  sizes: number[];
+  rounds: number;
+}
+
+/** For how many names RSA certificates are put into a dictionary, to see what they take. */
+const RSA_NAMES = 1000;
+
+const WALKS = ['/metrics', '/certs/?limit=100'];
+
+/**
+ * Measures all subjects with all numbers of names that they are measured with, in turn, so that whatever else the machine
+ * does meanwhile slows down all.
+ */
+export async function measureAll(options: Options): Promise<Measurements> {
+  const { subjects, sizes, rounds } = options;
+  const measurements = new Measurements();
+  const leaves = await createLeaves('ec');
+  const certs = await writeCorpus(leaves, sizes.at(-1)!);
+  const servers: Server[] = [];
+  for (const names of sizes) {
+    const own: Server[] = [];
+    for (const subject of subjects.filter(({ mostNames }) => names <= mostNames)) {
+      own.push(await startServer(subject, names, 'ec', certs));
+    }
+    await timed(`Handshakes with each of ${count(names)}, ${own.length} servers`, () =>
+      Promise.all(own.map((server) => fill(server, 'P-256', measurements))),
+    );
+    servers.push(...own);
+  }
+  for (const server of servers) await measureMemory(server, measurements);
+
+  const parts: [title: string, part: (server: Server) => Promise<void>][] = [
+    ['Handshakes, clears and lists', (server) => measureCosts(server, measurements)],
+    ['Configurations', (server) => measureConfiguration(server, measurements)],
+    ['Renewals', (server) => measureRenewals(server, leaves, measurements)],
+  ];
+  for (const [title, part] of parts) {
+    for (let round = 1; round <= rounds; round++) {
+      const start = performance.now();
+      for (const server of servers) await part(server);
+      const took = seconds(performance.now() - start);
+      console.log(`${title}, round ${round} of ${rounds}: ${took}`);
+    }
+  }
+  await Promise.all(servers.map(({ nginx }) => nginx.stop()));
+  for (const subject of subjects.filter(({ name }) => name === 'njs')) {
+    const rsaCerts = await writeCorpus(await createLeaves('rsa'), RSA_NAMES);
+    const server = await startServer(subject, RSA_NAMES, 'rsa', rsaCerts);
+    await fill(server, 'RSA-2048', measurements);
+    await server.nginx.stop();
+  }
+  return measurements;
+}
+
+/** Has the server make a handshake with each name, and looks what they take in a dictionary. */
+async function fill(server: Server, way: string, measurements: Measurements): Promise<void> {
+  const isBundle = server.subject.kind === 'bundle';
+  const before = isBundle ? await freeBytes(server) : 0;
+  await visitAll(server);
+  if (!isBundle) return;
+  const bytes = (before - (await freeBytes(server))) / server.names;
+  measurements.add(keyOf(server, 'zone', way), bytes);
+}
+
+async function measureMemory(server: Server, measurements: Measurements): Promise<void> {
+  const { worker, all } = await memoryOf(server);
+  measurements.add(keyOf(server, 'workerMemory'), worker);
+  measurements.add(keyOf(server, 'allMemory'), all);
+}
+
+async function measureCosts(server: Server, measurements: Measurements): Promise<void> {
+  const { one, many } = await measureHandshakes(server);
+  measurements.add(keyOf(server, 'handshakeOne'), one);
+  measurements.add(keyOf(server, 'handshakeMany'), many);
+  if (server.subject.kind !== 'bundle') return;
+  measurements.add(keyOf(server, 'clear'), await measureClears(server));
+  for (const path of WALKS) {
+    const { cpuMs, longestMs } = await measureWalk(server, path);
+    measurements.add(keyOf(server, 'walkCpu', path), cpuMs);
+    measurements.add(keyOf(server, 'walkStall', path), longestMs);
+  }
+}
+
+async function measureConfiguration(server: Server, measurements: Measurements): Promise<void> {
+  measurements.add(keyOf(server, 'configuration'), await timeConfiguration(server));
+}
+
+async function measureRenewals(
+  server: Server,
+  leaves: Leaves,
+  measurements: Measurements,
+): Promise<void> {
+  for (const way of WAYS[server.subject.kind]) {
+    const key = keyOf(server, 'renewal', way);
+    measurements.add(key, await timeRenewal(server, way, nextName(server.names), leaves));
+  }
+}
+
+let renewed = 0;
+
+/** One that was not renewed before, unless all were: the servers see the same files. */
+function nextName(names: number): string {
+  return nameOf(renewed++ % names);
+}
+
+function keyOf(
+  { subject, names }: Server,
+  figure: FigureName,
+  way = '',
+): { figure: FigureName; subject: string; names: number; way: string } {
+  return { figure, subject: subject.name, names, way };
+}

@@ -1,0 +1,63 @@
+import { writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { startNginx, type Nginx } from '../../support/nginx.js';
+import { handshake } from '../../support/tls_client.js';
+import { shell } from '../shell.js';
+import { API_SOCKET, certificateList, CONFIG, HAPROXY_CONF, LIST, PID_FILE } from './haproxy.js';
+import type { KeyType } from './leaves.js';
+import { nginxConfOf, TLS_SOCKET, type Subject } from './subjects.js';
+
+const secureContext = createSecureContext();
+
+/** A subject that runs, with one process that makes handshakes. It costs nothing while nobody asks. */
+export interface Server {
+  subject: Subject;
+  names: number;
+  /** The container; with HAProxy its nginx does nothing. */
+  nginx: Nginx;
+  /** The host's paths of the sockets. */
+  tlsSocket: string;
+  apiSocket: string;
+  /** The number, in the container, of the process that makes handshakes: another one after a reload. */
+  worker: () => Promise<number>;
+  /** @returns the serial number that is served. Throws where the handshake fails. */
+  serialOf: (name: string) => Promise<string>;
+}
+
+/** @param certs the host's directory with the pairs */
+export async function startServer(
+  subject: Subject,
+  names: number,
+  keyType: KeyType,
+  certs: string,
+): Promise<Server> {
+  const nginx = await startNginx({
+    certsDirectory: certs,
+    runtime: subject.runtime(),
+    config: nginxConfOf(subject, names, keyType),
+    logLevel: 'notice',
+    ports: [],
+  });
+  const runDirectory = dirname(nginx.adminSocket);
+  const hostPath = (path: string): string => join(runDirectory, basename(path));
+  const server: Server = {
+    subject,
+    names,
+    nginx,
+    tlsSocket: hostPath(TLS_SOCKET),
+    apiSocket: hostPath(API_SOCKET),
+    worker: async () => {
+      if (subject.kind === 'haproxy') return Number(await shell(nginx, `cat ${PID_FILE}`));
+      return (await nginx.processes()).workers[0]!;
+    },
+    serialOf: async (servername) =>
+      (await handshake({ path: hostPath(TLS_SOCKET), servername, secureContext })).serial,
+  };
+  if (subject.kind === 'haproxy') {
+    writeFileSync(hostPath(CONFIG), HAPROXY_CONF);
+    writeFileSync(hostPath(LIST), certificateList(names));
+    await shell(nginx, `haproxy -D -f ${CONFIG}`);
+  }
+  return server;
+}
