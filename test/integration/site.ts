@@ -24,6 +24,7 @@ export interface SiteOptions {
   directory?: string;
   /** As `NginxOptions` has them. */
   tmpfs?: Record<string, string>;
+  mounts?: Record<string, string>;
   logLevel?: 'info' | 'notice';
   /** Further directives of the http block. */
   http?: string;
@@ -104,6 +105,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const nginx = await startNginx({
     directory,
     tmpfs: options.tmpfs ?? {},
+    mounts: options.mounts ?? {},
     logLevel: options.logLevel ?? 'info',
     runtime,
     config: nginxConf({

@@ -19,6 +19,8 @@ const { GenericContainer } = await import('testcontainers');
 /** Where the HTTP handlers listen inside the container, as in the example configuration. */
 export const ADMIN_SOCKET = '/run/nginx/cert-admin.sock';
 
+const DIST = resolve(import.meta.dirname, '../../dist');
+
 /** The ports of the container that are published, each on a port of the host's loopback interface. */
 const PORTS = [8443, 8444];
 
@@ -83,6 +85,8 @@ export interface NginxOptions {
   files?: Record<string, string>;
   /** Folders of the container that are in memory: mount options by path, as in `size=64k,mode=0777`. */
   tmpfs?: Record<string, string>;
+  /** Further folders of the host that the container reads: their paths by those in the container. */
+  mounts?: Record<string, string>;
   /** From which on the error log is written; default: `info`. */
   logLevel?: 'info' | 'notice';
   /** Ports of the container to publish; default: 8443 and 8444, on random ports of the host. */
@@ -149,6 +153,7 @@ export function makeWorkDirectory(): string {
  */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const { config, runtime, files = {}, ports = PORTS, logLevel = 'info' } = options;
+  const mounts = { '/etc/nginx/njs': DIST, ...options.mounts };
   const directory = options.directory ?? makeWorkDirectory();
   const certsDirectory = options.certsDirectory ?? join(directory, 'certs');
   const runDirectory = join(directory, 'run');
@@ -164,7 +169,11 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const container = await new NginxContainer(runtime.image)
     .withLabels(ownerLabel())
     .withBindMounts([
-      { source: resolve(import.meta.dirname, '../../dist'), target: '/etc/nginx/njs', mode: 'ro' },
+      ...Object.entries(mounts).map(([target, source]) => ({
+        source,
+        target,
+        mode: 'ro' as const,
+      })),
       { source: configFile, target: '/etc/nginx/nginx.conf', mode: 'ro' },
       { source: certsDirectory, target: '/etc/nginx/certs' },
       { source: runDirectory, target: '/run/nginx' },
