@@ -28,6 +28,8 @@ export interface SiteOptions {
   logLevel?: 'info' | 'notice';
   /** Further directives of the http block. */
   http?: string;
+  /** The same of the server that speaks TLS; a `return` of its own comes before that of `$pid`. */
+  server?: string;
   /** Texts of further njs modules, by the name under which `http` has them. */
   modules?: Record<string, string>;
   /** The same of the main level. */
@@ -123,6 +125,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     listen unix:/run/nginx/tls.sock ssl;
     ${slots.map(({ serve }) => serve).join('\n    ')}
     ${cache}
+    ${options.server ?? ''}
     return 200 $pid;
   }
   server {

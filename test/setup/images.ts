@@ -11,19 +11,28 @@ const REGISTRY_PATIENCE_MS = 20_000;
 /**
  * Makes images available: builds what has a recipe and pulls the others.
  *
+ * @param optional further images, whose build may fail
  * @returns those that cannot be had on this machine; a line of output says why
  */
-export async function setUpImages(images: string[]): Promise<Set<string>> {
+export async function setUpImages(images: string[], optional: string[] = []): Promise<Set<string>> {
   const missing = new Set<string>();
-  for (const image of images) {
+  for (const image of [...images, ...optional]) {
     if (!(await succeeds('docker', ['image', 'inspect', image]))) missing.add(image);
   }
   const recipes = RECIPES.filter((recipe) => missing.has(recipe.image));
   const toPull = [...missing].filter((image) => !recipes.some((recipe) => recipe.image === image));
   if (recipes.length > 0 && (await setUpBuilder())) {
     // Each of them waits for the network half of its time.
-    await Promise.all(recipes.map((recipe) => build(recipe)));
-    for (const { image } of recipes) missing.delete(image);
+    const builds = recipes.map(async (recipe) => {
+      try {
+        await build(recipe);
+        missing.delete(recipe.image);
+      } catch (error) {
+        if (!optional.includes(recipe.image)) throw error;
+        console.log(message(error));
+      }
+    });
+    await Promise.all(builds);
   }
   for (const image of toPull) {
     if (await pull(image)) missing.delete(image);

@@ -9,20 +9,23 @@ import { findRuntime, imageOf, runtimeNames, type Runtime } from './runtimes.js'
  * runtimes' images, nothing left of a run that was killed.
  *
  * @param wanted the names of the runtimes that are needed; absent: all that can be had on this machine
+ * @param optional further images to build, which may be missing in the end; a line of output says so
  * @returns the runtimes that are ready. Throws a SetUpError where one that is needed is not, or none is.
  */
-export async function setUp(wanted?: string[]): Promise<Runtime[]> {
+export async function setUp(wanted?: string[], optional: string[] = []): Promise<Runtime[]> {
   const names = wanted ?? runtimeNames;
   const images = names.map(imageOf);
   await setUpEngine();
   sweepLeftovers();
-  const missing = await setUpImages(images);
+  const missing = await setUpImages(images, optional);
   const ready = names.filter((name) => !missing.has(imageOf(name)));
   const leftOut = names.filter((name) => missing.has(imageOf(name)));
   if (ready.length === 0 || (wanted && leftOut.length > 0)) {
     throw new SetUpError(`No image for ${leftOut.join(', ')} can be had here.`);
   }
   for (const name of leftOut) console.log(`Left out: the runtime "${name}".`);
+  for (const image of optional.filter((name) => missing.has(name)))
+    console.log(`Left out: the tests that need ${image}.`);
   return ready.map(findRuntime);
 }
 

@@ -29,6 +29,9 @@ const PACKAGES = ['nginx', 'libnginx-mod-http-js', 'libnginx-mod-stream-js'];
 const BENCH_PACKAGES = [...PACKAGES, 'openssl', 'valgrind', 'wrk'];
 const LUA_PACKAGES = ['libnginx-mod-http-lua', 'lua-resty-core', 'lua-resty-lrucache'];
 
+/** What the tests call and not every system has: curl with HTTP/3 and openssl with QUIC, scanners, and readers of files. */
+const TOOL_PACKAGES = ['curl', 'docker-compose', 'openssl', 'sslscan', 'systemd'];
+
 // A mirror of Debian testing may lag behind the few days its release file is valid for.
 const FORKY_OPTIONS = ['--aptopt=Acquire::Check-Valid-Until "false"'];
 
@@ -36,10 +39,14 @@ const trixie = recipe('trixie', [], PACKAGES);
 const forky = recipe('forky', FORKY_OPTIONS, PACKAGES);
 const benchTrixie = recipe('trixie', [], BENCH_PACKAGES);
 const benchForky = recipe('forky', FORKY_OPTIONS, [...BENCH_PACKAGES, ...LUA_PACKAGES]);
+const tools = recipe('forky', FORKY_OPTIONS, TOOL_PACKAGES);
 
 const haproxy = recipe('forky', FORKY_OPTIONS, ['nginx', 'haproxy']);
 
-export const RECIPES = [trixie, forky, benchTrixie, benchForky, haproxy];
+export const RECIPES = [trixie, forky, benchTrixie, benchForky, haproxy, tools];
+
+/** The image of the programs that tests run beside nginx. They are skipped where it cannot be had. */
+export const TOOLS_IMAGE = tools.image;
 
 /** What the benchmark runs on: the oldest nginx that is supported, and a current one. */
 export const BENCH_RUNTIMES = {

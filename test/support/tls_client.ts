@@ -1,6 +1,13 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import {
+  connect as connectHttp2,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from 'node:http2';
+import { text } from 'node:stream/consumers';
 import { connect, type SecureContext, type SecureVersion, type TLSSocket } from 'node:tls';
 
 /** How long a handshake, an answer or a session ticket may take, in milliseconds. */
@@ -23,6 +30,8 @@ export interface HandshakeOptions {
   session?: Buffer;
   /** A root certificate as PEM; absent: the server's certificate is not verified. */
   ca?: string;
+  /** Speaks HTTP/2; default: HTTP/1.1. */
+  http2?: boolean;
   /** For who makes many connections: one that is made for each takes longer than a handshake. */
   secureContext?: SecureContext;
 }
@@ -38,9 +47,14 @@ export interface Handshake {
   reused: boolean;
 }
 
+interface Answer {
+  status: number;
+  body: string;
+}
+
 export interface Connection extends Handshake {
   /** Sends a GET request on this connection. Throws when it is no longer open. */
-  get: (path: string) => Promise<{ status: number; body: string }>;
+  get: (path: string) => Promise<Answer>;
   /** Waits for the session ticket and resolves to what `ClientOptions.session` takes. */
   session: () => Promise<Buffer>;
   /** Ends the connection and waits until it is closed. */
@@ -56,18 +70,20 @@ export async function handshake(options: ClientOptions): Promise<Handshake> {
 
 /** Makes a handshake and keeps the connection. Throws what Node's tls throws when that fails. */
 export async function openConnection(options: ClientOptions): Promise<Connection> {
-  const socket = connect({ ...options, rejectUnauthorized: options.ca !== undefined });
+  const socket = connect({
+    ...options,
+    ...(options.http2 ? { ALPNProtocols: ['h2'] } : {}),
+    rejectUnauthorized: options.ca !== undefined,
+  });
   const session = nextSession(socket);
   await secured(socket);
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  // The agent asks for a connection only when it holds none: every request goes through this socket.
-  agent.createConnection = () => socket;
+  const get = options.http2 ? http2Client(socket) : http1Client(socket);
 
   return {
     ...describe(socket),
     get: async (path) => {
       if (socket.readyState !== 'open') throw new Error('The server has closed the connection');
-      return get(agent, path);
+      return get(path);
     },
     session: () => session,
     close: () => close(socket),
@@ -126,7 +142,29 @@ function describe(socket: TLSSocket): Handshake {
   };
 }
 
-async function get(agent: Agent, path: string): Promise<{ status: number; body: string }> {
+function http1Client(socket: TLSSocket): Connection['get'] {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  // The agent asks for a connection only when it holds none: every request goes through this socket.
+  agent.createConnection = () => socket;
+  return (path) => get(agent, path);
+}
+
+function http2Client(socket: TLSSocket): Connection['get'] {
+  let session: ClientHttp2Session | undefined;
+  return async (path) => {
+    session ??= connectHttp2('https://localhost', { createConnection: () => socket });
+    const stream = session.request({ ':path': path });
+    stream.setTimeout(PATIENCE_MS, () => {
+      stream.destroy(new Error(`No answer to GET ${path}`));
+    });
+    const [headers] = (await once(stream, 'response')) as [
+      IncomingHttpHeaders & IncomingHttpStatusHeader,
+    ];
+    return { status: headers[':status'] ?? 0, body: await text(stream) };
+  };
+}
+
+async function get(agent: Agent, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request({ agent, path, timeout: PATIENCE_MS }, (response) => {
       let body = '';
@@ -160,18 +198,26 @@ export async function opensslClient(
   { host, port }: { host: string; port: number },
   args: string[],
 ): Promise<ProgramResult> {
-  return run('openssl', ['s_client', '-connect', `${host}:${String(port)}`, ...args]);
+  return runProgram('openssl', ['s_client', '-connect', `${host}:${String(port)}`, ...args]);
 }
 
 /** Runs curl without its progress meter. */
 export async function curl(args: string[]): Promise<ProgramResult> {
-  return run('curl', ['--silent', '--show-error', ...args]);
+  return runProgram('curl', ['--silent', '--show-error', ...args]);
 }
 
-/** Throws only where the program cannot be started or does not end in time. */
-async function run(program: string, args: string[]): Promise<ProgramResult> {
+/**
+ * Runs a program with nothing to read. Throws only where it cannot be started or does not end in time.
+ *
+ * @param timeout in milliseconds
+ */
+export async function runProgram(
+  program: string,
+  args: string[],
+  timeout = PATIENCE_MS,
+): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { timeout: PATIENCE_MS }, (error, stdout, stderr) => {
+    const child = execFile(program, args, { timeout }, (error, stdout, stderr) => {
       if (child.exitCode !== null) resolve({ code: child.exitCode, stdout, stderr });
       else reject(new Error(`${program} did not end by itself`, { cause: error }));
     });
