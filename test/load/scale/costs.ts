@@ -1,6 +1,7 @@
 import { now } from '../clock.js';
 import { cpuTime } from '../shell.js';
 import { nameOf, sampleOf } from './names.js';
+import { forEachIndex } from './pool.js';
 import type { Server } from './server.js';
 
 const HANDSHAKES = 200;
@@ -8,9 +9,6 @@ const HANDSHAKES = 200;
 export const MANY = 600;
 export const CLEARS = 100;
 const WARM_UP = 10;
-
-/** How many handshakes go on at a time. */
-const WIDTH = 4;
 
 /** Worker CPU time of one handshake, in microseconds: for one name, and for names that are spread over all. */
 export async function measureHandshakes(server: Server): Promise<{ one: number; many: number }> {
@@ -49,19 +47,15 @@ export async function measureWalk(server: Server, path: string): Promise<Walk> {
   let longestMs = 0;
   do {
     const startedAt = now();
-    await server.serialOf(nameOf(0));
-    longestMs = Math.max(longestMs, now() - startedAt);
+    const { endedAt } = await server.handshake(nameOf(0));
+    longestMs = Math.max(longestMs, endedAt - startedAt);
   } while (!walk.isOver);
   await answered;
   return { cpuMs: cpuUs / 1000, longestMs };
 }
 
 async function handshakes(server: Server, names: string[]): Promise<void> {
-  let next = 0;
-  const make = async (): Promise<void> => {
-    while (next < names.length) await server.serialOf(names[next++]!);
-  };
-  await Promise.all(Array.from({ length: WIDTH }, make));
+  await forEachIndex(names.length, (index) => server.handshake(names[index]!));
 }
 
 async function ask({ nginx }: Server, path: string): Promise<void> {

@@ -19,22 +19,28 @@ export const FIGURES = {
     digits: 0,
     how: 'Wall time of `nginx -t`, or `haproxy -c`, from the start of the process to its end: with static certificates it reads all of them.',
   },
-  workerMemory: {
-    title: 'Memory of a worker',
+  workerRss: {
+    title: 'Memory of a worker, with all that it shares',
     unit: 'MiB',
     digits: 0,
-    how: 'PSS of the one process that makes handshakes, with what it has of the shared dictionary, after a handshake with each name.',
+    how: 'RSS of the one process that makes handshakes, after a handshake with each name. What it shares counts in full: with static certificates nearly all is the master’s, too, and with the bundle the dictionary is that of all workers.',
   },
-  allMemory: {
+  workerPss: {
+    title: 'Memory of a worker, with its share of what it shares',
+    unit: 'MiB',
+    digits: 0,
+    how: 'PSS of the same process: what it has in common with the master counts half.',
+  },
+  allPss: {
     title: 'Memory of all processes',
     unit: 'MiB',
     digits: 0,
-    how: 'The same with the master process of nginx. During a reload there are two workers.',
+    how: 'The sum of their PSS: what the server takes from the machine. During a reload there are two workers.',
   },
   renewal: {
     title: 'From renewed files on disk to the first handshake with the new certificate',
     unit: 'ms',
-    digits: 2,
+    digits: 1,
     how: 'A new chain and key are in place of one name’s. Then: `SIGHUP` to nginx’s master; or `POST /clear`; or a `PUT` of what is in the files; or `set ssl cert` and `commit ssl cert` of that on one connection to HAProxy’s runtime API. Handshakes follow, one after the other, until one serves the new certificate; that one’s time is included, at the client as well.',
   },
   clear: {

@@ -81,9 +81,10 @@ async function fill(server: Server, way: string, measurements: Measurements): Pr
 }
 
 async function measureMemory(server: Server, measurements: Measurements): Promise<void> {
-  const { worker, all } = await memoryOf(server);
-  measurements.add(keyOf(server, 'workerMemory'), worker);
-  measurements.add(keyOf(server, 'allMemory'), all);
+  const { workerRss, workerPss, allPss } = await memoryOf(server);
+  measurements.add(keyOf(server, 'workerRss'), workerRss);
+  measurements.add(keyOf(server, 'workerPss'), workerPss);
+  measurements.add(keyOf(server, 'allPss'), allPss);
 }
 
 async function measureCosts(server: Server, measurements: Measurements): Promise<void> {

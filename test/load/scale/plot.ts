@@ -11,12 +11,12 @@ const MARGIN = 80;
 
 /** Draws how long it takes until a renewed certificate is served, on a logarithmic scale. */
 export function plotRenewals(measurements: Measurements, sizes: number[]): string {
-  return bars(measurements, sizes, 'renewal', { type: 'log' });
+  return bars(measurements, sizes, 'renewal', { type: 'log', min: 0.1 });
 }
 
-/** Draws the memory of a worker. */
+/** Draws what the processes have in memory. */
 export function plotMemory(measurements: Measurements, sizes: number[]): string {
-  return bars(measurements, sizes, 'workerMemory', { type: 'value' });
+  return bars(measurements, sizes, 'allPss', { type: 'value' });
 }
 
 /** @returns SVG with a row for each subject and way, and a bar in it for each number of names */
@@ -35,7 +35,7 @@ function bars(
   };
   const option = {
     title: { text: `${title}, in ${unit}`, left: 10, top: 5 },
-    legend: { top: 30 },
+    legend: { top: 30, itemGap: 30 },
     grid: { left: LABELS_WIDTH, right: 70, top: MARGIN, bottom: 40 },
     xAxis,
     yAxis: { type: 'category', inverse: true, data: labels, axisLabel: { interval: 0 } },
@@ -67,9 +67,9 @@ export function plotGrowth(measurements: Measurements): string {
     all: measurements.series.filter((one) => one.figure === figure),
   }));
   const option = {
-    legend: { top: 10, data: SUBJECTS.map(({ title }) => title) },
+    legend: { top: 10, itemGap: 40 },
     title: panels.map(({ figure }, i) => ({
-      text: `${FIGURES[figure].title}, in ${FIGURES[figure].unit}`,
+      text: `${FIGURES[figure].title}, in ${FIGURES[figure].unit}`.replaceAll('`', ''),
       textStyle: { fontSize: 13 },
       top: legend + i * height,
       left: 60,

@@ -56,14 +56,15 @@ export async function timeRenewal(
   return (await served()) - startedAt;
 }
 
-/** Makes handshakes until one serves that certificate, and resolves to when that was through. */
+/** Makes handshakes until one serves that certificate, and resolves to when that one was through. */
 async function timeOfServing(server: Server, name: string, serial: string): Promise<number> {
   const deadline = now() + PATIENCE_MS;
-  while ((await server.serialOf(name)) !== serial) {
+  for (;;) {
+    const served = await server.handshake(name);
+    if (served.serial === serial) return served.endedAt;
     if (now() > deadline) throw new Error(`${server.subject.title}: the old certificate is served`);
     await sleep(PAUSE_MS);
   }
-  return now();
 }
 
 /** Has nginx read its configuration again, and resolves to when it was told. */

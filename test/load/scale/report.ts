@@ -58,7 +58,7 @@ function markdown(result: Result): string {
     figures(result),
     '![Time until a renewed certificate is served](renewals.svg)',
     '',
-    '![Memory of a worker](memory.svg)',
+    '![Memory of all processes](memory.svg)',
     '',
     '![Costs as names grow](growth.svg)',
     '',

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { startNginx, type Nginx } from '../../support/nginx.js';
-import { handshake } from '../../support/tls_client.js';
+import { openConnection } from '../../support/tls_client.js';
+import { now } from '../clock.js';
 import { shell } from '../shell.js';
 import { API_SOCKET, certificateList, CONFIG, HAPROXY_CONF, LIST, PID_FILE } from './haproxy.js';
 import type { KeyType } from './leaves.js';
@@ -21,8 +22,16 @@ export interface Server {
   apiSocket: string;
   /** The number, in the container, of the process that makes handshakes: another one after a reload. */
   worker: () => Promise<number>;
-  /** @returns the serial number that is served. Throws where the handshake fails. */
-  serialOf: (name: string) => Promise<string>;
+  /** Makes a handshake and ends the connection. Throws where one of them fails. */
+  handshake: (name: string) => Promise<Served>;
+}
+
+/** What a handshake came to. */
+export interface Served {
+  /** Of the certificate. */
+  serial: string;
+  /** On the clock of clock.ts, before the connection was ended. */
+  endedAt: number;
 }
 
 /** @param certs the host's directory with the pairs */
@@ -51,8 +60,13 @@ export async function startServer(
       if (subject.kind === 'haproxy') return Number(await shell(nginx, `cat ${PID_FILE}`));
       return (await nginx.processes()).workers[0]!;
     },
-    serialOf: async (servername) =>
-      (await handshake({ path: hostPath(TLS_SOCKET), servername, secureContext })).serial,
+    handshake: async (servername) => {
+      const options = { path: hostPath(TLS_SOCKET), servername, secureContext };
+      const { serial, close } = await openConnection(options);
+      const endedAt = now();
+      await close();
+      return { serial, endedAt };
+    },
   };
   if (subject.kind === 'haproxy') {
     writeFileSync(hostPath(CONFIG), HAPROXY_CONF);

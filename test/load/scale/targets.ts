@@ -1,4 +1,4 @@
-import type { FigureName } from './figures.js';
+import { FIGURES, type FigureName } from './figures.js';
 import type { Measurements } from './measurements.js';
 import { count } from './names.js';
 import { SUBJECTS } from './subjects.js';
@@ -78,18 +78,24 @@ export function targetsOf(measurements: Measurements): Target[] {
       median('renewal', 'haproxy', { way: 'commit' }),
     );
   }
-  for (const { name, title, base = '' } of bundles) {
-    add(
-      { what: `Worker memory, beside static: ${title}`, bound: 'at most', unit: 'times' },
-      ratio(median('workerMemory', name), median('workerMemory', base)),
-      MEMORY_SHARE,
-    );
+  for (const figure of ['workerRss', 'workerPss'] as const) {
+    for (const { name, title, base = '' } of bundles) {
+      add(
+        {
+          what: `${FIGURES[figure].title}, beside static: ${title}`,
+          bound: 'at most',
+          unit: 'times',
+        },
+        ratio(median(figure, name), median(figure, base)),
+        MEMORY_SHARE,
+      );
+    }
   }
   for (const figure of ['clear', 'handshakeOne', 'handshakeMany'] as const) {
     for (const { name, title } of bundles) {
       add(
         {
-          what: `${FLAT_TITLES[figure]}, ${count(FLAT.to)} beside ${count(FLAT.from)}: ${title}`,
+          what: `${FIGURES[figure].title}, ${count(FLAT.to)} beside ${count(FLAT.from)}: ${title}`,
           bound: 'at most',
           unit: 'times',
         },
@@ -100,12 +106,6 @@ export function targetsOf(measurements: Measurements): Target[] {
   }
   return targets;
 }
-
-const FLAT_TITLES = {
-  clear: '`/clear`',
-  handshakeOne: 'Handshake with one name',
-  handshakeMany: 'Handshakes with names in turn',
-};
 
 function ratio(value: number | undefined, to: number | undefined): number | undefined {
   return value !== undefined && to !== undefined ? value / to : undefined;
