@@ -23,7 +23,7 @@ export const FIGURES = {
     title: 'Memory of a worker, with all that it shares',
     unit: 'MiB',
     digits: 0,
-    how: 'RSS of the one process that makes handshakes, after a handshake with each name. What it shares counts in full: with static certificates nearly all is the master’s, too, and with the bundle the dictionary is that of all workers.',
+    how: 'RSS of the one process that makes handshakes, after a handshake with each name. What it shares counts in full: with static certificates nearly all is the master’s, too, and with the bundle the dictionary is that of all workers. “After /metrics”: the worker keeps what memory it took to list all names.',
   },
   workerPss: {
     title: 'Memory of a worker, with its share of what it shares',
