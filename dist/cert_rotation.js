@@ -2485,6 +2485,9 @@ function start() {
         var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
         return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
     }
+    function certName2(variables) {
+        return variables["cert_name"];
+    }
     function fallback2(variables) {
         return variables["cert_fallback"] || "";
     }
@@ -2506,8 +2509,9 @@ function start() {
     function resolve2(r, isForRsa) {
         try {
             var lookup = lookupFor(r);
-            var sni = variablesOf2(r)["ssl_server_name"];
-            var name = sni ? normalise(sni) : "";
+            var variables = variablesOf2(r);
+            var asked = certName2(variables) || variables["ssl_server_name"];
+            var name = asked ? normalise(asked) : "";
             var isStandIn = name.startsWith("".concat(lookup.settings.wildcardLabel, "."));
             var hasRsaSlot2 = lookup.settings.certFileRsa !== "";
             var names = [
@@ -4071,6 +4075,9 @@ function checkInterval(variables) {
     var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
     return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
 }
+function certName(variables) {
+    return variables["cert_name"];
+}
 function fallback(variables) {
     return variables["cert_fallback"] || "";
 }
@@ -4124,6 +4131,7 @@ function wildcardOf(name) {
 }
 // src/handshake.ts
 var memoSession;
+var memoName;
 var memoRecord;
 var memoRsaRecord;
 function js_pair(r) {
@@ -4145,32 +4153,34 @@ function js_key_rsa(r) {
     return keyOf(recordFor(r, true));
 }
 function recordFor(r, isForRsa) {
-    if (memoSession !== r) {
+    var name = certName(variablesOf(r));
+    if (memoSession !== r || memoName !== name) {
         memoSession = r;
+        memoName = name;
         memoRecord = void 0;
         memoRsaRecord = void 0;
     }
     var known = isForRsa ? memoRsaRecord : memoRecord;
     if (known !== void 0) return known;
-    var record = freshRecord(r, isForRsa) || resolve(r, isForRsa);
+    var record = freshRecord(r, name, isForRsa) || resolve(r, isForRsa);
     if (isForRsa) memoRsaRecord = record;
     else memoRecord = record;
     return record;
 }
-function freshRecord(r, isForRsa) {
+function freshRecord(r, nameInstead, isForRsa) {
     try {
         var variables = variablesOf(r);
         var zoneIs = zoneName(variables);
         var zone = zoneNamed(zoneIs);
-        var sni = variables["ssl_server_name"] || fallback(variables);
-        if (!zone || !sni || sni.charAt(0) === "*") return "";
+        var name = nameInstead || variables["ssl_server_name"] || fallback(variables);
+        if (!zone || !name || name.charAt(0) === "*") return "";
         var token = clearToken(zone);
         var interval = checkInterval(variables);
-        var record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(sni) : sni);
+        var record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
         var misses = record === void 0 && missesOf(zoneIs);
         if (misses) {
             var hasRsa = hasRsaSlot(variables);
-            var slots = slotKeys(sni, hasRsa, isForRsa).concat(slotKeys(wildcardOf(sni), hasRsa, isForRsa));
+            var slots = slotKeys(name, hasRsa, isForRsa).concat(slotKeys(wildcardOf(name), hasRsa, isForRsa));
             for(var i = 1; i < slots.length && record === void 0; i++){
                 if (!isMissing(misses, slots[i - 1], token, interval)) return "";
                 record = find(zone, slots[i]);

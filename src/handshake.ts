@@ -2,6 +2,7 @@ import { resolve } from './cold';
 import { chainOf, isServable, keyOf, pemOf } from './record';
 import {
   type Session,
+  certName,
   checkInterval,
   fallback,
   hasRsaSlot,
@@ -13,8 +14,10 @@ import { clearToken, find, isMissing, missesOf, zoneNamed } from './store';
 import { wildcardOf } from './server_name';
 
 // nginx asks for certificate and key in two calls. Both are answered from one record, whatever other workers write in
-// between. Under QuickJS the module outlives the handshake: what is remembered is for the same request object only.
+// between. Under QuickJS the module outlives the handshake: what is remembered is for the same request object only. A
+// request may ask under several names, towards several upstreams.
 let memoSession: Session | undefined;
+let memoName: string | undefined;
 let memoRecord: string | undefined;
 let memoRsaRecord: string | undefined;
 
@@ -57,42 +60,45 @@ export function js_key_rsa(r: Session): string {
 
 /** @param isForRsa for the handlers of the RSA slot */
 function recordFor(r: Session, isForRsa: boolean): string {
-  if (memoSession !== r) {
+  const name = certName(variablesOf(r));
+  if (memoSession !== r || memoName !== name) {
     memoSession = r;
+    memoName = name;
     memoRecord = undefined;
     memoRsaRecord = undefined;
   }
   const known = isForRsa ? memoRsaRecord : memoRecord;
   if (known !== undefined) return known;
-  const record = freshRecord(r, isForRsa) || resolve(r, isForRsa);
+  const record = freshRecord(r, name, isForRsa) || resolve(r, isForRsa);
   if (isForRsa) memoRsaRecord = record;
   else memoRecord = record;
   return record;
 }
 
 /**
- * The hot path: a fresh record in the zone for the server name as the client sent it, or for its wildcard where it is
+ * The hot path: a fresh record in the zone for the server name as it was asked for, or for its wildcard where it is
  * known that the name has no files of its own; of each, the handler's own slot before the other one. Reads the
  * dictionary, and does nothing else.
  *
+ * @param nameInstead of the client's: `$cert_name`
  * @returns '' where that is not enough
  */
-function freshRecord(r: Session, isForRsa: boolean): string {
+function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: boolean): string {
   try {
     const variables = variablesOf(r);
     const zoneIs = zoneName(variables);
     const zone = zoneNamed(zoneIs);
-    const sni = variables['ssl_server_name'] || fallback(variables);
+    const name = nameInstead || variables['ssl_server_name'] || fallback(variables);
     // A wildcard's record is for the names under it. `*` is no part of a name that a client may ask for.
-    if (!zone || !sni || sni.charAt(0) === '*') return '';
+    if (!zone || !name || name.charAt(0) === '*') return '';
     const token = clearToken(zone);
     const interval = checkInterval(variables);
-    let record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(sni) : sni);
+    let record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
     const misses = record === undefined && missesOf(zoneIs);
     if (misses) {
       const hasRsa = hasRsaSlot(variables);
-      const slots = slotKeys(sni, hasRsa, isForRsa).concat(
-        slotKeys(wildcardOf(sni), hasRsa, isForRsa),
+      const slots = slotKeys(name, hasRsa, isForRsa).concat(
+        slotKeys(wildcardOf(name), hasRsa, isForRsa),
       );
       for (let i = 1; i < slots.length && record === undefined; i++) {
         // Only normalised names are noted as missing, so that this one is.

@@ -1,7 +1,14 @@
 import { type Lookup, load } from './load';
 import { FIRST_TOKEN, factsOf, holdsPair, isCurrent } from './record';
 import { normalise, normaliseWithWildcard, wildcardOf } from './server_name';
-import { type Session, checkInterval, readSettings, variablesOf, zoneName } from './settings';
+import {
+  type Session,
+  certName,
+  checkInterval,
+  readSettings,
+  variablesOf,
+  zoneName,
+} from './settings';
 import { nameOf, slotKeys } from './slot';
 import { type Zone, clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
 
@@ -14,7 +21,7 @@ const LONGEST_RETRY_MS = 1000;
 /**
  * Finds the pair for a handshake, in this order:
  *
- * 1. the server name's own;
+ * 1. the server name's own, or that of `$cert_name` instead;
  * 2. that of the wildcard above it;
  * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
  *
@@ -28,8 +35,9 @@ const LONGEST_RETRY_MS = 1000;
 export function resolve(r: Session, isForRsa: boolean): string {
   try {
     const lookup = lookupFor(r);
-    const sni = variablesOf(r)['ssl_server_name'];
-    const name = sni ? normalise(sni) : '';
+    const variables = variablesOf(r);
+    const asked = certName(variables) || variables['ssl_server_name'];
+    const name = asked ? normalise(asked) : '';
     // The files of such a name are the wildcard's, which needs no second record under a name that nobody uses.
     const isStandIn = name.startsWith(`${lookup.settings.wildcardLabel}.`);
     const hasRsaSlot = lookup.settings.certFileRsa !== '';

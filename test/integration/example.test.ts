@@ -12,6 +12,10 @@ const PORT = 443;
 const ADMIN_PORT = 8443;
 const NAME = 'www.example.com';
 const ADMIN_NAME = 'admin.example.com';
+const BACKEND_NAME = 'backend.internal';
+const CLIENT_NAME = 'client.internal';
+const PUBLIC_ANSWER =
+  /^(Served as www\.example\.com|Asked by CN=client\.internal, serial \w+)\.\n$/;
 const WARNING = /\[(warn|error|crit|alert|emerg)\]/;
 
 const authority = await createAuthority();
@@ -25,7 +29,9 @@ async function start(file: string, files: Record<string, string> = {}): Promise<
   const directory = makeWorkDirectory();
   const certs = join(directory, 'certs');
   await writePair(certs, NAME, first);
-  await writePair(certs, ADMIN_NAME, await authority.issue({ names: [ADMIN_NAME] }));
+  for (const name of [ADMIN_NAME, BACKEND_NAME, CLIENT_NAME]) {
+    await writePair(certs, name, await authority.issue({ names: [name] }));
+  }
   const nginx = await startNginx({
     directory,
     runtime: currentRuntime(),
@@ -67,6 +73,7 @@ const basicAuth = await start('basic_auth.conf', {
   '/etc/nginx/cert_admins': `deployer:${HASH}\n`,
 });
 const twoKinds = await start('ecdsa_and_rsa.conf');
+const upstream = await start('upstream.conf', { '/etc/nginx/internal_ca.pem': authority.rootPem });
 const clientCertificates = await start('client_certificates.conf', {
   '/etc/nginx/client_ca.pem': clients.rootPem,
 });
@@ -113,6 +120,7 @@ const local: Example = {
 const locals = [
   local,
   { ...local, file: 'ecdsa_and_rsa.conf', nginx: twoKinds, client: twoKinds.admin },
+  { ...local, file: 'upstream.conf', nginx: upstream, client: upstream.admin },
 ];
 
 describe.each([...locals, ...remote])('$file', ({ nginx, client }) => {
@@ -153,7 +161,7 @@ describe.each([...locals, ...remote])('$file', ({ nginx, client }) => {
     const tls = { servername: NAME, ca: authority.rootPem };
     for (const path of ['/clear', '/metrics', `/certs/${NAME}`]) {
       const { body } = await send(nginx.address(PORT), path, { tls });
-      expect(body).toBe(`Served as ${NAME}.\n`);
+      expect(body).toMatch(PUBLIC_ANSWER);
     }
   });
 });
@@ -187,6 +195,18 @@ test('ecdsa_and_rsa.conf serves each client the kind it takes', async () => {
   await twoKinds.admin(`/certs/${NAME}`, { method: 'PUT', body: next.pairPem });
   expect(await serialFor(old)).toBe(next.serial);
   expect(await serialFor({})).toBe(first.serial);
+});
+
+test('upstream.conf shows the newest certificate of client.internal', async () => {
+  const tls = { servername: NAME, ca: authority.rootPem };
+  for (const clear of ['/clear', `/clear?name=${CLIENT_NAME}`]) {
+    const pair = await authority.issue({ names: [CLIENT_NAME] });
+    await writePair(upstream.certsDirectory, CLIENT_NAME, pair);
+    await upstream.admin(clear);
+    const { body } = await send(upstream.address(PORT), '/', { tls });
+    expect(body).toBe(`Asked by CN=${CLIENT_NAME}, serial ${pair.serial}.\n`);
+  }
+  expect(upstream.log()).not.toMatch(WARNING);
 });
 
 test('the hook of the README makes the next pair be served', async () => {

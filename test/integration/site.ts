@@ -9,6 +9,8 @@ import { handshake, openConnection, type ClientOptions } from '../support/tls_cl
 export interface SiteOptions {
   /** Names to issue a pair for, each in files of that name, `_` standing for `*`. */
   names?: string[];
+  /** Who issues them; default: one of the site's own. */
+  authority?: Authority;
   /** Further files of /etc/nginx/certs: texts by file name. */
   files?: Record<string, string>;
   /** `$cert_…` variables, without the `$cert_`. */
@@ -84,7 +86,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   if (rsaSlot) slots.push(slotConf(variables, '_rsa'));
   if (rsaSlot === 'first') slots.reverse();
   const runtime = currentRuntime();
-  const authority = await createAuthority();
+  const authority = options.authority ?? (await createAuthority());
   const directory = options.directory ?? makeWorkDirectory();
   const serials: Record<string, string> = {};
   const certs = join(directory, 'certs');

@@ -166,6 +166,43 @@ describe('where names have an RSA slot', () => {
   });
 });
 
+describe('$cert_name', () => {
+  test('is read instead of what the client asks for, at the same cost', () => {
+    expect(handlers.js_pair(handshake('unknown.example', { cert_name: 'a.example' }))).toBe(
+      CHAIN + KEY,
+    );
+    expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
+  });
+
+  test('of one request may change between two handshakes with upstreams', () => {
+    const variables: Record<string, string> = { cert_file_rsa: '/{name}' };
+    const r = { variables };
+    const served = ['rsa.example', 'ec.example', 'rsa.example'].map((name) => {
+      variables['cert_name'] = name;
+      return [handlers.js_cert(r) + handlers.js_key(r), handlers.js_key_rsa(r)];
+    });
+    const rsa = [CHAIN + RSA_KEY, RSA_KEY];
+    expect(served).toEqual([rsa, [CHAIN + KEY, KEY], rsa]);
+  });
+
+  test('takes one variable more, as one that nobody has declared', () => {
+    const read: string[] = [];
+    const variables = new Proxy<Record<string, string>>(
+      { ssl_server_name: 'a.example' },
+      {
+        get: (target, name: string) => {
+          read.push(name);
+          return target[name];
+        },
+      },
+    );
+    handlers.js_pair({ variables });
+    expect(read.sort()).toEqual([
+      ...['cert_check_interval', 'cert_name', 'cert_zone', 'ssl_server_name'],
+    ]);
+  });
+});
+
 test('without $cert_file_rsa its handlers answer as the others do, at the same cost', () => {
   expect(handlers.js_pair_rsa(handshake('a.example'))).toBe(KEY + CHAIN);
   expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
