@@ -31,6 +31,11 @@ const LUA_PACKAGES = ['libnginx-mod-http-lua', 'lua-resty-core', 'lua-resty-lruc
 
 /** What the tests call and not every system has: curl with HTTP/3 and openssl with QUIC, scanners, and readers of files. */
 const TOOL_PACKAGES = ['curl', 'docker-compose', 'openssl', 'sslscan', 'systemd'];
+/** A certificate authority that speaks ACME, clients of it, and what judges the hooks and the service beside them. */
+const ACME_PACKAGES = [
+  ...['pebble', 'certbot', 'lego', 'dehydrated', 'curl', 'openssl'],
+  ...['shellcheck', 'busybox', 'systemd', 'nginx'],
+];
 
 // A mirror of Debian testing may lag behind the few days its release file is valid for.
 const FORKY_OPTIONS = ['--aptopt=Acquire::Check-Valid-Until "false"'];
@@ -40,13 +45,15 @@ const forky = recipe('forky', FORKY_OPTIONS, PACKAGES);
 const benchTrixie = recipe('trixie', [], BENCH_PACKAGES);
 const benchForky = recipe('forky', FORKY_OPTIONS, [...BENCH_PACKAGES, ...LUA_PACKAGES]);
 const tools = recipe('forky', FORKY_OPTIONS, TOOL_PACKAGES);
-
+const acme = recipe('forky', FORKY_OPTIONS, ACME_PACKAGES);
 const haproxy = recipe('forky', FORKY_OPTIONS, ['nginx', 'haproxy']);
 
-export const RECIPES = [trixie, forky, benchTrixie, benchForky, haproxy, tools];
+export const RECIPES = [trixie, forky, benchTrixie, benchForky, haproxy, tools, acme];
 
 /** The image of the programs that tests run beside nginx. They are skipped where it cannot be had. */
 export const TOOLS_IMAGE = tools.image;
+/** The machine that nginx and an ACME client share, without that nginx. */
+export const ACME_IMAGE = acme.image;
 
 /** What the benchmark runs on: the oldest nginx that is supported, and a current one. */
 export const BENCH_RUNTIMES = {

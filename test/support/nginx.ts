@@ -4,17 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StartedTestContainer, WaitStrategy } from 'testcontainers';
 import type { Runtime } from '../setup/runtimes.js';
 import { send, type HttpRequest, type HttpResponse } from './http.js';
-import {
-  containerIsRemoved,
-  makeDirectory,
-  ownerLabel,
-  removeContainerAtExit,
-  removeDirectory,
-} from './leftovers.js';
-
-// Read when the library is loaded. The reaper's image cannot be pulled everywhere: see leftovers.ts.
-process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
-const { GenericContainer } = await import('testcontainers');
+import { containerIsRemoved, makeDirectory, removeDirectory } from './leftovers.js';
+import { OwnContainer } from './own_container.js';
 
 /** Where the HTTP handlers listen inside the container, as in the example configuration. */
 export const ADMIN_SOCKET = '/run/nginx/cert-admin.sock';
@@ -167,7 +158,6 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const log = (): string => readLog(errorLog);
 
   const container = await new NginxContainer(runtime.image)
-    .withLabels(ownerLabel())
     .withBindMounts([
       ...Object.entries(mounts).map(([target, source]) => ({
         source,
@@ -214,16 +204,11 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   };
 }
 
-class NginxContainer extends GenericContainer {
+class NginxContainer extends OwnContainer {
   /** What the tests and the demo serve is nobody else's business: publish it on loopback only. */
   protected override beforeContainerCreated(): Promise<void> {
     const bindings = this.hostConfig.PortBindings as Record<string, { HostIp?: string }[]>;
     for (const binding of Object.values(bindings).flat()) binding.HostIp = '127.0.0.1';
-    return Promise.resolve();
-  }
-
-  protected override containerCreated(id: string): Promise<void> {
-    removeContainerAtExit(id);
     return Promise.resolve();
   }
 }
