@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { afterAll, describe, expect, test } from 'vitest';
 import { hasAcme, HOOKS, startAcmeHost, startPebble } from '../support/acme.js';
@@ -11,6 +12,8 @@ import { startSite } from './site.js';
 const ROOT = resolve(import.meta.dirname, '../..');
 const WEBROOT = '/var/www/acme';
 const CLIENTS = 2;
+/** Of a client between two handshakes. */
+const PAUSE_MS = 10;
 const HOURS = 6;
 const RENEWALS = 5;
 
@@ -65,6 +68,8 @@ describe.skipIf(!hasAcme)('with a certificate authority and real clients', async
     const seen = new Set<string>();
     const clients = startClients(CLIENTS, () => async () => {
       seen.add(await serial(name));
+      // What the renewal itself does is to have the processors, too.
+      await sleep(PAUSE_MS);
     });
     await renew();
     const after = await serial(name);
@@ -98,16 +103,14 @@ describe.skipIf(!hasAcme)('with a certificate authority and real clients', async
 
   test('dehydrated, with a hook that puts', async () => {
     const dehydrated = `dehydrated --accept-terms --cron --ca ${pebble.directory} \
-      --domain 'www.dehydrated.example dehydrated.example' --hook ${HOOKS}/dehydrated`;
-    const chain = '/var/lib/dehydrated/certs/www.dehydrated.example/fullchain.pem';
+      --domain dehydrated.example --hook ${HOOKS}/dehydrated`;
+    const chain = '/var/lib/dehydrated/certs/dehydrated.example/fullchain.pem';
     const challenges = `${WEBROOT}/.well-known/acme-challenge`;
     await run(
       `mkdir -p ${challenges}; echo WELLKNOWN=${challenges} >/etc/dehydrated/conf.d/e2e.sh`,
     );
     await run(dehydrated);
-    for (const name of ['www.dehydrated.example', 'dehydrated.example']) {
-      expect(await serial(name)).toBe(await serialOf(chain));
-    }
+    expect(await serial('dehydrated.example')).toBe(await serialOf(chain));
     await underClients('dehydrated.example', chain, () => run(`${dehydrated} --force`));
   });
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { makeWorkDirectory } from '../support/nginx.js';
 import { startClients } from './clients.js';
-import { LAYOUTS } from './layouts.js';
+import { labelIn, LAYOUTS } from './layouts.js';
 import { startSite } from './site.js';
 
 const FOLDER = resolve(import.meta.dirname, '../../nginx/layouts');
@@ -22,7 +22,7 @@ test('each file of nginx/layouts is a layout of these tests', () => {
 });
 
 describe.each(LAYOUTS)('%s, under clients without pause', async (_, layout) => {
-  const { file, labelOf = (name: string) => name.replace('*', '_') } = layout;
+  const { file } = layout;
   const directory = makeWorkDirectory();
   const root = join(directory, layout.root === '/etc/nginx/certs' ? 'certs' : 'client');
   mkdirSync(root, { recursive: true });
@@ -40,7 +40,7 @@ describe.each(LAYOUTS)('%s, under clients without pause', async (_, layout) => {
     const versions: string[] = [];
     async function rotate(): Promise<void> {
       const pair = await site.authority.issue({ names: [name] });
-      await layout.swap(root, labelOf(name), pair, versions.push(pair.serial) - 1);
+      await layout.swap(root, labelIn(layout, name), pair, versions.push(pair.serial) - 1);
     }
     return { versions, rotate };
   }

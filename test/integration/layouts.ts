@@ -18,6 +18,8 @@ export interface Layout {
   file?: string;
   /** The folder that it keeps them in. */
   root: string;
+  /** Where in `root` push-all finds them; default: in it. */
+  pairs?: string;
   /** What it calls a name in its files; default: `_` in place of `*`. */
   labelOf?: (name: string) => string;
   /**
@@ -33,9 +35,10 @@ export interface Layout {
 const STEP_MS = 2;
 
 /** As certbot's RenewableCert.update_all_links_to does it: each link is taken away and made anew. */
-const certbot: Layout = {
+export const certbot: Layout = {
   file: 'certbot.conf',
   root: '/etc/letsencrypt',
+  pairs: 'live',
   swap: async (root, label, pair, version) => {
     const [live, archive] = ['live', 'archive'].map((folder) => join(root, folder, label));
     mkdirSync(live!, { recursive: true });
@@ -72,16 +75,18 @@ const acmeSh: Layout = {
   },
 };
 
-/** As lego's CertificatesStorage does it: written in place, the chain before the key. */
+/** As lego's CertificatesStorage does it, with --pem: written in place, the chain before the key. */
 const lego: Layout = {
   file: 'lego.conf',
   root: '/var/lib/lego',
+  pairs: 'certificates',
   swap: async (root, label, pair) => {
     const folder = join(root, 'certificates');
     mkdirSync(folder, { recursive: true });
     await overwrite(join(folder, `${label}.crt`), pair.chainPem);
     await overwrite(join(folder, `${label}.issuer.crt`), pair.chainPem);
     await overwrite(join(folder, `${label}.key`), pair.keyPem);
+    await overwrite(join(folder, `${label}.pem`), pair.keyPem + pair.chainPem);
   },
 };
 
@@ -89,6 +94,7 @@ const lego: Layout = {
 const dehydrated: Layout = {
   file: 'dehydrated.conf',
   root: '/var/lib/dehydrated',
+  pairs: 'certs',
   swap: async (root, label, pair, version) => {
     const folder = join(root, 'certs', label);
     const timestamp = 1_790_000_000 + version;
@@ -128,6 +134,11 @@ const haproxy: Layout = {
   root: '/etc/haproxy/certs',
   swap: (root, label, pair) => overwrite(join(root, `${label}.pem`), pair.pairPem),
 };
+
+/** What a layout's files call a name. */
+export function labelIn({ labelOf }: Layout, name: string): string {
+  return labelOf?.(name) ?? name.replace('*', '_');
+}
 
 export const LAYOUTS: [string, Layout][] = [
   ["certbot's relinked symlinks", certbot],
