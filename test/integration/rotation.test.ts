@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { handshake, openConnection } from '../support/tls_client.js';
+import { openConnection } from '../support/tls_client.js';
 import { serialsOfAllWorkers, startSite } from './site.js';
 
 const WORKERS = 4;
@@ -101,29 +101,4 @@ describe('without a clear', async () => {
     const lines = site.nginx.log().split('\n');
     expect(lines.filter((line) => line.includes('the files are gone'))).toHaveLength(1);
   });
-});
-
-describe('session resumption', async () => {
-  const site = await startSite({ names: ['a.example'], http: 'ssl_session_cache shared:s:1m;' });
-
-  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
-    '%s: an old session resumes, a full handshake gets the new certificate',
-    async (version) => {
-      const options = {
-        ...site.nginx.tls,
-        servername: 'a.example',
-        minVersion: version,
-        maxVersion: version,
-      };
-      const first = await openConnection(options);
-      await first.get('/');
-      const session = await first.session();
-      await first.close();
-      await site.renew('a.example');
-      await site.clear();
-      expect(await handshake({ ...options, session })).toMatchObject({ reused: true });
-      const { serial, reused } = await handshake(options);
-      expect({ serial, reused }).toEqual({ serial: site.serials['a.example'], reused: false });
-    },
-  );
 });
