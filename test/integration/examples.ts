@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What is copied from: nginx/ of this repository. */
+export const EXAMPLES_DIRECTORY = join(import.meta.dirname, '../../nginx');
+
+/** Where a part of a configuration is put for the whole that includes it. */
+const PART = '/etc/nginx/part.conf';
+
+export interface Example {
+  /** Its path below `EXAMPLES_DIRECTORY`. */
+  path: string;
+  /** A whole nginx.conf: its own text, or one that includes it. */
+  config: string;
+  /** What that includes: texts by path of the container. */
+  files: Record<string, string>;
+}
+
+/** Every configuration of nginx there is in `EXAMPLES_DIRECTORY`, those of folders too. */
+export function findExamples(): Example[] {
+  return readdirSync(EXAMPLES_DIRECTORY, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.conf') && !path.startsWith('systemd/'))
+    .sort()
+    .map(readExample);
+}
+
+/** A text without an `events` block is a part of the http block of nginx.conf. */
+function readExample(path: string): Example {
+  const text = textOf(path);
+  if (/^events\b/m.test(text)) return { path, config: text, files: {} };
+  const config = textOf('nginx.conf').replace(/^http \{$/m, `$&\n    include ${PART};`);
+  return { path, config, files: { [PART]: text } };
+}
+
+export function textOf(path: string): string {
+  return readFileSync(join(EXAMPLES_DIRECTORY, path), 'utf8');
+}
