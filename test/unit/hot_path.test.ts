@@ -169,7 +169,7 @@ describe('where names have an RSA slot', () => {
 describe('$cert_name', () => {
   test('is read instead of what the client asks for, at the same cost', () => {
     expect(handlers.js_pair(handshake('unknown.example', { cert_name: 'a.example' }))).toBe(
-      CHAIN + KEY,
+      KEY + CHAIN,
     );
     expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
   });
