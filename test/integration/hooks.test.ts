@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { hasAcme, HOOKS, startAcmeHost, type Output } from '../support/acme.js';
+import { afterAll, expect, test } from 'vitest';
+import { HOOKS, startAcmeHost, type Output } from '../support/acme.js';
 import { type Pair } from '../support/certificates.js';
 import { findKeyTraces } from '../support/key_traces.js';
 import { makeWorkDirectory } from '../support/nginx.js';
 import { startSite } from './site.js';
+import { describeWithAcme } from './with_acme.js';
 
 const NAMES = ['www.example.com', '*.example.com'];
 /** No waiting, where nginx is not to answer. */
@@ -13,8 +14,7 @@ const IMPATIENT = { CERT_ROTATION_ATTEMPTS: '3', CERT_ROTATION_PAUSE: '0' };
 const HASH =
   '$6$example$Z2BOPPqODeg10rq9Dg9xjwOP57RlTvNbCypS2CVVvr5g7mvAZvYrTjfUv.nqLdz0ZMFW2W0B6Him2RZ9h0vIx/';
 
-describe.skipIf(!hasAcme)('hooks', async () => {
-  if (!hasAcme) return;
+describeWithAcme('hooks', async () => {
   const directory = makeWorkDirectory();
   const site = await startSite({
     directory,

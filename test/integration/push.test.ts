@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { hasAcme, HOOKS, startAcmeHost, type Output } from '../support/acme.js';
+import { HOOKS, startAcmeHost, type Output } from '../support/acme.js';
 import { createAuthority, writePair } from '../support/certificates.js';
 import { makeWorkDirectory } from '../support/nginx.js';
 import { certbot, labelIn, LAYOUTS } from './layouts.js';
 import { startSite } from './site.js';
+import { describeWithAcme } from './with_acme.js';
 
 const DROP_IN = readFileSync(
   new URL('../../nginx/systemd/push-certificates.conf', import.meta.url),
@@ -13,8 +14,7 @@ const DROP_IN = readFileSync(
 );
 const LIVE = '/etc/letsencrypt';
 
-describe.skipIf(!hasAcme)('pairs that only root may read', async () => {
-  if (!hasAcme) return;
+describeWithAcme('pairs that only root may read', async () => {
   const directory = makeWorkDirectory();
   const pairs = join(directory, 'pairs');
   const letsencrypt = join(directory, 'letsencrypt');
