@@ -6,7 +6,7 @@ import { nameOf, sampleOf } from '../load/scale/names.js';
 test.each([
   ['ec', 3200],
   ['rsa', 5300],
-] as const)('%s: each leaf is good, and nobody else’s', async (keyType, length) => {
+] as const)("%s: each leaf is good, and nobody else's", async (keyType, length) => {
   const leaves = await createLeaves(keyType);
   const seen = new Set<string>();
   for (const index of [0, 7, 99_999]) {

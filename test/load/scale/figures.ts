@@ -23,7 +23,7 @@ export const FIGURES = {
     title: 'Memory of a worker, with all that it shares',
     unit: 'MiB',
     digits: 0,
-    how: 'RSS of the one process that makes handshakes, after a handshake with each name. What it shares counts in full: with static certificates nearly all is the master’s, too, and with the bundle the dictionary is that of all workers. “After /metrics”: the worker keeps what memory it took to list all names.',
+    how: "RSS of the one process that makes handshakes, after a handshake with each name. What it shares counts in full: with static certificates nearly all is the master's, too, and with the bundle the dictionary is that of all workers. After `/metrics`: the worker keeps what memory it took to list all names.",
   },
   workerPss: {
     title: 'Memory of a worker, with its share of what it shares',
@@ -41,7 +41,7 @@ export const FIGURES = {
     title: 'From renewed files on disk to the first handshake with the new certificate',
     unit: 'ms',
     digits: 1,
-    how: 'A new chain and key are in place of one name’s. Then: `SIGHUP` to nginx’s master; or `POST /clear`; or a `PUT` of what is in the files; or `set ssl cert` and `commit ssl cert` of that on one connection to HAProxy’s runtime API. Handshakes follow, one after the other, until one serves the new certificate; that one’s time is included, at the client as well.',
+    how: "A new chain and key are in place of one name's. Then: `SIGHUP` to nginx's master; or `POST /clear`; or a `PUT` of what is in the files; or `set ssl cert` and `commit ssl cert` of that on one connection to HAProxy's runtime API. Handshakes follow, one after the other, until one serves the new certificate; that one's time is included, at the client as well.",
   },
   clear: {
     title: 'Worker CPU time of a `/clear`',

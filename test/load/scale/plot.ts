@@ -27,7 +27,9 @@ function bars(
   xAxis: object,
 ): string {
   const own = measurements.series.filter((one) => one.figure === figure);
-  const labels = [...new Set(own.map(labelOf))];
+  const labels = SUBJECTS.flatMap(({ name }) => [
+    ...new Set(own.filter(({ subject }) => subject === name).map(labelOf)),
+  ]);
   const { title, unit } = FIGURES[figure];
   const median = (label: string, names: number): number | null => {
     const one = own.find((series) => series.names === names && labelOf(series) === label);
@@ -82,6 +84,7 @@ export function plotGrowth(measurements: Measurements): string {
     })),
     xAxis: panels.map((_, gridIndex) => ({
       type: 'log',
+      min: 'dataMin',
       gridIndex,
       name: 'names',
       nameLocation: 'middle',

@@ -51,7 +51,7 @@ function markdown(result: Result): string {
     'leaf with a P-256 key of its own and its intermediate, about as long as those of a public authority. All run at the',
     `same time, and are measured in turn, ${result.rounds} rounds; medians, and the quarter of the measurements below and`,
     `above in brackets. "A handshake with each name" is complete for up to ${count(COMPLETE)}; for more, the client leaves`,
-    'after the server’s half, for which the certificate was loaded and its key used. TLS is spoken through unix sockets.',
+    "after the server's half, for which the certificate was loaded and its key used. TLS is spoken through unix sockets.",
     '',
     ...table(['', ''], result.machine),
     '',

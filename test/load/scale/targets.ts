@@ -73,7 +73,7 @@ export function targetsOf(measurements: Measurements): Target[] {
   }
   for (const { name, title } of bundles) {
     add(
-      { what: `As soon as by HAProxy’s commit, \`PUT\`: ${title}`, bound: 'at most', unit: 'ms' },
+      { what: `As soon as by HAProxy's commit, \`PUT\`: ${title}`, bound: 'at most', unit: 'ms' },
       median('renewal', name, { way: 'put' }),
       median('renewal', 'haproxy', { way: 'commit' }),
     );
