@@ -2863,7 +2863,7 @@ function start() {
     }
     var DAY_S = 86400;
     function entryOf(name, record, facts) {
-        var leaf = leafOf(record);
+        var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
         var left = leaf.notAfter - Date.now() / 1e3;
         var problem = facts.problem;
         return Object.assign({
@@ -2892,10 +2892,12 @@ function start() {
     function expectPrecondition(r, name, tag) {
         var ifMatch = r.headersIn["If-Match"];
         var ifNoneMatch = r.headersIn["If-None-Match"];
-        var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
+        if (ifMatch === void 0 && ifNoneMatch === void 0) return;
+        var held = tag();
+        var isMet = (ifMatch === void 0 || isListed(ifMatch, held)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, held));
         if (!isMet) {
-            var held = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
-            refuse("precondition-failed", "".concat(held, " Read it again before you replace it."));
+            var now = held ? "The certificate held for ".concat(name, " is ").concat(held, ".") : "None is held for ".concat(name, ".");
+            refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
         }
     }
     function isListed(list, tag) {
@@ -3163,7 +3165,9 @@ function start() {
                                                             return filesOf(settings, slot);
                                                         });
                                                         files.forEach(recover);
-                                                        expectPrecondition(r, name, tagOf(held));
+                                                        expectPrecondition(r, name, function() {
+                                                            return tagOf(held);
+                                                        });
                                                         if (!held && files.every(function(one) {
                                                             return identify(one) === "";
                                                         })) {
@@ -3802,7 +3806,9 @@ function start() {
                                                             return findFirst(zone, own);
                                                         });
                                                         names.forEach(function(name, i) {
-                                                            expectPrecondition(r, name, tagOf(replaced[i]));
+                                                            expectPrecondition(r, name, function() {
+                                                                return tagOf(replaced[i]);
+                                                            });
                                                         });
                                                         var records = replace(lookup, zone, flat(targets), proven);
                                                         return {
@@ -3816,7 +3822,7 @@ function start() {
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
-                                                entry = entryOf(names[0], record, factsOf(record));
+                                                entry = entryOf(names[0], record, factsOf(record), pair.leaf);
                                                 r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
                                                 answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
                                                     names: names

@@ -29,7 +29,7 @@ export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
         filesOf(settings, slot),
       );
       files.forEach(recover);
-      expectPrecondition(r, name, tagOf(held));
+      expectPrecondition(r, name, () => tagOf(held));
       if (!held && files.every((one) => identify(one) === '')) {
         refuse('not-found', `Nothing is held under ${name}.`);
       }

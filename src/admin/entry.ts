@@ -26,9 +26,14 @@ const DAY_S = 86400;
  *
  * @param record with a pair
  * @param facts those of the record
+ * @param leaf the same, where it has been read already
  */
-export function entryOf(name: string, record: string, facts: Facts): Entry {
-  const leaf = leafOf(record);
+export function entryOf(
+  name: string,
+  record: string,
+  facts: Facts,
+  leaf: Certificate = leafOf(record),
+): Entry {
   const left = leaf.notAfter - Date.now() / 1000;
   const { problem } = facts;
   return Object.assign({ name }, describe(leaf), {

@@ -9,18 +9,20 @@ export function entityTag(fingerprint: string): string {
  * Guards against two writers of one name (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag that was read,
  * `If-None-Match: *` for a name that nobody holds yet.
  *
- * @param tag of what is held; '' where nothing is
+ * @param tag of what is held; '' where nothing is. Called only for who asks: it takes a certificate to be read
  * @throws precondition-failed
  */
-export function expectPrecondition(r: NginxHTTPRequest, name: string, tag: string): void {
+export function expectPrecondition(r: NginxHTTPRequest, name: string, tag: () => string): void {
   const ifMatch = r.headersIn['If-Match'];
   const ifNoneMatch = r.headersIn['If-None-Match'];
+  if (ifMatch === undefined && ifNoneMatch === undefined) return;
+  const held = tag();
   const isMet =
-    (ifMatch === undefined || isListed(ifMatch, tag)) &&
-    (ifNoneMatch === undefined || !isListed(ifNoneMatch, tag));
+    (ifMatch === undefined || isListed(ifMatch, held)) &&
+    (ifNoneMatch === undefined || !isListed(ifNoneMatch, held));
   if (!isMet) {
-    const held = tag ? `The certificate held for ${name} is ${tag}.` : `None is held for ${name}.`;
-    refuse('precondition-failed', `${held} Read it again before you replace it.`);
+    const now = held ? `The certificate held for ${name} is ${held}.` : `None is held for ${name}.`;
+    refuse('precondition-failed', `${now} Read it again before you replace it.`);
   }
 }
 

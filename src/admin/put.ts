@@ -53,7 +53,7 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
       const targets = names.map((name) => (goesToRsa ? rsaTargets(zone, name) : [name]));
       const replaced = targets.map((own) => findFirst(zone, own));
       names.forEach((name, i) => {
-        expectPrecondition(r, name, tagOf(replaced[i]));
+        expectPrecondition(r, name, () => tagOf(replaced[i]));
       });
       const records = replace(lookup, zone, flat(targets), proven);
       return { isNew: replaced.indexOf(null) >= 0, record: records[0] as string };
@@ -61,7 +61,7 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     count(zone, 'puts_total', `result="${isNew ? 'created' : 'replaced'}"`);
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     r.log(`cert_rotation: ${names.join(', ')}: put by ${r.remoteAddress}, valid until ${until}`);
-    const entry = entryOf(names[0] as string, record, factsOf(record) as Facts);
+    const entry = entryOf(names[0] as string, record, factsOf(record) as Facts, pair.leaf);
     r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
     answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({ names }, entry));
   });
