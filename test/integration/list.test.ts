@@ -345,9 +345,9 @@ describe('10,000 names', async () => {
     });
     expect(body.match(/^cert_rotation_certificate_not_after_seconds/gm)).toHaveLength(NAMES + 1);
     expect(body).toContain(`cert_rotation_names{state="ok"} ${NAMES + 1}\n`);
-    // A request done in one go lets each client through once, at its end.
-    expect(listing.length / PAGES).toBeGreaterThan(10);
-    expect(scraping.length / SCRAPES).toBeGreaterThan(5);
+    // A request done in one go lets each of the two clients through once, at its end.
+    expect(listing.length / PAGES).toBeGreaterThan(4);
+    expect(scraping.length / SCRAPES).toBeGreaterThan(3);
     // A busy machine makes each handshake slower, and a few much slower.
     const most = (durations: number[]): number => durations[Math.floor(durations.length * 0.95)]!;
     expect(most(listing)).toBeLessThan(250 + 2 * idle.at(-1)!);
