@@ -30,7 +30,7 @@ const BENCH_PACKAGES = [...PACKAGES, 'openssl', 'valgrind', 'wrk'];
 const LUA_PACKAGES = ['libnginx-mod-http-lua', 'lua-resty-core', 'lua-resty-lrucache'];
 
 /** What the tests call and not every system has: curl with HTTP/3 and openssl with QUIC, scanners, and readers of files. */
-const TOOL_PACKAGES = ['curl', 'docker-compose', 'openssl', 'sslscan', 'systemd'];
+const TOOL_PACKAGES = ['curl', 'docker-compose', 'openssl', 'sslscan', 'systemd', 'wget'];
 /** A certificate authority that speaks ACME, clients of it, and what judges the hooks and the service beside them. */
 const ACME_PACKAGES = [
   ...['pebble', 'certbot', 'lego', 'dehydrated', 'curl', 'openssl'],
