@@ -9,6 +9,9 @@ function admin(a, b) {
 function clear_cache(a, b) {
     return (cold || (cold = start())).clear_cache(a, b);
 }
+function clear_stream(a, b) {
+    return (cold || (cold = start())).clear_stream(a, b);
+}
 function delete_cert(a, b) {
     return (cold || (cold = start())).delete_cert(a, b);
 }
@@ -614,10 +617,10 @@ function start() {
             fs.unlinkSync(path);
         });
     }
-    function naming(path, work) {
+    function naming(path, work2) {
         var fault = "";
         try {
-            work();
+            work2();
         } catch (e) {
             fault = e.message;
         }
@@ -2248,9 +2251,9 @@ function start() {
             });
         });
     }
-    function quietly(work) {
+    function quietly(work2) {
         try {
-            work();
+            work2();
             return true;
         } catch (e) {
             return false;
@@ -2485,9 +2488,6 @@ function start() {
         var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
         return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
     }
-    function certName2(variables) {
-        return variables["cert_name"];
-    }
     function fallback2(variables) {
         return variables["cert_fallback"] || "";
     }
@@ -2510,7 +2510,7 @@ function start() {
         try {
             var lookup = lookupFor(r);
             var variables = variablesOf2(r);
-            var asked = certName2(variables) || variables["ssl_server_name"];
+            var asked = variables["cert_name"] || variables["ssl_server_name"];
             var name = asked ? normalise(asked) : "";
             var isStandIn = name.startsWith("".concat(lookup.settings.wildcardLabel, "."));
             var hasRsaSlot2 = lookup.settings.certFileRsa !== "";
@@ -2584,7 +2584,9 @@ function start() {
         if (!isAllowedClient(r)) {
             refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
         }
-        if (isFromPage(r)) {
+        if (isFromPage(function(name) {
+            return r.headersIn[name];
+        })) {
             refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
         }
         if (methods.indexOf(r.method) < 0) {
@@ -2594,17 +2596,19 @@ function start() {
     }
     function isAllowedClient(r) {
         var variables = variablesOf2(r);
-        var isLocal = isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
-        return isLocal || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
+        return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
+    }
+    function isLocalClient(variables) {
+        return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
     }
     function isLocalAddress(address) {
         return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
     }
-    function isFromPage(r) {
-        if (r.headersIn["Origin"] !== void 0) return true;
-        var site = r.headersIn["Sec-Fetch-Site"];
+    function isFromPage(header) {
+        if (header("origin") !== void 0) return true;
+        var site = header("sec-fetch-site");
         if (site !== void 0) return site !== "none" && site !== "same-origin";
-        return /^Mozilla\//.test(r.headersIn["User-Agent"] || "");
+        return /^Mozilla\//.test(header("user-agent") || "");
     }
     var PROBLEMS = {
         malformed: {
@@ -2712,7 +2716,7 @@ function start() {
         var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
         return isConditional && njs.version_number < NJS_0_9_1;
     }
-    function handle(r, methods, work) {
+    function handle(r, methods, work2) {
         return _async_to_generator(function() {
             var lookup, e;
             return _ts_generator(this, function(_state) {
@@ -2730,7 +2734,7 @@ function start() {
                         expectAllowed(r, methods);
                         return [
                             4,
-                            work(lookup)
+                            work2(lookup)
                         ];
                     case 2:
                         _state.sent();
@@ -2930,7 +2934,7 @@ function start() {
             return setTimeout(resolve22, 1);
         });
     }
-    function withLocks(zone, names, work) {
+    function withLocks(zone, names, work2) {
         return _async_to_generator(function() {
             var ordered, tickets, i, _;
             return _ts_generator(this, function(_state) {
@@ -2976,7 +2980,7 @@ function start() {
                             return isLocked(zone, ordered[i2], ticket);
                         })) return [
                             2,
-                            work()
+                            work2()
                         ];
                         return [
                             3,
@@ -3045,57 +3049,24 @@ function start() {
                             handle(r, [
                                 "GET",
                                 "POST"
-                            ], function(param) {
-                                var zone = param.zone, misses = param.misses;
+                            ], function(lookup) {
                                 return _async_to_generator(function() {
-                                    var asked, name, slots, cached, _tmp;
+                                    var _tmp;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
-                                                asked = r.args["name"];
-                                                if (asked === void 0) {
-                                                    if (zone) {
-                                                        clearAll(zone);
-                                                        count(zone, "clears_total", 'scope="all"');
-                                                    }
-                                                    answerJson(r, 200, {
-                                                        cleared: "all"
-                                                    });
-                                                    return [
-                                                        2
-                                                    ];
-                                                }
-                                                name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
-                                                slots = [
-                                                    name,
-                                                    rsaKey2(name)
-                                                ];
-                                                _tmp = zone !== void 0;
-                                                if (!_tmp) return [
-                                                    3,
-                                                    2
+                                                _tmp = [
+                                                    r,
+                                                    200
                                                 ];
                                                 return [
                                                     4,
-                                                    withLocks(zone, slots, function() {
-                                                        return slots.map(function(slot) {
-                                                            return clearOne(zone, slot);
-                                                        }).indexOf(true) >= 0;
-                                                    })
+                                                    clear(lookup, r.args["name"])
                                                 ];
                                             case 1:
-                                                _tmp = _state2.sent();
-                                                _state2.label = 2;
-                                            case 2:
-                                                cached = _tmp;
-                                                slots.forEach(function(slot) {
-                                                    if (misses) forgetMissing(misses, slot);
-                                                });
-                                                if (zone) count(zone, "clears_total", 'scope="name"');
-                                                answerJson(r, 200, {
-                                                    cleared: name,
-                                                    cached: cached
-                                                });
+                                                answerJson.apply(void 0, _tmp.concat([
+                                                    _state2.sent()
+                                                ]));
                                                 return [
                                                     2
                                                 ];
@@ -3113,6 +3084,63 @@ function start() {
             });
         })();
     }
+    function clear(_0, _1) {
+        return _async_to_generator(function(param, asked) {
+            var zone, misses, name, slots, cached, _tmp;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = param.zone, misses = param.misses;
+                        if (asked === void 0) {
+                            if (zone) {
+                                clearAll(zone);
+                                count(zone, "clears_total", 'scope="all"');
+                            }
+                            return [
+                                2,
+                                {
+                                    cleared: "all"
+                                }
+                            ];
+                        }
+                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
+                        slots = [
+                            name,
+                            rsaKey2(name)
+                        ];
+                        _tmp = zone !== void 0;
+                        if (!_tmp) return [
+                            3,
+                            2
+                        ];
+                        return [
+                            4,
+                            withLocks(zone, slots, function() {
+                                return slots.map(function(slot) {
+                                    return clearOne(zone, slot);
+                                }).indexOf(true) >= 0;
+                            })
+                        ];
+                    case 1:
+                        _tmp = _state.sent();
+                        _state.label = 2;
+                    case 2:
+                        cached = _tmp;
+                        slots.forEach(function(slot) {
+                            if (misses) forgetMissing(misses, slot);
+                        });
+                        if (zone) count(zone, "clears_total", 'scope="name"');
+                        return [
+                            2,
+                            {
+                                cleared: name,
+                                cached: cached
+                            }
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
     function clearOne(zone, slot) {
         var held = findHeld(zone, slot);
         if (!held) {
@@ -3123,6 +3151,74 @@ function start() {
             refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
         }
         return true;
+    }
+    function clear_stream2(s) {
+        var isRead = false;
+        s.on("upload", function(text) {
+            if (isRead || text.indexOf("\r\n\r\n") < 0) return;
+            isRead = true;
+            work(s, text).then(function() {
+                s.allow();
+            }, function(e) {
+                var code = isRefusal(e) ? "".concat(e.code, ": ") : "";
+                s.error("cert_rotation: /clear: ".concat(code).concat(e.message));
+                s.deny();
+            });
+        });
+    }
+    function work(s, text) {
+        return _async_to_generator(function() {
+            var _readRequest, names, headers;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        if (!isLocalClient(variablesOf2(s))) {
+                            refuse("forbidden", "only clients on loopback or a unix socket are answered");
+                        }
+                        _readRequest = readRequest(text), names = _readRequest.names, headers = _readRequest.headers;
+                        if (isFromPage(function(name) {
+                            return headers[name];
+                        })) {
+                            refuse("forbidden", "requests that a web page makes are not answered");
+                        }
+                        return [
+                            4,
+                            clear(lookupFor(s), names.length > 1 ? names : names[0])
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function readRequest(text) {
+        var lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
+        var line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0]);
+        if (!line) return refuse("malformed", "no GET or POST request of HTTP/1");
+        var headers = {};
+        lines.slice(1).forEach(function(header) {
+            var colon = header.indexOf(":");
+            headers[header.slice(0, colon).toLowerCase()] = header.slice(colon + 1).trim();
+        });
+        var names = (line[1] || "").split("&").filter(function(argument) {
+            return argument === "name" || argument.startsWith("name=");
+        }).map(function(argument) {
+            return decoded(argument.slice("name=".length));
+        });
+        return {
+            names: names,
+            headers: headers
+        };
+    }
+    function decoded(text) {
+        try {
+            return decodeURIComponent(text);
+        } catch (e) {
+            return refuse("malformed", "an argument that is not encoded as one");
+        }
     }
     var FOLDER = "/certs/";
     function nameInPath(r) {
@@ -3208,7 +3304,7 @@ function start() {
         })();
     }
     var SLICE = 1e3;
-    function eachSlice(keys, work) {
+    function eachSlice(keys, work2) {
         return _async_to_generator(function() {
             var at;
             return _ts_generator(this, function(_state) {
@@ -3221,7 +3317,7 @@ function start() {
                             3,
                             4
                         ];
-                        work(keys.slice(at, at + SLICE).filter(isSlot));
+                        work2(keys.slice(at, at + SLICE).filter(isSlot));
                         return [
                             4,
                             pause()
@@ -4017,6 +4113,7 @@ function start() {
     return {
         admin: admin2,
         clear_cache: clear_cache2,
+        clear_stream: clear_stream2,
         delete_cert: delete_cert2,
         list_certs: list_certs2,
         metrics: metrics2,
@@ -4080,9 +4177,6 @@ function checkInterval(variables) {
     var text = variables["cert_check_interval"];
     var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
     return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
-}
-function certName(variables) {
-    return variables["cert_name"];
 }
 function fallback(variables) {
     return variables["cert_fallback"] || "";
@@ -4159,7 +4253,7 @@ function js_key_rsa(r) {
     return keyOf(recordFor(r, true));
 }
 function recordFor(r, isForRsa) {
-    var name = certName(variablesOf(r));
+    var name = variablesOf(r)["cert_name"];
     if (memoSession !== r || memoName !== name) {
         memoSession = r;
         memoName = name;
@@ -4206,6 +4300,7 @@ var index_default = {
     js_key_rsa: js_key_rsa,
     js_pair_rsa: js_pair_rsa,
     clear_cache: clear_cache,
+    clear_stream: clear_stream,
     put_cert: put_cert,
     delete_cert: delete_cert,
     list_certs: list_certs,

@@ -2,6 +2,7 @@
 // of one of these: see esbuild.config.mjs.
 export { resolve } from './lookup';
 export { clear_cache } from './admin/clear';
+export { clear_stream } from './admin/clear_stream';
 export { delete_cert } from './admin/delete';
 export { list_certs } from './admin/list';
 export { metrics } from './admin/metrics';

@@ -2,7 +2,6 @@ import { resolve } from './cold';
 import { chainOf, isServable, keyOf, pemOf } from './record';
 import {
   type Session,
-  certName,
   checkInterval,
   fallback,
   hasRsaSlot,
@@ -60,7 +59,7 @@ export function js_key_rsa(r: Session): string {
 
 /** @param isForRsa for the handlers of the RSA slot */
 function recordFor(r: Session, isForRsa: boolean): string {
-  const name = certName(variablesOf(r));
+  const name = variablesOf(r)['cert_name'];
   if (memoSession !== r || memoName !== name) {
     memoSession = r;
     memoName = name;

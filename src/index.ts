@@ -1,4 +1,12 @@
-import { admin, clear_cache, delete_cert, list_certs, metrics, put_cert } from './cold';
+import {
+  admin,
+  clear_cache,
+  clear_stream,
+  delete_cert,
+  list_certs,
+  metrics,
+  put_cert,
+} from './cold';
 import { js_cert, js_cert_rsa, js_key, js_key_rsa, js_pair, js_pair_rsa } from './handshake';
 
 export default {
@@ -9,6 +17,7 @@ export default {
   js_key_rsa,
   js_pair_rsa,
   clear_cache,
+  clear_stream,
   put_cert,
   delete_cert,
   list_certs,

@@ -1,14 +1,7 @@
 import { type Lookup, load } from './load';
 import { FIRST_TOKEN, factsOf, holdsPair, isCurrent } from './record';
 import { normalise, normaliseWithWildcard, wildcardOf } from './server_name';
-import {
-  type Session,
-  certName,
-  checkInterval,
-  readSettings,
-  variablesOf,
-  zoneName,
-} from './settings';
+import { type Session, checkInterval, readSettings, variablesOf, zoneName } from './settings';
 import { nameOf, slotKeys } from './slot';
 import { type Zone, clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
 
@@ -36,7 +29,7 @@ export function resolve(r: Session, isForRsa: boolean): string {
   try {
     const lookup = lookupFor(r);
     const variables = variablesOf(r);
-    const asked = certName(variables) || variables['ssl_server_name'];
+    const asked = variables['cert_name'] || variables['ssl_server_name'];
     const name = asked ? normalise(asked) : '';
     // The files of such a name are the wildcard's, which needs no second record under a name that nobody uses.
     const isStandIn = name.startsWith(`${lookup.settings.wildcardLabel}.`);

@@ -42,11 +42,6 @@ export function checkInterval(variables: Variables): number {
   return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1000;
 }
 
-/** The name that is asked for instead of the client's; undefined or empty: there is none. */
-export function certName(variables: Variables): string | undefined {
-  return variables['cert_name'];
-}
-
 /** The name that is served without SNI, as it is written in the configuration; empty: none. */
 export function fallback(variables: Variables): string {
   return variables['cert_fallback'] || '';

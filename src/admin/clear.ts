@@ -1,4 +1,5 @@
 import { count } from '../counters';
+import type { Lookup } from '../load';
 import { staled } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
@@ -17,34 +18,50 @@ import { answerJson } from './problem';
  * has no room to note it.
  */
 export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
-  await handle(r, ['GET', 'POST'], async ({ zone, misses }) => {
-    const asked: unknown = r.args['name'];
-    if (asked === undefined) {
-      if (zone) {
-        clearAll(zone);
-        count(zone, 'clears_total', 'scope="all"');
-      }
-      answerJson(r, 200, { cleared: 'all' });
-      return;
-    }
-    // An argument that is given twice comes as an array.
-    const name =
-      (typeof asked === 'string' && normaliseWithWildcard(asked)) ||
-      refuse('malformed', 'name= takes one server name, or a wildcard like *.example.com.');
-    const slots = [name, rsaKey(name)];
-    const cached =
-      zone !== undefined &&
-      (await withLocks(
-        zone,
-        slots,
-        () => slots.map((slot) => clearOne(zone, slot)).indexOf(true) >= 0,
-      ));
-    slots.forEach((slot) => {
-      if (misses) forgetMissing(misses, slot);
-    });
-    if (zone) count(zone, 'clears_total', 'scope="name"');
-    answerJson(r, 200, { cleared: name, cached });
+  await handle(r, ['GET', 'POST'], async (lookup) => {
+    answerJson(r, 200, await clear(lookup, r.args['name']));
   });
+}
+
+/** What was cleared, as it is answered. */
+interface Cleared {
+  /** A name, or `all`. */
+  cleared: string;
+  /** Of a name: whether a pair is held. */
+  cached?: boolean;
+}
+
+/**
+ * Makes every name's record stale, or one name's.
+ *
+ * @param asked the argument `name` of a request; undefined: all
+ * @throws (rejects with) malformed, zone-full
+ */
+export async function clear({ zone, misses }: Lookup, asked: unknown): Promise<Cleared> {
+  if (asked === undefined) {
+    if (zone) {
+      clearAll(zone);
+      count(zone, 'clears_total', 'scope="all"');
+    }
+    return { cleared: 'all' };
+  }
+  // An argument that is given twice comes as an array.
+  const name =
+    (typeof asked === 'string' && normaliseWithWildcard(asked)) ||
+    refuse('malformed', 'name= takes one server name, or a wildcard like *.example.com.');
+  const slots = [name, rsaKey(name)];
+  const cached =
+    zone !== undefined &&
+    (await withLocks(
+      zone,
+      slots,
+      () => slots.map((slot) => clearOne(zone, slot)).indexOf(true) >= 0,
+    ));
+  slots.forEach((slot) => {
+    if (misses) forgetMissing(misses, slot);
+  });
+  if (zone) count(zone, 'clears_total', 'scope="name"');
+  return { cleared: name, cached };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { refuse } from '../refusal';
-import { isAdminRemote, variablesOf } from '../settings';
+import { type Variables, isAdminRemote, variablesOf } from '../settings';
 
 /**
  * Lets a request through, or refuses it.
@@ -18,7 +18,7 @@ export function expectAllowed(r: NginxHTTPRequest, methods: string[]): void {
       'Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.',
     );
   }
-  if (isFromPage(r)) {
+  if (isFromPage((name) => r.headersIn[name])) {
     refuse('forbidden', 'Requests that a web page makes are not answered; use curl or the like.');
   }
   if (methods.indexOf(r.method) < 0) {
@@ -29,15 +29,20 @@ export function expectAllowed(r: NginxHTTPRequest, methods: string[]): void {
 
 function isAllowedClient(r: NginxHTTPRequest): boolean {
   const variables = variablesOf(r);
-  // The realip module puts what a header says into the first; the second is who is connected.
-  const isLocal =
-    isLocalAddress(variables['remote_addr']) &&
-    isLocalAddress(variables['realip_remote_addr'] || variables['remote_addr']);
   return (
-    isLocal ||
+    isLocalClient(variables) ||
     !!variables['remote_user'] ||
     variables['ssl_client_verify'] === 'SUCCESS' ||
     isAdminRemote(variables)
+  );
+}
+
+/** Whether the client is connected through a unix socket, or from this machine. */
+export function isLocalClient(variables: Variables): boolean {
+  // The realip module puts what a header says into the first; the second is who is connected.
+  return (
+    isLocalAddress(variables['remote_addr']) &&
+    isLocalAddress(variables['realip_remote_addr'] || variables['remote_addr'])
   );
 }
 
@@ -50,11 +55,13 @@ function isLocalAddress(address: string | undefined): boolean {
  * own site as well (Fetch standard, 3.2): that also stops a page whose name was made to point here. Of the others
  * `Sec-Fetch-Site` tells, and browsers that trust the address (TLS, or loopback by its own name) send it. Without it
  * nothing tells an operator's GET from that of an image in a page.
+ *
+ * @param header the request's, by lower-case name
  */
-function isFromPage(r: NginxHTTPRequest): boolean {
-  if (r.headersIn['Origin'] !== undefined) return true;
-  const site = r.headersIn['Sec-Fetch-Site'];
+export function isFromPage(header: (name: string) => string | undefined): boolean {
+  if (header('origin') !== undefined) return true;
+  const site = header('sec-fetch-site');
   if (site !== undefined) return site !== 'none' && site !== 'same-origin';
   // No page can change it for an image or a form, and all browsers begin it so.
-  return /^Mozilla\//.test(r.headersIn['User-Agent'] || '');
+  return /^Mozilla\//.test(header('user-agent') || '');
 }

@@ -10,12 +10,14 @@ import { curl, handshake, opensslClient, type ClientOptions } from '../support/t
 // The files of nginx/ as they are copied.
 const PORT = 443;
 const ADMIN_PORT = 8443;
+const STREAM_PORT = 8883;
 const NAME = 'www.example.com';
 const ADMIN_NAME = 'admin.example.com';
 const BACKEND_NAME = 'backend.internal';
 const CLIENT_NAME = 'client.internal';
 const PUBLIC_ANSWER =
   /^(Served as www\.example\.com|Asked by CN=client\.internal, serial \w+)\.\n$/;
+const STREAM_MODULE = /^load_module .*ngx_stream_module\.so;.*$/m;
 const WARNING = /\[(warn|error|crit|alert|emerg)\]/;
 
 const authority = await createAuthority();
@@ -26,6 +28,8 @@ const first = await authority.issue({ names: [NAME] });
 const second = await authority.issue({ names: [NAME] });
 
 async function start(file: string, files: Record<string, string> = {}): Promise<Nginx> {
+  const runtime = currentRuntime();
+  const config = readFileSync(new URL(`../../nginx/${file}`, import.meta.url), 'utf8');
   const directory = makeWorkDirectory();
   const certs = join(directory, 'certs');
   await writePair(certs, NAME, first);
@@ -34,10 +38,10 @@ async function start(file: string, files: Record<string, string> = {}): Promise<
   }
   const nginx = await startNginx({
     directory,
-    runtime: currentRuntime(),
-    ports: [PORT, ADMIN_PORT],
+    runtime,
+    ports: [PORT, ADMIN_PORT, STREAM_PORT],
     files,
-    config: readFileSync(new URL(`../../nginx/${file}`, import.meta.url), 'utf8'),
+    config: runtime.dynamicStream ? config : config.replace(STREAM_MODULE, ''),
   });
   afterAll(() => nginx.stop());
   return nginx;
@@ -74,6 +78,7 @@ const basicAuth = await start('basic_auth.conf', {
 });
 const twoKinds = await start('ecdsa_and_rsa.conf');
 const upstream = await start('upstream.conf', { '/etc/nginx/internal_ca.pem': authority.rootPem });
+const stream = await start('stream.conf');
 const clientCertificates = await start('client_certificates.conf', {
   '/etc/nginx/client_ca.pem': clients.rootPem,
 });
@@ -120,6 +125,7 @@ const local: Example = {
 const locals = [
   local,
   { ...local, file: 'ecdsa_and_rsa.conf', nginx: twoKinds, client: twoKinds.admin },
+  { ...local, file: 'stream.conf', nginx: stream, client: stream.admin },
   { ...local, file: 'upstream.conf', nginx: upstream, client: upstream.admin },
 ];
 
@@ -195,6 +201,24 @@ test('ecdsa_and_rsa.conf serves each client the kind it takes', async () => {
   await twoKinds.admin(`/certs/${NAME}`, { method: 'PUT', body: next.pairPem });
   expect(await serialFor(old)).toBe(next.serial);
   expect(await serialFor({})).toBe(first.serial);
+});
+
+test.each(['/clear', `/clear?name=${NAME}`])('stream.conf: %s is for both', async (path) => {
+  const serials = async (): Promise<string[]> => {
+    const ports = [PORT, STREAM_PORT].map((port) => stream.address(port));
+    const options = { servername: NAME, ca: authority.rootPem };
+    return Promise.all(
+      ports.map(async (address) => (await handshake({ ...address, ...options })).serial),
+    );
+  };
+  await stream.admin('/clear');
+  const [old] = await serials();
+  const pair = await authority.issue({ names: [NAME] });
+  await writePair(stream.certsDirectory, NAME, pair);
+  expect(await serials()).toEqual([old, old]);
+  const { status } = await stream.admin(path, { method: 'POST' });
+  expect([status, await serials()]).toEqual([200, [pair.serial, pair.serial]]);
+  expect(stream.log()).not.toMatch(WARNING);
 });
 
 test('upstream.conf shows the newest certificate of client.internal', async () => {

@@ -1,74 +1,76 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { opensslClient } from '../support/tls_client.js';
-import { startSite } from './site.js';
+import { BLOCKS, startSite } from './site.js';
 
 const MISSES = `js_shared_dict_zone zone=certs:1m;
   js_shared_dict_zone zone=certs_misses:128k timeout=60s evict;`;
 
-describe.each(['one', 'two'] as const)(
-  'certificate and key from %s variables',
-  async (variables) => {
-    const names = ['a.example', 'b.example', '*.w.example', 'own.w.example', 'fallback.example'];
-    const site = await startSite({ names, variables, settings: { fallback: 'fallback.example' } });
+describe.each(BLOCKS)('certificate and key from %s variables, in %s', async (variables, block) => {
+  const names = ['a.example', 'b.example', '*.w.example', 'own.w.example', 'fallback.example'];
+  const site = await startSite({
+    names,
+    variables,
+    block,
+    settings: { fallback: 'fallback.example' },
+  });
 
-    test('each name is served its own certificate', async () => {
-      for (const name of ['a.example', 'b.example', 'a.example', 'b.example']) {
-        expect(await site.serial(name)).toBe(site.serials[name]);
-      }
-    });
+  test('each name is served its own certificate', async () => {
+    for (const name of ['a.example', 'b.example', 'a.example', 'b.example']) {
+      expect(await site.serial(name)).toBe(site.serials[name]);
+    }
+  });
 
-    test('upper case and a trailing dot make no other name', async () => {
-      for (const name of ['A.Example', 'a.example.', 'A.EXAMPLE.']) {
-        const { stdout } = await opensslClient(site.nginx.tls, ['-servername', name]);
-        expect(stdout, name).toMatch(/subject=CN ?= ?a\.example\n/);
-      }
-    });
+  test('upper case and a trailing dot make no other name', async () => {
+    for (const name of ['A.Example', 'a.example.', 'A.EXAMPLE.']) {
+      const { stdout } = await opensslClient(site.nginx.tls, ['-servername', name]);
+      expect(stdout, name).toMatch(/subject=CN ?= ?a\.example\n/);
+    }
+  });
 
-    test('a wildcard is served for the names one label below it, and not for others', async () => {
-      expect(await site.serial('x.w.example')).toBe(site.serials['*.w.example']);
-      expect(await site.serial('y.w.example')).toBe(site.serials['*.w.example']);
-      expect(await site.serial('y.x.w.example')).toBe(site.serials['fallback.example']);
-      expect(await site.serial('w.example')).toBe(site.serials['fallback.example']);
-    });
+  test('a wildcard is served for the names one label below it, and not for others', async () => {
+    expect(await site.serial('x.w.example')).toBe(site.serials['*.w.example']);
+    expect(await site.serial('y.w.example')).toBe(site.serials['*.w.example']);
+    expect(await site.serial('y.x.w.example')).toBe(site.serials['fallback.example']);
+    expect(await site.serial('w.example')).toBe(site.serials['fallback.example']);
+  });
 
-    test("a name that spells a wildcard's files is served the wildcard, and has no record", async () => {
-      const { stdout } = await opensslClient(site.nginx.tls, ['-servername', '_.w.example']);
-      expect(stdout).toMatch(/subject=CN ?= ?\*\.w\.example\n/);
-      expect(await site.clear('_.w.example')).toEqual({ cleared: '_.w.example', cached: false });
-    });
+  test("a name that spells a wildcard's files is served the wildcard, and has no record", async () => {
+    const { stdout } = await opensslClient(site.nginx.tls, ['-servername', '_.w.example']);
+    expect(stdout).toMatch(/subject=CN ?= ?\*\.w\.example\n/);
+    expect(await site.clear('_.w.example')).toEqual({ cleared: '_.w.example', cached: false });
+  });
 
-    test('a name of its own wins over the wildcard', async () => {
-      expect(await site.serial('own.w.example')).toBe(site.serials['own.w.example']);
-    });
+  test('a name of its own wins over the wildcard', async () => {
+    expect(await site.serial('own.w.example')).toBe(site.serials['own.w.example']);
+  });
 
-    test('the fallback is served without SNI, for unknown names and for malformed ones', async () => {
-      const fallback = site.serials['fallback.example'];
-      expect(await site.serial()).toBe(fallback);
-      expect(await site.serial('unknown.example')).toBe(fallback);
-      for (const name of [
-        '../certs/a.example',
-        'a..example',
-        '*.w.example',
-        'a.example%00',
-        '#clear',
-      ]) {
-        const { stdout } = await opensslClient(site.nginx.tls, ['-servername', name]);
-        expect(stdout, name).toMatch(/subject=CN ?= ?fallback\.example\n/);
-      }
-    });
+  test('the fallback is served without SNI, for unknown names and for malformed ones', async () => {
+    const fallback = site.serials['fallback.example'];
+    expect(await site.serial()).toBe(fallback);
+    expect(await site.serial('unknown.example')).toBe(fallback);
+    for (const name of [
+      '../certs/a.example',
+      'a..example',
+      '*.w.example',
+      'a.example%00',
+      '#clear',
+    ]) {
+      const { stdout } = await opensslClient(site.nginx.tls, ['-servername', name]);
+      expect(stdout, name).toMatch(/subject=CN ?= ?fallback\.example\n/);
+    }
+  });
 
-    test.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', async (version) => {
-      const versions = { minVersion: version, maxVersion: version };
-      expect(await site.serial('a.example', versions)).toBe(site.serials['a.example']);
-    });
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', async (version) => {
+    const versions = { minVersion: version, maxVersion: version };
+    expect(await site.serial('a.example', versions)).toBe(site.serials['a.example']);
+  });
 
-    test('clients that verify accept the chain', async () => {
-      const ca = site.authority.rootPem;
-      expect(await site.serial('a.example', { ca })).toBe(site.serials['a.example']);
-    });
-  },
-);
+  test('clients that verify accept the chain', async () => {
+    const ca = site.authority.rootPem;
+    expect(await site.serial('a.example', { ca })).toBe(site.serials['a.example']);
+  });
+});
 
 describe('without a fallback', async () => {
   const site = await startSite({ names: ['a.example'] });

@@ -7,6 +7,11 @@ import { makeWorkDirectory, nginxConf, startNginx, type Nginx } from '../support
 import { handshake, openConnection, type ClientOptions } from '../support/tls_client.js';
 
 export interface SiteOptions {
+  /**
+   * Where the TLS server is; default: `http`. In `stream` it ends a connection with the number of the worker, settings
+   * and `zones` are those of that block, and `/clear` is for the zones of both.
+   */
+  block?: 'http' | 'stream';
   /** Names to issue a pair for, each in files of that name, `_` standing for `*`. */
   names?: string[];
   /** Who issues them; default: one of the site's own. */
@@ -15,7 +20,7 @@ export interface SiteOptions {
   files?: Record<string, string>;
   /** `$cert_…` variables, without the `$cert_`. */
   settings?: Record<string, string>;
-  /** Declarations of shared dictionaries; default: one, `certs`. */
+  /** Declarations of shared dictionaries; default: one, `certs`, or `certs_stream` for `stream`. */
   zones?: string;
   /** Serve certificate and key by one variable, or by one each. */
   variables?: 'one' | 'two';
@@ -28,8 +33,9 @@ export interface SiteOptions {
   tmpfs?: Record<string, string>;
   mounts?: Record<string, string>;
   logLevel?: 'info' | 'notice';
-  /** Further directives of the http block. */
+  /** Further directives of the http block, and of the stream block where the TLS server is there. */
   http?: string;
+  stream?: string;
   /** The same of the server that speaks TLS; a `return` of its own comes before that of `$pid`. */
   server?: string;
   /** Texts of further njs modules, by the name under which `http` has them. */
@@ -39,6 +45,15 @@ export interface SiteOptions {
   /** Further directives of the server of the HTTP handlers. */
   admin?: string;
 }
+
+/** For what holds in both blocks, with one variable and with two. */
+export const BLOCKS: [NonNullable<SiteOptions['variables']>, NonNullable<SiteOptions['block']>][] =
+  [
+    ['one', 'http'],
+    ['two', 'http'],
+    ['one', 'stream'],
+    ['two', 'stream'],
+  ];
 
 /** nginx with the bundle, and certificates of a throw-away authority on its disk. */
 export interface Site {
@@ -78,10 +93,31 @@ const RSA_SETTINGS = {
   key_file_rsa: '/etc/nginx/certs/{name}.rsa.key.pem',
 };
 
+/** What leads a clear on to the zone of the stream block, as in nginx/stream.conf. */
+const CLEAR_STREAM = {
+  http: `location = /clear-stream {
+      internal;
+      proxy_pass http://unix:/run/nginx/cert-stream.sock:$request_uri;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+    }`,
+  stream: `
+  server {
+    listen unix:/run/nginx/cert-stream.sock;
+    js_preread certs.clear_stream;
+    return "HTTP/1.0 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n";
+  }`,
+};
+
 /** Starts a site; it ends with the test file. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const { names = [], files = {}, workers = 2, variables = 'one', rsaSlot } = options;
-  const settings = { ...(rsaSlot ? RSA_SETTINGS : {}), ...options.settings };
+  const isStream = options.block === 'stream';
+  const settings = {
+    ...(isStream ? { zone: 'certs_stream' } : {}),
+    ...(rsaSlot ? RSA_SETTINGS : {}),
+    ...options.settings,
+  };
   const slots = [slotConf(variables, '')];
   if (rsaSlot) slots.push(slotConf(variables, '_rsa'));
   if (rsaSlot === 'first') slots.reverse();
@@ -105,7 +141,21 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     return `js_import ${name} from /etc/nginx/certs/${name}.js;`;
   });
 
-  const cache = runtime.certificateCache ? 'ssl_certificate_cache max=1000;' : '';
+  const zone = isStream ? 'certs_stream' : 'certs';
+  const served = `
+  ${options.zones ?? `js_shared_dict_zone zone=${zone}:1m;`}
+  ${Object.entries(settings)
+    .map(([name, value]) => `js_var $cert_${name} "${value}";`)
+    .join('\n  ')}
+  ${slots.map(({ set }) => set).join('\n  ')}
+  server {
+    listen 8443 ssl reuseport;
+    listen unix:/run/nginx/tls.sock ssl;
+    ${slots.map(({ serve }) => serve).join('\n    ')}
+    ${runtime.certificateCache ? 'ssl_certificate_cache max=1000;' : ''}
+    ${options.server ?? ''}
+    return ${isStream ? '' : '200 '}$pid;
+  }`;
   const nginx = await startNginx({
     directory,
     tmpfs: options.tmpfs ?? {},
@@ -117,29 +167,19 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       workers,
       main: options.main ?? '',
       http: `
-  ${options.zones ?? 'js_shared_dict_zone zone=certs:1m;'}
-  ${Object.entries(settings)
-    .map(([name, value]) => `js_var $cert_${name} "${value}";`)
-    .join('\n  ')}
-  ${slots.map(({ set }) => set).join('\n  ')}
-  server {
-    listen 8443 ssl reuseport;
-    listen unix:/run/nginx/tls.sock ssl;
-    ${slots.map(({ serve }) => serve).join('\n    ')}
-    ${cache}
-    ${options.server ?? ''}
-    return 200 $pid;
-  }
+  ${isStream ? 'js_shared_dict_zone zone=certs:1m;' : served}
   server {
     listen unix:/run/nginx/cert-admin.sock;
     client_max_body_size 2m;
-    location = /clear   { js_content certs.clear_cache; }
+    location = /clear   { ${isStream ? 'auth_request /clear-stream;' : ''} js_content certs.clear_cache; }
+    ${isStream ? CLEAR_STREAM.http : ''}
     location = /metrics { js_content certs.metrics; }
     location /certs/    { js_content certs.admin; }
     ${options.admin ?? ''}
   }
   ${modules.join('\n  ')}
   ${options.http ?? ''}`,
+      ...(isStream ? { stream: served + CLEAR_STREAM.stream + (options.stream ?? '') } : {}),
     }),
   });
   afterAll(() => nginx.stop());

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { startSite } from './site.js';
+import { BLOCKS, startSite } from './site.js';
 
-describe.each(['one', 'two'] as const)('no zone, %s variables', async (variables) => {
+describe.each(BLOCKS)('no zone, %s variables, in %s', async (variables, block) => {
   const site = await startSite({
     names: ['a.example'],
     zones: '',
     variables,
+    block,
     settings: { fallback: 'a.example' },
   });
 

@@ -12,6 +12,7 @@ const top = parse(code, { ecmaVersion: 2020, sourceType: 'module' }).body;
 const HANDLERS = [
   'admin',
   'clear_cache',
+  'clear_stream',
   'delete_cert',
   'js_cert',
   'js_cert_rsa',
