@@ -2418,9 +2418,12 @@ function start() {
             return "";
         }
         var ticket = zone && lockIfRoom(zone, slot);
+        var current = zone ? Object.assign({}, lookup, {
+            token: clearToken2(zone)
+        }) : lookup;
         if (zone && ticket === null) {
             var record = find2(zone, slot);
-            if (record !== void 0 && factsOf(record) && !isCleared(record, lookup.token)) {
+            if (record !== void 0 && factsOf(record) && !isCleared(record, current.token)) {
                 return holdsPair(record) ? record : "";
             }
         }
@@ -2428,13 +2431,13 @@ function start() {
             if (lookup.settings.isPersistent && (ticket || !zone)) {
                 recover(filesOf(lookup.settings, slot));
             }
-            var finding = lookAtFiles(lookup, slot, zone && find2(zone, slot));
+            var finding = lookAtFiles(current, slot, zone && find2(zone, slot));
             if (zone && ticket && isLocked(zone, slot, ticket)) {
                 keep(lookup, zone, slot, finding);
             } else if (!zone && finding.message !== void 0 && finding.isError) {
                 lookup.r.error(finding.message);
             }
-            if (misses && finding.isMissing) noteMissing(misses, slot, lookup.token);
+            if (misses && finding.isMissing) noteMissing(misses, slot, current.token);
             return holdsPair(finding.record) ? finding.record : "";
         } finally{
             if (zone && ticket) unlock(zone, slot, ticket);

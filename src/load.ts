@@ -6,6 +6,7 @@ import { type Finding, filesFor, lookAtFiles } from './renewal';
 import type { Session, Settings } from './settings';
 import {
   type Zone,
+  clearToken,
   expireMissing,
   find,
   isLocked,
@@ -23,7 +24,7 @@ export interface Lookup {
   settings: Settings;
   zone: Zone | undefined;
   misses: Zone | undefined;
-  /** The clear token, read before anything else. */
+  /** The clear token, read before the name is looked up. */
   token: string;
   /** Milliseconds; 0: until a clear. */
   interval: number;
@@ -48,9 +49,11 @@ export function load(lookup: Lookup, slot: string): string {
     return '';
   }
   const ticket = zone && lockIfRoom(zone, slot);
+  // A clear and a put may have come since it was read: what was put would pass for cleared.
+  const current = zone ? Object.assign({}, lookup, { token: clearToken(zone) }) : lookup;
   if (zone && ticket === null) {
     const record = find(zone, slot);
-    if (record !== undefined && factsOf(record) && !isCleared(record, lookup.token)) {
+    if (record !== undefined && factsOf(record) && !isCleared(record, current.token)) {
       return holdsPair(record) ? record : '';
     }
   }
@@ -60,13 +63,13 @@ export function load(lookup: Lookup, slot: string): string {
       recover(filesOf(lookup.settings, slot));
     }
     // Read after the lock was taken: nobody else writes it now.
-    const finding = lookAtFiles(lookup, slot, zone && find(zone, slot));
+    const finding = lookAtFiles(current, slot, zone && find(zone, slot));
     if (zone && ticket && isLocked(zone, slot, ticket)) {
       keep(lookup, zone, slot, finding);
     } else if (!zone && finding.message !== undefined && finding.isError) {
       lookup.r.error(finding.message);
     }
-    if (misses && finding.isMissing) noteMissing(misses, slot, lookup.token);
+    if (misses && finding.isMissing) noteMissing(misses, slot, current.token);
     return holdsPair(finding.record) ? finding.record : '';
   } finally {
     if (zone && ticket) unlock(zone, slot, ticket);

@@ -88,8 +88,9 @@ describe("a lock in another worker's name", async () => {
 describe('a worker that halts in the middle of a load', async () => {
   const CLEARED = 'cleared.example';
   const WATCHED = 'watched.example';
+  const PUT = 'put.example';
   const site = await startSite({
-    names: [CLEARED, WATCHED],
+    names: [CLEARED, WATCHED, PUT],
     http: `map $ssl_server_name $cert_check_interval { ${CLEARED} 0; default 0.1; }`,
   });
 
@@ -155,6 +156,21 @@ describe('a worker that halts in the middle of a load', async () => {
     await expect.poll(() => site.serial(WATCHED), { timeout: PATIENCE_MS }).toBe(serial);
     await sleep(200);
     expect(await clients.stop()).toBeGreaterThan(8);
+  });
+
+  test('on its way to the lock: it does not take what was put after a clear for cleared', async ({
+    skip,
+  }) => {
+    const admin = (method: string, body = '') =>
+      site.nginx.admin(`/certs/${PUT}`, { method, body });
+    const { handshake } = await halt(PUT, '%%stat', 1.5, () => admin('DELETE')).catch(
+      skipped(skip),
+    );
+    await site.clear();
+    const { pairPem, serial } = await site.authority.issue({ names: [PUT] });
+    expect((await admin('PUT', pairPem)).status).toBe(201);
+    await handshake;
+    for (let round = 0; round < 8; round++) expect(await site.serial(PUT)).toBe(serial);
   });
 });
 
