@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { currentRuntime } from '../setup/runtimes.js';
@@ -6,6 +5,7 @@ import { createAuthority, writePair } from '../support/certificates.js';
 import { send, type HttpRequest, type HttpResponse } from '../support/http.js';
 import { makeWorkDirectory, startNginx, type Nginx } from '../support/nginx.js';
 import { curl, handshake, opensslClient, type ClientOptions } from '../support/tls_client.js';
+import { fittedTo, textOf } from './examples.js';
 
 // The files of nginx/ as they are copied.
 const PORT = 443;
@@ -17,7 +17,6 @@ const BACKEND_NAME = 'backend.internal';
 const CLIENT_NAME = 'client.internal';
 const PUBLIC_ANSWER =
   /^(Served as www\.example\.com|Asked by CN=client\.internal, serial \w+)\.\n$/;
-const STREAM_MODULE = /^load_module .*ngx_stream_module\.so;.*$/m;
 const WARNING = /\[(warn|error|crit|alert|emerg)\]/;
 
 const authority = await createAuthority();
@@ -29,7 +28,6 @@ const second = await authority.issue({ names: [NAME] });
 
 async function start(file: string, files: Record<string, string> = {}): Promise<Nginx> {
   const runtime = currentRuntime();
-  const config = readFileSync(new URL(`../../nginx/${file}`, import.meta.url), 'utf8');
   const directory = makeWorkDirectory();
   const certs = join(directory, 'certs');
   await writePair(certs, NAME, first);
@@ -41,7 +39,7 @@ async function start(file: string, files: Record<string, string> = {}): Promise<
     runtime,
     ports: [PORT, ADMIN_PORT, STREAM_PORT],
     files,
-    config: runtime.dynamicStream ? config : config.replace(STREAM_MODULE, ''),
+    config: fittedTo(runtime, textOf(file)),
   });
   afterAll(() => nginx.stop());
   return nginx;

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Runtime } from '../setup/runtimes.js';
 
 /** What is copied from: nginx/ of this repository. */
 export const EXAMPLES_DIRECTORY = join(import.meta.dirname, '../../nginx');
@@ -30,6 +31,13 @@ function readExample(path: string): Example {
   if (/^events\b/m.test(text)) return { path, config: text, files: {} };
   const config = textOf('nginx.conf').replace(/^http \{$/m, `$&\n    include ${PART};`);
   return { path, config, files: { [PART]: text } };
+}
+
+/** An example as it is for a runtime that has the stream core built in: that cannot be loaded then. */
+export function fittedTo(runtime: Runtime, config: string): string {
+  return runtime.dynamicStream
+    ? config
+    : config.replace(/^load_module .*ngx_stream_module\.so;/m, '');
 }
 
 export function textOf(path: string): string {

@@ -4,7 +4,7 @@ import { currentRuntime } from '../setup/runtimes.js';
 import { createAuthority, writePair } from '../support/certificates.js';
 import { ADMIN_SOCKET, makeWorkDirectory, startNginx } from '../support/nginx.js';
 import { startTools } from '../support/tools.js';
-import { findExamples } from './examples.js';
+import { findExamples, fittedTo } from './examples.js';
 
 // Every configuration of nginx/ is started as it is copied, and each of its TLS listeners scanned.
 
@@ -23,6 +23,7 @@ const STRONG = new Set([
 /** Security in bits, as 2048 bits of RSA or DH and 224 of an elliptic curve have them: NIST SP 800-57, part 1, table 2. */
 const LEAST_BITS = 112;
 
+const runtime = currentRuntime();
 const authority = await createAuthority();
 const pairs = {
   [EC_NAME]: await authority.issue({ names: [EC_NAME] }),
@@ -33,6 +34,7 @@ const pairs = {
 const FILES = {
   '/etc/nginx/cert_admins': 'deployer:$6$example$x\n',
   '/etc/nginx/client_ca.pem': authority.rootPem,
+  '/etc/nginx/internal_ca.pem': authority.rootPem,
 };
 
 /** The ports of what `nginx -T` prints: those that speak TLS over TCP, and over UDP. */
@@ -83,10 +85,10 @@ describe.each(findExamples())('nginx/$path', async ({ config, files }) => {
   for (const [name, pair] of Object.entries(pairs)) await writePair(certs, name, pair);
   const nginx = await startNginx({
     directory,
-    runtime: currentRuntime(),
+    runtime,
     ports: [],
     files: { ...FILES, ...files },
-    config,
+    config: fittedTo(runtime, config),
   });
   afterAll(() => nginx.stop());
   const tools = await startTools(nginx);
