@@ -35,7 +35,7 @@ describe.skipIf(!hasState)("a zone with a file of nginx's own", () => {
     };
     const end = Date.now() + PATIENCE_MS;
     while (!saved().includes('a.example') && Date.now() < end) await sleep(50);
-    expect(saved()).toContain('-----BEGIN PRIVATE KEY-----');
+    expect(saved()).toContain('-----BEGIN EC PRIVATE KEY-----');
     expect(statSync(file).mode & 0o777).toBe(0o644);
 
     await site.nginx.stop();
