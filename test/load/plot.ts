@@ -59,6 +59,9 @@ function optionOf(result: Result): EChartsCoreOption {
     yAxisIndex: 2,
     color: colour,
     symbol: 'rect',
+    // One path for all of them.
+    large: true,
+    largeThreshold: 1,
     symbolSize: [1, 14],
     animation: false,
   }));

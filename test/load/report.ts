@@ -5,8 +5,12 @@ import { isKept, type Result } from './load.js';
 import { plot } from './plot.js';
 import { percentile } from './tally.js';
 
-/** Writes report.md with a table, report.json with the same and more, and plot.svg. */
-export function writeReport(directory: string, result: Result): void {
+/**
+ * Writes report.md with a table, report.json with the same and more, and plot.svg.
+ *
+ * @param machine of `describeMachine`
+ */
+export function writeReport(directory: string, result: Result, machine: [string, string][]): void {
   mkdirSync(directory, { recursive: true });
   const { tally, rotations, faults, startedAt } = result;
   const since = (at: number): number => Math.round(at - startedAt) / 1000;
@@ -14,6 +18,7 @@ export function writeReport(directory: string, result: Result): void {
     title: result.title,
     isKept: isKept(result),
     options: result.options,
+    machine,
     figures: Object.fromEntries(figuresOf(result)),
     faults: faults.map(({ name, startedAt: from, endedAt, problem }) => ({
       name,
@@ -40,7 +45,7 @@ export function writeReport(directory: string, result: Result): void {
     })),
   };
   writeFileSync(join(directory, 'report.json'), JSON.stringify(json, null, 2) + '\n');
-  writeFileSync(join(directory, 'report.md'), markdown(result));
+  writeFileSync(join(directory, 'report.md'), markdown(result, machine));
   writeFileSync(join(directory, 'plot.svg'), plot(result));
 }
 
@@ -83,9 +88,9 @@ export function figuresOf(result: Result): [string, string][] {
   return rows;
 }
 
-function markdown(result: Result): string {
+function markdown(result: Result, machine: [string, string][]): string {
   const { tally, problems } = result;
-  const rows = figuresOf(result).map(([what, value]) => `| ${what} | ${value} |`);
+  const rows = [...machine, ...figuresOf(result)].map(([what, value]) => `| ${what} | ${value} |`);
   const bad = [...problems, ...tally.told];
   return [
     `# Load: ${result.title}`,

@@ -7,6 +7,7 @@ import { setUp, setUpFirstOf } from '../setup/index.js';
 import { defaultRuntimes } from '../setup/runtimes.js';
 import { isKept, putUnderLoad, type LoadOptions, type Result } from './load.js';
 import { ownTarget, warning, type OwnOptions } from './own.js';
+import { describeMachine } from './machine.js';
 import { figuresOf, writeReport } from './report.js';
 import { startSite } from './site.js';
 import type { Target } from './target.js';
@@ -118,6 +119,7 @@ async function main(): Promise<boolean> {
   if (own) await agree(own, isAgreed);
   let target: Target;
   let place = 'own';
+  const images: string[] = [];
   if (own) {
     target = ownTarget(own);
   } else {
@@ -126,12 +128,14 @@ async function main(): Promise<boolean> {
       : [await setUpFirstOf(defaultRuntimes)];
     target = await startSite({ runtime: runtime!, isPlain, seconds: load.seconds });
     place = isPlain ? `${runtime!.name}-plain` : runtime!.name;
+    images.push(runtime!.image);
   }
   console.log(`${target.title}: ${target.names.length} names, ${load.clients} clients`);
+  const machine = describeMachine(images);
   const result = await run(target, load);
   print(result, isPlain ? 2 : 20);
   const directory = wanted.report ?? join(import.meta.dirname, 'reports', place);
-  writeReport(directory, result);
+  writeReport(directory, result, machine);
   console.log(`\n${directory}: report.md, report.json, plot.svg`);
   if (isPlain) {
     const found = result.tally.failures + result.tally.violations;
