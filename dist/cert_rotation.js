@@ -27,6 +27,9 @@ function put_cert(a, b) {
 function resolve(a, b) {
     return (cold || (cold = start())).resolve(a, b);
 }
+function scan(a, b) {
+    return (cold || (cold = start())).scan(a, b);
+}
 function start() {
     function _array_like_to_array(arr, len) {
         if (len == null || len > arr.length) len = arr.length;
@@ -207,6 +210,7 @@ function start() {
     }
     var SERVABLE = "3";
     var REFUSED = "2";
+    var POINTER2 = "4";
     var TOKEN_AT2 = 1;
     var TOKEN_LENGTH2 = 12;
     var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
@@ -222,6 +226,12 @@ function start() {
     var BLOCK_END = "-----\n";
     var FIRST_TOKEN2 = "000000000000";
     var STALE_TOKEN = "------------";
+    var NO_FILES = {
+        source: "disk",
+        files: "",
+        notAfter: 0,
+        loadedAt: 0
+    };
     function isCurrent2(record, token, interval) {
         return record.startsWith(token, TOKEN_AT2) && isRecent2(record, CHECKED_AT2, interval);
     }
@@ -253,6 +263,19 @@ function start() {
         var header = (pem ? SERVABLE : REFUSED) + token + timestamp2() + ends;
         return header + key + chain + JSON.stringify(facts);
     }
+    function makePointer(target, facts) {
+        var end = offset(PEM_AT2 + target.length);
+        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(facts);
+    }
+    function isPointer2(record) {
+        return record.charAt(0) === POINTER2;
+    }
+    function targetOf2(pointer) {
+        return pointer.slice(PEM_AT2, pemEnd2(pointer));
+    }
+    function isAnswer(record) {
+        return holdsPair(record) || isPointer2(record);
+    }
     function offset(value) {
         return "00000".concat(value).slice(-OFFSET_LENGTH2);
     }
@@ -276,13 +299,14 @@ function start() {
     }
     function factsOf(record) {
         var kind = record.charAt(0);
-        if (kind !== SERVABLE && kind !== REFUSED) return null;
+        if (kind !== SERVABLE && kind !== REFUSED && kind !== POINTER2) return null;
         if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
         if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
             return null;
         }
         try {
             var facts = JSON.parse(record.slice(pemEnd2(record)));
+            if (kind === POINTER2) facts = Object.assign({}, NO_FILES, facts);
             return typeof (facts == null ? void 0 : facts.files) === "string" && typeof facts.notAfter === "number" ? facts : null;
         } catch (e) {
             return null;
@@ -300,24 +324,78 @@ function start() {
         return "".concat(Date.now());
     }
     var SUMMARY = "~";
-    function summaryOf2(record) {
-        var facts = factsOf(record);
+    function summaryOf2(record, isFile) {
+        var facts = isPointer2(record) ? null : factsOf(record);
         if (!facts) return "";
         var problem = facts.problem ? facts.problem.code : "";
-        return "".concat(SUMMARY).concat(record.charAt(0)).concat(facts.notAfter, " ").concat(problem);
+        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(facts.notAfter, " ").concat(problem);
+        if (!isFile) return summary;
+        var _ref = facts.found || {
+            names: [],
+            isRsa: false
+        }, names = _ref.names, isRsa2 = _ref.isRsa;
+        return [
+            summary,
+            facts.files,
+            isRsa2 ? "RSA" : "",
+            names.join(" ")
+        ].join("\n");
     }
     function readSummary(text) {
-        var space = text.indexOf(" ");
+        var first = text.split("\n")[0];
+        var space = first.indexOf(" ");
         return {
-            isPair: text.charAt(1) === SERVABLE,
-            notAfter: +text.slice(2, space),
-            problem: text.slice(space + 1)
+            isPair: first.charAt(1) === SERVABLE,
+            notAfter: +first.slice(2, space),
+            problem: first.slice(space + 1)
         };
+    }
+    function readFileSummary(text) {
+        var lines = text.split("\n");
+        return {
+            files: lines[1] || "",
+            names: lines[3] ? lines[3].split(" ") : [],
+            isRsa: lines[2] === "RSA"
+        };
+    }
+    var RSA_PREFIX2 = "*rsa:";
+    var FILE_PREFIX = "*file:";
+    function rsaKey2(name) {
+        return RSA_PREFIX2 + name;
+    }
+    function isRsaKey(key) {
+        return key.startsWith(RSA_PREFIX2);
+    }
+    function fileKey(label) {
+        return FILE_PREFIX + label;
+    }
+    function isFileKey2(key) {
+        return key.startsWith(FILE_PREFIX);
+    }
+    function nameOf(key) {
+        if (isFileKey2(key)) return key.slice(FILE_PREFIX.length);
+        return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
+    }
+    function slotKeys2(name, hasRsaSlot2, isForRsa) {
+        if (!hasRsaSlot2) return [
+            name
+        ];
+        return isForRsa ? [
+            rsaKey2(name),
+            name
+        ] : [
+            name,
+            rsaKey2(name)
+        ];
+    }
+    function slotsOf(settings, name) {
+        return slotKeys2(name, settings.certFileRsa !== "", false);
     }
     var CLEAR_KEY2 = "#clear";
     var LOCK_PREFIX = "#lock:";
     var SUMMARY_PREFIX = "#summary:";
     var COUNTS_PREFIX = "#counts:";
+    var SCAN_KEY = "#scan";
     var LOCK_LIFETIME_MS = 5e3;
     var MOST_KEYS = 2147483647;
     var FULL_KEY = "#full";
@@ -350,7 +428,7 @@ function start() {
     }
     function put(zone, name, record) {
         var isStored = replaceValue(zone, name, record);
-        if (isStored) putSummary(zone, name, summaryOf2(record));
+        if (isStored) putSummary(zone, name, summaryOf2(record, isFileKey2(name)));
         return isStored;
     }
     function replaceValue(zone, key, value) {
@@ -371,6 +449,10 @@ function start() {
     function putSummary(zone, name, summary) {
         var key = SUMMARY_PREFIX + name;
         var held = zone.get(key);
+        if (summary === "") {
+            zone.delete(key);
+            return;
+        }
         if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
         if (!hasRoom(function() {
             return zone.set(key, summary);
@@ -386,9 +468,27 @@ function start() {
     function isSlot(key) {
         return key.charAt(0) !== "#";
     }
-    function findSummary(zone, name) {
-        var summary = zone.get(SUMMARY_PREFIX + name);
-        return summary === void 0 ? summaryOf2(find2(zone, name) || "") : summary;
+    function findSummary(zone, slot) {
+        var summary = zone.get(SUMMARY_PREFIX + slot);
+        if (summary !== void 0) return summary;
+        var record = find2(zone, slot) || "";
+        if (isPointer2(record)) return findSummary(zone, targetOf2(record));
+        return summaryOf2(record, isFileKey2(slot));
+    }
+    function findScan(zone) {
+        return zone.get(SCAN_KEY);
+    }
+    function putScan(zone, state) {
+        return replaceValue(zone, SCAN_KEY, state);
+    }
+    function findScanPart(zone, number) {
+        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
+    }
+    function putScanPart(zone, number, part) {
+        var key = "".concat(SCAN_KEY, ":").concat(number);
+        if (part !== "") return replaceValue(zone, key, part);
+        zone.delete(key);
+        return true;
     }
     function spaceOf(zone) {
         return {
@@ -430,6 +530,15 @@ function start() {
         var popped = zone.pop(key);
         if (popped !== void 0 && popped !== holder) zone.add(key, popped);
         return zone.add(key, ticket) ? ticket : void 0;
+    }
+    function lockIfRoom(zone, name) {
+        var _a;
+        try {
+            return (_a = lock(zone, name)) != null ? _a : null;
+        } catch (e) {
+            if (isZoneFull(e)) return void 0;
+            throw e;
+        }
     }
     function isLocked(zone, name, ticket) {
         return zone.get(LOCK_PREFIX + name) === ticket;
@@ -492,44 +601,36 @@ function start() {
     function parse(text) {
         return JSON.parse(text);
     }
-    var RSA_PREFIX2 = "*rsa:";
-    function rsaKey2(name) {
-        return RSA_PREFIX2 + name;
-    }
-    function isRsaKey(key) {
-        return key.startsWith(RSA_PREFIX2);
-    }
-    function nameOf(key) {
-        return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
-    }
-    function slotKeys2(name, hasRsaSlot2, isForRsa) {
-        if (!hasRsaSlot2) return [
-            name
-        ];
-        return isForRsa ? [
-            rsaKey2(name),
-            name
-        ] : [
-            name,
-            rsaKey2(name)
-        ];
-    }
-    function slotsOf(settings, name) {
-        return slotKeys2(name, settings.certFileRsa !== "", false);
-    }
     var LARGEST_FILE = 1024 * 1024;
     var MISSING = "missing";
     var OPEN_FILES = "/proc/self/fd";
     function filesOf(settings, slot) {
-        var name = nameOf(slot);
-        var label = name.charAt(0) === "*" ? settings.wildcardLabel + name.slice(1) : name;
+        var label = labelOf(settings, slot);
         var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
         return {
             cert: fill(cert, label),
             key: fill(key, label)
         };
     }
+    function labelOf(settings, slot) {
+        var name = nameOf(slot);
+        var isWildcard = name.charAt(0) === "*" && !isFileKey2(slot);
+        return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
+    }
+    function scannedFileOf(settings, slot) {
+        if (!settings.scan) return "";
+        var key = fileKey(labelOf(settings, slot));
+        var own = templatesOf(settings, slot);
+        var scanned = templatesOf(settings, key);
+        return own.cert === scanned.cert && own.key === scanned.key ? key : "";
+    }
     function templatesOf(settings, slot) {
+        if (isFileKey2(slot)) {
+            return {
+                cert: settings.scan.replace("*", "{name}"),
+                key: settings.keyFile
+            };
+        }
         return isRsaKey(slot) ? {
             cert: settings.certFileRsa,
             key: settings.keyFileRsa
@@ -550,6 +651,9 @@ function start() {
         var key = identifyOne(files.key);
         return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
     }
+    function lacksChain(identity) {
+        return identity.startsWith(MISSING);
+    }
     function identifyOne(path) {
         try {
             var _fs_statSync = fs.statSync(path), dev = _fs_statSync.dev, ino = _fs_statSync.ino, size = _fs_statSync.size, mtimeMs = _fs_statSync.mtimeMs, ctimeMs = _fs_statSync.ctimeMs;
@@ -559,6 +663,23 @@ function start() {
             var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
             return isMissing22 ? MISSING : "".concat(code);
         }
+    }
+    var TICK_MS = 2e3;
+    function isSettled(identity) {
+        var now = Date.now();
+        return identity.split(" ").every(function(one) {
+            var changed = +one.slice(one.lastIndexOf(":") + 1);
+            return !(Math.abs(now - changed) < TICK_MS);
+        });
+    }
+    function list(folder) {
+        var fault;
+        try {
+            return fs.readdirSync(folder);
+        } catch (e) {
+            fault = e.message;
+        }
+        throw new Error("".concat(folder, ": ").concat(fault));
     }
     function read(path) {
         var fault;
@@ -574,12 +695,12 @@ function start() {
     function readUnnamed(path) {
         var target = "".concat(path, " (deleted)");
         var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
-            return targetOf(number) === target;
+            return targetOf22(number) === target;
         });
         if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
         return read("".concat(OPEN_FILES, "/").concat(numbers[0]));
     }
-    function targetOf(number) {
+    function targetOf22(number) {
         try {
             return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
         } catch (e) {
@@ -1321,9 +1442,9 @@ function start() {
     function hashName(algorithm) {
         var name = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, "a hash function");
         if (name.end < algorithm.end) {
-            var none = readTagged(algorithm, name.end, NULL, "NULL");
-            expectEnd(algorithm.end, none.end, "a hash function");
-            if (none.start !== none.end) refuse("malformed", "unreadable DER: a NULL that is not empty");
+            var none2 = readTagged(algorithm, name.end, NULL, "NULL");
+            expectEnd(algorithm.end, none2.end, "a hash function");
+            if (none2.start !== none2.end) refuse("malformed", "unreadable DER: a NULL that is not empty");
         }
         return objectIdentifier(name);
     }
@@ -2262,29 +2383,189 @@ function start() {
     function failed(e) {
         return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
     }
+    var RESERVED = 1 / 8;
+    function slotsFor(settings, names, isRsa2) {
+        return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
+    }
+    function keepFile(lookup, zone, key, record) {
+        var _a, _b, _c;
+        var settings = lookup.settings;
+        var names = ((_b = (_a = factsOf(find2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
+        var found = (_c = factsOf(record)) == null ? void 0 : _c.found;
+        var slots = found ? slotsFor(settings, found.names, found.isRsa) : [];
+        var left = names.concat(names.map(rsaKey2)).filter(function(slot) {
+            return slots.indexOf(slot) < 0;
+        });
+        return withSlots(zone, slots.concat(left), function() {
+            left.forEach(function(slot) {
+                takePointer(settings, zone, slot, key);
+            });
+            store(zone, key, record);
+            slots.forEach(function(slot) {
+                putPointer(settings, zone, slot, key);
+            });
+        });
+    }
+    function restorePointer(settings, zone, slot, key) {
+        return withSlots(zone, [
+            slot
+        ], function() {
+            putPointer(settings, zone, slot, key);
+        });
+    }
+    function pointsOnlyTo(held, key) {
+        var _a;
+        return held !== void 0 && isPointer2(held) && targetOf2(held) === key && !((_a = factsOf(held)) == null ? void 0 : _a.others);
+    }
+    function store(zone, key, record) {
+        if (record === "") {
+            remove(zone, key);
+            return;
+        }
+        var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free = _spaceOf.free;
+        var isRoomy = free >= capacity * RESERVED || holdsPair(find2(zone, key) || "");
+        if (isRoomy && put(zone, key, record)) return;
+        remove(zone, key);
+        put(zone, key, staled(makeRecord(FIRST_TOKEN2, factsOf(record), null)));
+    }
+    function putPointer(settings, zone, slot, key) {
+        var held = find2(zone, slot) || "";
+        var facts = factsOf(held);
+        var isOwn = scannedFileOf(settings, slot) === key;
+        if (facts && holdsPair(held) && !givesWay(facts, isOwn, factsOf(find2(zone, key) || ""))) return;
+        var known = isPointer2(held) && facts ? filesIn(held, facts) : [];
+        pointTo(settings, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
+    }
+    function takePointer(settings, zone, slot, key) {
+        var held = find2(zone, slot) || "";
+        var facts = factsOf(held);
+        if (!isPointer2(held) || !facts) return;
+        var known = filesIn(held, facts);
+        if (known.indexOf(key) < 0) return;
+        pointTo(settings, zone, slot, known.filter(function(one) {
+            return one !== key;
+        }));
+    }
+    function givesWay(facts, isOwn, file) {
+        if (facts.source === "disk") return isOwn;
+        var isNewer = file !== null && facts.loadedAt < file.loadedAt;
+        return facts.files === "" && (facts.isCleared === true || isNewer);
+    }
+    function filesIn(pointer, facts) {
+        return [
+            targetOf2(pointer)
+        ].concat(facts.others || []);
+    }
+    function pointTo(settings, zone, slot, keys) {
+        var held = find2(zone, slot) || "";
+        var facts = factsOf(held);
+        var files = keys.length > 1 ? ranked(settings, zone, slot, keys) : keys;
+        var best = files[0];
+        var others = files.slice(1);
+        if (best === void 0) {
+            remove(zone, slot);
+            return;
+        }
+        var rest = others.length > 0 ? {
+            others: others
+        } : {};
+        if ((facts == null ? void 0 : facts.problem) && !holdsPair(held)) {
+            rest.files = facts.files;
+            rest.problem = facts.problem;
+        }
+        var isSame = isPointer2(held) && facts !== null && targetOf2(held) === best && (facts.others || []).join() === others.join();
+        if (!isSame) put(zone, slot, makePointer(best, rest));
+    }
+    function ranked(settings, zone, slot, keys) {
+        var now = Date.now() / 1e3;
+        var name = nameOf(slot);
+        var own = scannedFileOf(settings, slot);
+        var candidates = [];
+        keys.forEach(function(key) {
+            var facts = factsOf(find2(zone, key) || "");
+            if (!(facts == null ? void 0 : facts.found) || facts.found.names.indexOf(name) < 0) return;
+            var notAfter = facts.notAfter, found = facts.found;
+            var isValid = found.notBefore <= now && now <= notAfter;
+            candidates.push({
+                key: key,
+                isOwn: key === own,
+                isValid: isValid,
+                notAfter: notAfter
+            });
+        });
+        return candidates.sort(better).map(function(param) {
+            var key = param.key;
+            return key;
+        });
+    }
+    function better(a, b) {
+        if (a.isOwn !== b.isOwn) return a.isOwn ? -1 : 1;
+        if (a.isValid !== b.isValid) return a.isValid ? -1 : 1;
+        if (a.notAfter !== b.notAfter) return b.notAfter - a.notAfter;
+        return a.key < b.key ? -1 : 1;
+    }
+    function withSlots(zone, slots, work2) {
+        var tickets = [];
+        try {
+            for(var i = 0; i < slots.length; i++){
+                var ticket = lockIfRoom(zone, slots[i]);
+                if (ticket === null) return false;
+                tickets.push(ticket);
+            }
+            work2();
+            return true;
+        } finally{
+            tickets.forEach(function(ticket2, i2) {
+                if (ticket2) unlock(zone, slots[i2], ticket2);
+            });
+        }
+    }
+    var LONGEST = 253;
+    var FOREIGN = /[^A-Za-z0-9_.-]/;
+    function normalise(text) {
+        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
+        var lower = text.toLowerCase();
+        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
+        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
+        return hasEmptyLabel || name.length > LONGEST ? "" : name;
+    }
+    function normaliseWithWildcard(text) {
+        if (text.slice(0, 2) !== "*.") return normalise(text);
+        var parent = normalise(text.slice(2));
+        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
+    }
+    function wildcardOf2(name) {
+        var dot = name.indexOf(".");
+        return dot > 0 ? "*" + name.slice(dot) : "";
+    }
+    function serverNamesOf(certificate) {
+        return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
+            return name && all.indexOf(name) === i;
+        });
+    }
     var MOST_READS = 3;
     function lookAtFiles(lookup, slot, text) {
         var settings = lookup.settings, token = lookup.token;
         var last = text === void 0 ? null : factsOf(text);
         var held = text !== void 0 && last ? text : "";
+        if (isPointer2(held) && scannedFileOf(settings, slot)) return none(held, token, last);
         var cleared = isCleared(held, token);
         var files = filesFor(settings, slot);
-        var identity = identify(files);
+        var identity = identityFor(settings, slot);
         if (!identity && (last == null ? void 0 : last.source) === "api" && !(settings.isPersistent && last.files)) {
             var source = last.source, notAfter = last.notAfter, loadedAt = last.loadedAt;
+            var facts = {
+                source: source,
+                files: "",
+                notAfter: notAfter,
+                loadedAt: loadedAt
+            };
+            if (cleared || last.isCleared) facts.isCleared = true;
             return {
-                record: withFacts(held, token, {
-                    source: source,
-                    files: "",
-                    notAfter: notAfter,
-                    loadedAt: loadedAt
-                })
+                record: withFacts(held, token, facts)
             };
         }
-        if (!identity && (cleared || !holdsPair(held))) return {
-            record: "",
-            isMissing: true
-        };
+        if (!identity && (cleared || !holdsPair(held))) return none(held, token, last);
         if (last && !cleared && identity && identity === last.files) {
             return {
                 record: touched(held, token)
@@ -2306,9 +2587,28 @@ function start() {
             return refused(seen, e);
         }
     }
+    function none(held, token, last) {
+        if (!isPointer2(held)) return {
+            record: "",
+            isMissing: true
+        };
+        var others = last == null ? void 0 : last.others;
+        return {
+            record: withFacts(held, token, others ? {
+                others: others
+            } : {})
+        };
+    }
     function filesFor(settings, slot) {
         var files = filesOf(settings, slot);
         return settings.isPersistent ? stagedOr(files) : files;
+    }
+    var DANGLING = "dangling";
+    function identityFor(settings, slot) {
+        var files = filesFor(settings, slot);
+        var identity = identify(files);
+        if (isFileKey2(slot)) return identity || (exists(files.cert) ? DANGLING : "");
+        return settings.scan && lacksChain(identity) ? "" : identity;
     }
     function readChecked(seen) {
         for(var reads = 1;; reads++){
@@ -2332,7 +2632,11 @@ function start() {
         if (isRsaKey(slot) && !isRsa(pair)) {
             refuse("unsupported-key", "$cert_file_rsa is for RSA keys, and this one is ".concat(pair.privateKey.kind));
         }
-        if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+        if (isFileKey2(slot)) {
+            if (serverNamesOf(pair.leaf).length === 0) {
+                refuse("name-not-covered", "the certificate is for no DNS name");
+            }
+        } else if (name !== lookup.fallback && !covers(pair.leaf, name)) {
             refuse("name-not-covered", "the certificate is not for ".concat(name));
         }
         var now = Date.now() / 1e3;
@@ -2341,8 +2645,8 @@ function start() {
         }
     }
     function accepted(param, pair) {
-        var lookup = param.lookup, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
-        var notAfter = pair.leaf.notAfter;
+        var lookup = param.lookup, slot = param.slot, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
+        var _pair_leaf = pair.leaf, notAfter = _pair_leaf.notAfter, notBefore = _pair_leaf.notBefore;
         var pem = servedPem(pair);
         var isSame = last !== null && pemOf2(held) === pem.key + pem.chain;
         var loadedAt = isSame ? last.loadedAt : Date.now();
@@ -2352,6 +2656,17 @@ function start() {
             notAfter: notAfter,
             loadedAt: loadedAt
         };
+        var whose = name;
+        if (isFileKey2(slot)) {
+            var names = serverNamesOf(pair.leaf);
+            facts.found = {
+                names: names,
+                isRsa: isRsa(pair),
+                notBefore: notBefore
+            };
+            if (!isSettled(identity)) facts.files = "";
+            whose = inShort(names);
+        }
         var record = makeRecord(lookup.token, facts, pem);
         if (isSame) return {
             record: record,
@@ -2361,7 +2676,7 @@ function start() {
         var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
         return {
             record: record,
-            message: "cert_rotation: ".concat(name, ": loaded from ").concat(files.cert, ", ").concat(validity),
+            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
             isError: isLate,
             result: "loaded"
         };
@@ -2375,14 +2690,12 @@ function start() {
             code: isRefusal(e) ? e.code : "unreadable",
             detail: e.message
         };
-        if (!isPair && problem.code === "name-not-covered" && !isPerName(templatesOf(settings, slot).cert)) {
-            return {
-                record: "",
-                isMissing: true
-            };
+        var isShared = !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
+        if (!isPair && problem.code === "name-not-covered" && !isFileKey2(slot) && isShared) {
+            return none(held, token, last);
         }
         var tried = isRefusal(e) ? identity : "";
-        var facts = isPair && last ? Object.assign({}, last, {
+        var facts = isAnswer(held) && last ? Object.assign({}, last, {
             files: tried,
             problem: problem
         }) : {
@@ -2392,20 +2705,27 @@ function start() {
             loadedAt: 0,
             problem: problem
         };
-        var record = isPair ? withFacts(held, token, facts) : makeRecord(token, facts, null);
+        var record = isAnswer(held) ? withFacts(held, token, facts) : makeRecord(token, facts, null);
         var isKnown = (last == null ? void 0 : last.files) === tried && ((_a = last.problem) == null ? void 0 : _a.code) === problem.code && last.problem.detail === problem.detail;
         if (isKnown) return {
             record: record
         };
         var where = isRefusal(e) ? " (".concat(pathsOf2(files), ")") : "";
-        var consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
+        var consequence = isPair ? "the pair held before is still served" : isPointer2(held) ? "the pair that $cert_scan found is served" : "nothing is served for it";
+        var whose = isFileKey2(slot) ? files.cert : name;
         return {
             record: record,
-            message: "cert_rotation: ".concat(name, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
+            message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
             isError: true,
             result: "refused",
             code: problem.code
         };
+    }
+    var MOST_NAMED = 3;
+    function inShort(names) {
+        var more = names.length - MOST_NAMED;
+        var named = names.slice(0, MOST_NAMED).join(", ");
+        return more > 0 ? "".concat(named, " and ").concat(more, " more") : named;
     }
     function pathsOf2(files) {
         return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
@@ -2413,7 +2733,7 @@ function start() {
     function load(lookup, slot) {
         var zone = lookup.zone, misses = lookup.misses;
         if (misses) expireMissing(misses, slot);
-        if ((!zone || find2(zone, slot) === void 0) && !identify(filesFor(lookup.settings, slot))) {
+        if ((!zone || find2(zone, slot) === void 0) && !identityFor(lookup.settings, slot)) {
             if (misses) noteMissing(misses, slot, lookup.token);
             return "";
         }
@@ -2424,11 +2744,11 @@ function start() {
         if (zone && ticket === null) {
             var record = find2(zone, slot);
             if (record !== void 0 && factsOf(record) && !isCleared(record, current.token)) {
-                return holdsPair(record) ? record : "";
+                return isAnswer(record) ? record : "";
             }
         }
         try {
-            if (lookup.settings.isPersistent && (ticket || !zone)) {
+            if (lookup.settings.isPersistent && !isFileKey2(slot) && (ticket || !zone)) {
                 recover(filesOf(lookup.settings, slot));
             }
             var finding = lookAtFiles(current, slot, zone && find2(zone, slot));
@@ -2438,46 +2758,21 @@ function start() {
                 lookup.r.error(finding.message);
             }
             if (misses && finding.isMissing) noteMissing(misses, slot, current.token);
-            return holdsPair(finding.record) ? finding.record : "";
+            return isAnswer(finding.record) ? finding.record : "";
         } finally{
             if (zone && ticket) unlock(zone, slot, ticket);
         }
     }
-    function lockIfRoom(zone, slot) {
-        var _a;
-        try {
-            return (_a = lock(zone, slot)) != null ? _a : null;
-        } catch (e) {
-            if (isZoneFull(e)) return void 0;
-            throw e;
-        }
-    }
     function keep(lookup, zone, slot, finding) {
-        if (finding.record) put(zone, slot, finding.record);
+        if (isFileKey2(slot)) {
+            if (!keepFile(lookup, zone, slot, finding.record)) return;
+        } else if (finding.record) put(zone, slot, finding.record);
         else remove(zone, slot);
         if (finding.result) count(zone, "loads_total", 'result="'.concat(finding.result, '"'));
         if (finding.code) count(zone, "refusals_total", refusalLabels("disk", finding.code));
         if (finding.message === void 0) return;
         if (finding.isError) lookup.r.error(finding.message);
         else lookup.r.log(finding.message);
-    }
-    var LONGEST = 253;
-    var FOREIGN = /[^A-Za-z0-9_.-]/;
-    function normalise(text) {
-        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
-        var lower = text.toLowerCase();
-        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
-        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
-        return hasEmptyLabel || name.length > LONGEST ? "" : name;
-    }
-    function normaliseWithWildcard(text) {
-        if (text.slice(0, 2) !== "*.") return normalise(text);
-        var parent = normalise(text.slice(2));
-        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
-    }
-    function wildcardOf2(name) {
-        var dot = name.indexOf(".");
-        return dot > 0 ? "*" + name.slice(dot) : "";
     }
     var DEFAULT_CHECK_INTERVAL_S2 = 10;
     function variablesOf2(r) {
@@ -2501,6 +2796,7 @@ function start() {
             certFileRsa: variables["cert_file_rsa"] || "",
             keyFileRsa: variables["cert_key_file_rsa"] || "/etc/nginx/certs/{name}.rsa.key.pem",
             wildcardLabel: variables["cert_wildcard_label"] || "_",
+            scan: variables["cert_scan"] || "",
             fallback: fallback2(variables),
             isPersistent: variables["cert_persist"] === "on"
         };
@@ -2562,13 +2858,24 @@ function start() {
             return void 0;
         }
     }
+    var MOST_POINTERS = 3;
     function recordOf(lookup, slot) {
+        var _a, _b;
+        var record = recordUnder(lookup, slot);
+        for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
+            var pair = recordUnder(lookup, targetOf2(record));
+            if (pair && ((_b = (_a = factsOf(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
+            record = lookup.zone && find2(lookup.zone, slot) || "";
+        }
+        return holdsPair(record) ? record : "";
+    }
+    function recordUnder(lookup, slot) {
         var zone = lookup.zone, misses = lookup.misses, token = lookup.token, interval = lookup.interval;
         var held;
         try {
             var found = zone && find2(zone, slot);
             if (found !== void 0 && factsOf(found)) held = found;
-            if (held !== void 0 && holdsPair(held)) {
+            if (held !== void 0 && isAnswer(held)) {
                 if (isCurrent2(held, token, interval)) return held;
             } else if (held !== void 0 && isCurrent2(held, token, retryInterval(interval))) {
                 return "";
@@ -2577,11 +2884,320 @@ function start() {
             return load(lookup, slot);
         } catch (e) {
             lookup.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(e.message));
-            return held !== void 0 && holdsPair(held) ? held : "";
+            return held !== void 0 && isAnswer(held) ? held : "";
         }
     }
     function retryInterval(interval) {
         return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+    }
+    function pause() {
+        return new Promise(function(resolve22) {
+            return setTimeout(resolve22, 1);
+        });
+    }
+    function readScanTemplate(template) {
+        var parts = template.split("/");
+        var at = parts.map(function(part2) {
+            return part2.indexOf("*") >= 0;
+        }).indexOf(true);
+        var part = (parts[at] || "").split("*");
+        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
+        var isLate = at > 0 && at >= parts.length - 2;
+        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
+            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
+        }
+        return {
+            folder: parts.slice(0, at).join("/") || "/",
+            prefix: part[0],
+            suffix: part[1]
+        };
+    }
+    function labelIn(param, entry) {
+        var prefix = param.prefix, suffix = param.suffix;
+        var isOne = entry.length > prefix.length + suffix.length && entry.startsWith(prefix) && entry.endsWith(suffix);
+        var label = isOne ? entry.slice(prefix.length, entry.length - suffix.length) : "";
+        return prefix === "" && label.charAt(0) === "." ? "" : label;
+    }
+    var PART = 64;
+    var SEPARATOR = "/";
+    function readScanState(zone) {
+        var text = findScan(zone);
+        return text === void 0 ? null : JSON.parse(text);
+    }
+    function writeScanState(zone, state) {
+        return putScan(zone, JSON.stringify(state));
+    }
+    function labelsAt(zone, number) {
+        var part = findScanPart(zone, Math.floor(number / PART));
+        return {
+            labels: part ? part.split(SEPARATOR) : [],
+            at: number % PART
+        };
+    }
+    function listedLabels(zone, count2) {
+        var parts = [];
+        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
+        var text = parts.filter(function(part) {
+            return part !== "";
+        }).join(SEPARATOR);
+        return text ? text.split(SEPARATOR) : [];
+    }
+    function writeLabels(zone, labels, before) {
+        var hasRoom2 = true;
+        for(var at = 0; at < Math.max(labels.length, before); at += PART){
+            var part = labels.slice(at, at + PART).join(SEPARATOR);
+            hasRoom2 = putScanPart(zone, at / PART, part) && hasRoom2;
+        }
+        return hasRoom2;
+    }
+    var SLICE_MS = 5;
+    var CALL_MS = 800;
+    var MOST_READ = 250;
+    var MOST_LOOKED_AT = 5e3;
+    var LEAST_REST = 10;
+    var PATIENCE_MS = 3e3;
+    var LOCK = "#scan";
+    function scan2(session) {
+        return _async_to_generator(function() {
+            var caller, end, effort, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        caller = {
+                            variables: session.variables,
+                            log: function log(message) {
+                                ngx.log(ngx.INFO, message);
+                            },
+                            error: function error(message) {
+                                ngx.log(ngx.ERR, message);
+                            }
+                        };
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            5,
+                            ,
+                            6
+                        ]);
+                        end = Date.now() + CALL_MS;
+                        effort = {
+                            read: 0,
+                            lookedAt: 0
+                        };
+                        _state.label = 2;
+                    case 2:
+                        if (!(Date.now() < end && effort.lookedAt < MOST_LOOKED_AT && effort.read < MOST_READ)) return [
+                            3,
+                            4
+                        ];
+                        if (scanSlice(caller, 0, effort) === "done") return [
+                            2
+                        ];
+                        return [
+                            4,
+                            pause()
+                        ];
+                    case 3:
+                        _state.sent();
+                        return [
+                            3,
+                            2
+                        ];
+                    case 4:
+                        return [
+                            3,
+                            6
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        caller.error("cert_rotation: scan: ".concat(e.message));
+                        return [
+                            3,
+                            6
+                        ];
+                    case 6:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function scanNow(caller) {
+        return _async_to_generator(function() {
+            var since, effort, progress, patience, zone, state, now;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        since = Date.now();
+                        effort = {
+                            read: 0,
+                            lookedAt: 0
+                        };
+                        progress = "";
+                        patience = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (effort.read < MOST_READ) {
+                            if (scanSlice(caller, since, effort) === "done") return [
+                                2,
+                                true
+                            ];
+                        } else {
+                            zone = lookupFor(caller).zone;
+                            state = zone && readScanState(zone);
+                            if (!state || state.ended > 0 && state.began > since) return [
+                                2,
+                                true
+                            ];
+                            now = "".concat(state.began, " ").concat(state.done);
+                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
+                            else if (Date.now() > patience) return [
+                                2,
+                                false
+                            ];
+                            progress = now;
+                        }
+                        return [
+                            4,
+                            pause()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function scanSlice(caller, since, effort) {
+        var lookup = lookupFor(caller);
+        var zone = lookup.zone, settings = lookup.settings;
+        if (!settings.scan) return "done";
+        if (!zone) throw new Error("there is no js_shared_dict_zone for what it finds");
+        if (!isToDo(lookup, readScanState(zone), since)) return "done";
+        var ticket = lockIfRoom(zone, LOCK);
+        if (ticket === null) return "more";
+        try {
+            var start2 = Date.now();
+            var last = readScanState(zone);
+            if (!isToDo(lookup, last, since)) return "done";
+            var state = last;
+            if (!state || state.ended || state.settings !== settingsOf(settings)) {
+                state = begun(lookup, zone, last, since);
+            } else {
+                lookOn(lookup, zone, state, start2 + SLICE_MS, effort);
+            }
+            if (state.done >= state.count) state.ended = Date.now();
+            state.work += Date.now() - start2;
+            if (!writeScanState(zone, state)) return "done";
+            return state.ended && state.began > since ? "done" : "more";
+        } finally{
+            if (ticket) unlock(zone, LOCK, ticket);
+        }
+    }
+    function isToDo(param, last, since) {
+        var settings = param.settings, token = param.token, interval = param.interval;
+        if (!last || !last.ended || last.began <= since) return true;
+        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
+        var age = Date.now() - last.began;
+        return age < 0 || interval > 0 && age >= Math.max(interval, LEAST_REST * last.work);
+    }
+    function settingsOf(settings) {
+        return [
+            settings.scan,
+            settings.keyFile,
+            settings.certFileRsa ? "RSA" : ""
+        ].join("\n");
+    }
+    function begun(lookup, zone, last, since) {
+        var before = last ? last.count : 0;
+        var began = Math.max(Date.now(), since + 1);
+        var held = last ? listedLabels(zone, before) : [];
+        var labels = [];
+        var fault = "";
+        try {
+            var template = readScanTemplate(lookup.settings.scan);
+            labels = list(template.folder).map(function(entry) {
+                return labelIn(template, entry);
+            }).filter(function(label) {
+                return label !== "";
+            });
+        } catch (e) {
+            fault = e.message;
+        }
+        var isListed2 = {};
+        labels.forEach(function(label) {
+            isListed2["/" + label] = true;
+        });
+        var gone = held.filter(function(label) {
+            return !isListed2["/" + label] && findSummary(zone, fileKey(label)) !== "";
+        });
+        labels = labels.concat(gone);
+        if (!writeLabels(zone, labels, before)) fault = "the zone has no room for a list of the files";
+        if (fault && fault !== (last == null ? void 0 : last.fault)) lookup.r.error("cert_rotation: scan: ".concat(fault));
+        return {
+            settings: settingsOf(lookup.settings),
+            token: lookup.token,
+            began: began,
+            count: labels.length,
+            done: 0,
+            work: 0,
+            ended: 0,
+            fault: fault
+        };
+    }
+    function lookOn(lookup, zone, state, end, effort) {
+        var _labelsAt = labelsAt(zone, state.done), labels = _labelsAt.labels, at = _labelsAt.at;
+        while(state.done < state.count){
+            var label = labels[at];
+            if (label !== void 0 && !lookAt(lookup, zone, label, effort)) return;
+            state.done++;
+            at++;
+            if (Date.now() >= end) return;
+            var ref;
+            if (at >= labels.length) ref = labelsAt(zone, state.done), labels = ref.labels, at = ref.at, ref;
+        }
+    }
+    function lookAt(lookup, zone, label, effort) {
+        var key = fileKey(label);
+        try {
+            return index(lookup, zone, key, effort);
+        } catch (e) {
+            lookup.r.error("cert_rotation: scan: ".concat(filesOf(lookup.settings, key).cert, ": ").concat(e.message));
+            return true;
+        }
+    }
+    function index(lookup, zone, key, effort) {
+        var identity = identityFor(lookup.settings, key);
+        var summary = findSummary(zone, key);
+        effort.lookedAt++;
+        var known = readFileSummary(summary);
+        if (!summary && !identity) return true;
+        if (!summary || identity === "" || identity !== known.files) {
+            effort.read++;
+            load(lookup, key);
+            known = readFileSummary(findSummary(zone, key));
+        }
+        var slots = slotsFor(lookup.settings, known.names, known.isRsa);
+        return slots.filter(function(slot) {
+            return !ensurePointer(lookup, zone, slot, key);
+        }).length === 0;
+    }
+    function ensurePointer(lookup, zone, slot, key) {
+        var held = find2(zone, slot);
+        if (pointsOnlyTo(held, key)) return true;
+        if (held !== void 0 && holdsPair(held) && isCleared(held, lookup.token)) load(lookup, slot);
+        return restorePointer(lookup.settings, zone, slot, key);
     }
     function expectAllowed(r, methods) {
         if (!isAllowedClient(r)) {
@@ -2772,171 +3388,6 @@ function start() {
         if (zone) count(zone, "refusals_total", refusalLabels("api", code));
         answerProblem(r, code, reason);
     }
-    var ATTRIBUTES = {
-        "550403": "CN",
-        "550404": "SN",
-        "550405": "serialNumber",
-        "550406": "C",
-        "550407": "L",
-        "550408": "ST",
-        "550409": "street",
-        "55040a": "O",
-        "55040b": "OU",
-        "55040c": "title",
-        "55040f": "businessCategory",
-        "550411": "postalCode",
-        "55042a": "GN",
-        "550461": "organizationIdentifier",
-        "0992268993f22c640101": "UID",
-        "0992268993f22c640119": "DC",
-        "2a864886f70d010901": "emailAddress",
-        "2b0601040182373c020101": "jurisdictionL",
-        "2b0601040182373c020102": "jurisdictionST",
-        "2b0601040182373c020103": "jurisdictionC"
-    };
-    var T61_STRING = 20;
-    var BMP_STRING2 = 30;
-    var IP_ADDRESS = context(7);
-    function describe(certificate) {
-        var serial = hexOf(certificate.serial).toUpperCase();
-        return {
-            subject: nameOf2(certificate.subject),
-            issuer: nameOf2(certificate.issuer),
-            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
-            dns_names: dnsNames(certificate),
-            ip_addresses: ipAddresses(certificate),
-            fingerprint_sha256: fingerprintOf(certificate),
-            not_before: isoTime(certificate.notBefore),
-            not_after: isoTime(certificate.notAfter),
-            key_type: keyTypeName(certificate.publicKey),
-            signature_algorithm: signatureOf(certificate).name
-        };
-    }
-    function fingerprintOf(certificate) {
-        return hash.createHash("sha256").update(certificate.der).digest("hex");
-    }
-    function isoTime(seconds) {
-        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
-    }
-    function nameOf2(name) {
-        return children(name).map(function(set) {
-            return children(set).map(attributeOf).reverse().join("+");
-        }).reverse().join(",");
-    }
-    function attributeOf(attribute) {
-        var parts = children(attribute);
-        var type = parts[0];
-        var value = parts[1];
-        var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
-            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
-        });
-        return "".concat(name, "=").concat(escaped);
-    }
-    function hexByte(byte) {
-        return (byte < 16 ? "0" : "") + byte.toString(16);
-    }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
-    function ipAddresses(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
-            return name.tag === IP_ADDRESS;
-        }).map(ipAddressOf);
-    }
-    function ipAddressOf(address) {
-        var groups = [];
-        var isV4 = address.end - address.start === 4;
-        var width = isV4 ? 1 : 2;
-        for(var at = address.start; at + width <= address.end; at += width){
-            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
-        }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
-    }
-    function shortened(address) {
-        for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
-        }
-        return address;
-    }
-    var DAY_S = 86400;
-    function entryOf(name, record, facts) {
-        var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
-        var left = leaf.notAfter - Date.now() / 1e3;
-        var problem = facts.problem;
-        return Object.assign({
-            name: name
-        }, describe(leaf), {
-            days_left: Math.floor(left / DAY_S),
-            source: facts.source,
-            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
-            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
-            loaded_at: new Date(facts.loadedAt).toISOString(),
-            checked_at: new Date(checkedAt(record)).toISOString()
-        });
-    }
-    function fingerprintIn(record) {
-        return fingerprintOf(leafOf(record));
-    }
-    function holdsRsa(record) {
-        return leafOf(record).publicKey.kind === "RSA";
-    }
-    function leafOf(record) {
-        return readLeaf(chainOf2(record));
-    }
-    function entityTag(fingerprint) {
-        return '"'.concat(fingerprint, '"');
-    }
-    function expectPrecondition(r, name, tag) {
-        var ifMatch = r.headersIn["If-Match"];
-        var ifNoneMatch = r.headersIn["If-None-Match"];
-        if (ifMatch === void 0 && ifNoneMatch === void 0) return;
-        var held = tag();
-        var isMet = (ifMatch === void 0 || isListed(ifMatch, held)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, held));
-        if (!isMet) {
-            var now = held ? "The certificate held for ".concat(name, " is ").concat(held, ".") : "None is held for ".concat(name, ".");
-            refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
-        }
-    }
-    function isListed(list, tag) {
-        if (tag === "") return false;
-        if (list.trim() === "*") return true;
-        return list.split(",").some(function(one) {
-            return one.trim() === tag;
-        });
-    }
-    function findHeld(zone, slot) {
-        var record = find2(zone, slot);
-        var facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
-        return record === void 0 || facts === null ? null : {
-            record: record,
-            facts: facts
-        };
-    }
-    function findAllHeld(zone, settings, name) {
-        return slotsOf(settings, name).map(function(slot) {
-            return findHeld(zone, slot);
-        }).filter(function(held) {
-            return held !== null;
-        });
-    }
-    function tagOf(held) {
-        return held ? entityTag(fingerprintIn(held.record)) : "";
-    }
-    function pause() {
-        return new Promise(function(resolve22) {
-            return setTimeout(resolve22, 1);
-        });
-    }
     function withLocks(zone, names, work2) {
         return _async_to_generator(function() {
             var ordered, tickets, i, _;
@@ -3089,50 +3540,76 @@ function start() {
     }
     function clear(_0, _1) {
         return _async_to_generator(function(param, asked) {
-            var zone, misses, name, slots, cached, _tmp;
+            var r, zone, misses, name, slots, keys, cached, _tmp;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = param.zone, misses = param.misses;
-                        if (asked === void 0) {
-                            if (zone) {
-                                clearAll(zone);
-                                count(zone, "clears_total", 'scope="all"');
+                        r = param.r, zone = param.zone, misses = param.misses;
+                        if (!(asked === void 0)) return [
+                            3,
+                            3
+                        ];
+                        if (!zone) return [
+                            3,
+                            2
+                        ];
+                        clearAll(zone);
+                        count(zone, "clears_total", 'scope="all"');
+                        return [
+                            4,
+                            scanNow(r)
+                        ];
+                    case 1:
+                        _state.sent();
+                        _state.label = 2;
+                    case 2:
+                        return [
+                            2,
+                            {
+                                cleared: "all"
                             }
-                            return [
-                                2,
-                                {
-                                    cleared: "all"
-                                }
-                            ];
-                        }
+                        ];
+                    case 3:
                         name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
                         slots = [
                             name,
                             rsaKey2(name)
                         ];
+                        keys = zone ? slots.concat(filesBehind(zone, slots)) : [];
                         _tmp = zone !== void 0;
                         if (!_tmp) return [
                             3,
-                            2
+                            5
                         ];
                         return [
                             4,
-                            withLocks(zone, slots, function() {
-                                return slots.map(function(slot) {
-                                    return clearOne(zone, slot);
+                            withLocks(zone, keys, function() {
+                                return keys.map(function(key) {
+                                    return clearOne(zone, key);
                                 }).indexOf(true) >= 0;
                             })
                         ];
-                    case 1:
+                    case 4:
                         _tmp = _state.sent();
-                        _state.label = 2;
-                    case 2:
+                        _state.label = 5;
+                    case 5:
                         cached = _tmp;
                         slots.forEach(function(slot) {
                             if (misses) forgetMissing(misses, slot);
                         });
-                        if (zone) count(zone, "clears_total", 'scope="name"');
+                        if (!zone) return [
+                            3,
+                            7
+                        ];
+                        count(zone, "clears_total", 'scope="name"');
+                        return [
+                            4,
+                            scanNow(r)
+                        ];
+                    case 6:
+                        _state.sent();
+                        _state.label = 7;
+                    case 7:
                         return [
                             2,
                             {
@@ -3144,13 +3621,20 @@ function start() {
             });
         }).apply(this, arguments);
     }
+    function filesBehind(zone, slots) {
+        return slots.map(function(slot) {
+            return find2(zone, slot) || "";
+        }).filter(isPointer2).map(targetOf2).filter(function(key, i, all) {
+            return all.indexOf(key) === i;
+        });
+    }
     function clearOne(zone, slot) {
-        var held = findHeld(zone, slot);
-        if (!held) {
+        var held = find2(zone, slot) || "";
+        if (!isAnswer(held) || !factsOf(held)) {
             remove(zone, slot);
             return false;
         }
-        if (!put(zone, slot, staled(held.record))) {
+        if (!put(zone, slot, staled(held))) {
             refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
         }
         return true;
@@ -3223,6 +3707,181 @@ function start() {
             return refuse("malformed", "an argument that is not encoded as one");
         }
     }
+    var ATTRIBUTES = {
+        "550403": "CN",
+        "550404": "SN",
+        "550405": "serialNumber",
+        "550406": "C",
+        "550407": "L",
+        "550408": "ST",
+        "550409": "street",
+        "55040a": "O",
+        "55040b": "OU",
+        "55040c": "title",
+        "55040f": "businessCategory",
+        "550411": "postalCode",
+        "55042a": "GN",
+        "550461": "organizationIdentifier",
+        "0992268993f22c640101": "UID",
+        "0992268993f22c640119": "DC",
+        "2a864886f70d010901": "emailAddress",
+        "2b0601040182373c020101": "jurisdictionL",
+        "2b0601040182373c020102": "jurisdictionST",
+        "2b0601040182373c020103": "jurisdictionC"
+    };
+    var T61_STRING = 20;
+    var BMP_STRING2 = 30;
+    var IP_ADDRESS = context(7);
+    function describe(certificate) {
+        var serial = hexOf(certificate.serial).toUpperCase();
+        return {
+            subject: nameOf2(certificate.subject),
+            issuer: nameOf2(certificate.issuer),
+            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
+            dns_names: dnsNames(certificate),
+            ip_addresses: ipAddresses(certificate),
+            fingerprint_sha256: fingerprintOf(certificate),
+            not_before: isoTime(certificate.notBefore),
+            not_after: isoTime(certificate.notAfter),
+            key_type: keyTypeName(certificate.publicKey),
+            signature_algorithm: signatureOf(certificate).name
+        };
+    }
+    function fingerprintOf(certificate) {
+        return hash.createHash("sha256").update(certificate.der).digest("hex");
+    }
+    function isoTime(seconds) {
+        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
+    }
+    function nameOf2(name) {
+        return children(name).map(function(set) {
+            return children(set).map(attributeOf).reverse().join("+");
+        }).reverse().join(",");
+    }
+    function attributeOf(attribute) {
+        var parts = children(attribute);
+        var type = parts[0];
+        var value = parts[1];
+        var name = ATTRIBUTES[hexOf(type)];
+        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        var escaped = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
+        });
+        return "".concat(name, "=").concat(escaped);
+    }
+    function hexByte(byte) {
+        return (byte < 16 ? "0" : "") + byte.toString(16);
+    }
+    function stringOf(value) {
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
+        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
+        }
+        return text;
+    }
+    function ipAddresses(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === IP_ADDRESS;
+        }).map(ipAddressOf);
+    }
+    function ipAddressOf(address) {
+        var groups = [];
+        var isV4 = address.end - address.start === 4;
+        var width = isV4 ? 1 : 2;
+        for(var at = address.start; at + width <= address.end; at += width){
+            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
+        }
+        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+    }
+    function shortened(address) {
+        for(var run = 8; run > 1; run--){
+            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros2.test(address)) return address.replace(zeros2, "::");
+        }
+        return address;
+    }
+    var DAY_S = 86400;
+    function entryOf(name, record, facts) {
+        var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
+        var left = leaf.notAfter - Date.now() / 1e3;
+        var problem = facts.problem;
+        return Object.assign({
+            name: name
+        }, describe(leaf), {
+            days_left: Math.floor(left / DAY_S),
+            source: facts.source,
+            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
+            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            loaded_at: new Date(facts.loadedAt).toISOString(),
+            checked_at: new Date(checkedAt(record)).toISOString()
+        });
+    }
+    function fingerprintIn(record) {
+        return fingerprintOf(leafOf(record));
+    }
+    function holdsRsa(record) {
+        return leafOf(record).publicKey.kind === "RSA";
+    }
+    function leafOf(record) {
+        return readLeaf(chainOf2(record));
+    }
+    function entityTag(fingerprint) {
+        return '"'.concat(fingerprint, '"');
+    }
+    function expectPrecondition(r, name, tag) {
+        var ifMatch = r.headersIn["If-Match"];
+        var ifNoneMatch = r.headersIn["If-None-Match"];
+        if (ifMatch === void 0 && ifNoneMatch === void 0) return;
+        var held = tag();
+        var isMet = (ifMatch === void 0 || isListed(ifMatch, held)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, held));
+        if (!isMet) {
+            var now = held ? "The certificate held for ".concat(name, " is ").concat(held, ".") : "None is held for ".concat(name, ".");
+            refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
+        }
+    }
+    function isListed(list2, tag) {
+        if (tag === "") return false;
+        if (list2.trim() === "*") return true;
+        return list2.split(",").some(function(one) {
+            return one.trim() === tag;
+        });
+    }
+    function findHeld(zone, slot) {
+        var record = find2(zone, slot);
+        if (record !== void 0 && isPointer2(record)) return findFound(zone, record);
+        var facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
+        return record === void 0 || facts === null ? null : {
+            record: record,
+            facts: facts
+        };
+    }
+    function findFound(zone, pointer) {
+        var _a;
+        var file = targetOf2(pointer);
+        var held = findHeld(zone, file);
+        var problem = (_a = factsOf(pointer)) == null ? void 0 : _a.problem;
+        if (!held) return null;
+        return {
+            record: held.record,
+            facts: problem ? Object.assign({}, held.facts, {
+                problem: problem
+            }) : held.facts,
+            file: file
+        };
+    }
+    function findAllHeld(zone, settings, name) {
+        return slotsOf(settings, name).map(function(slot) {
+            return findHeld(zone, slot);
+        }).filter(function(held) {
+            return held !== null;
+        });
+    }
+    function tagOf(held) {
+        return held ? entityTag(fingerprintIn(held.record)) : "";
+    }
     var FOLDER = "/certs/";
     function nameInPath(r) {
         var at = r.uri.indexOf(FOLDER);
@@ -3283,6 +3942,12 @@ function start() {
                                                     })
                                                 ];
                                             case 1:
+                                                _state2.sent();
+                                                return [
+                                                    4,
+                                                    scanNow(r)
+                                                ];
+                                            case 2:
                                                 _state2.sent();
                                                 count(zone, "deletes_total", "");
                                                 r.log("cert_rotation: ".concat(name, ": deleted by ").concat(r.remoteAddress));
@@ -3353,7 +4018,9 @@ function start() {
                             4,
                             eachSlice(keysOf(zone), function(slots) {
                                 var end = first.length === most ? first[most - 1] : void 0;
-                                var found = slots.map(nameOf).filter(function(name) {
+                                var found = slots.filter(function(slot) {
+                                    return !isFileKey2(slot);
+                                }).map(nameOf).filter(function(name) {
                                     return name > after && (end === void 0 || name < end);
                                 });
                                 if (found.length > 0) first = distinct(first.concat(found).sort()).slice(0, most);
@@ -3755,12 +4422,12 @@ function start() {
     function zonesText(name, zone, misses) {
         var zones = zone ? [
             {
-                label: labelOf(name),
+                label: labelOf2(name),
                 space: spaceOf(zone)
             }
         ] : [];
         if (misses) zones.push({
-            label: labelOf(missesName2(name)),
+            label: labelOf2(missesName2(name)),
             space: spaceOf(misses)
         });
         return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
@@ -3771,7 +4438,7 @@ function start() {
             return sample("zone_free_bytes".concat(label), space.free);
         }).join("");
     }
-    function labelOf(zone) {
+    function labelOf2(zone) {
         return '{zone="'.concat(zone.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n"), '"}');
     }
     function headOf(metric, type, help) {
@@ -3944,9 +4611,7 @@ function start() {
         })();
     }
     function namesOf(pair) {
-        var names = pair.leaf.names.map(normaliseWithWildcard).filter(function(name, i, all) {
-            return name && all.indexOf(name) === i;
-        });
+        var names = serverNamesOf(pair.leaf);
         if (names.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
         return names;
     }
@@ -3965,8 +4630,8 @@ function start() {
         }, null);
     }
     function flat(lists) {
-        return lists.reduce(function(all, list) {
-            return all.concat(list);
+        return lists.reduce(function(all, list2) {
+            return all.concat(list2);
         }, []);
     }
     function expectServable(lookup, pair, names) {
@@ -4121,10 +4786,12 @@ function start() {
         list_certs: list_certs2,
         metrics: metrics2,
         put_cert: put_cert2,
-        resolve: resolve2
+        resolve: resolve2,
+        scan: scan2
     };
 }
 // src/record.ts
+var POINTER = "4";
 var SERVABLE_CODE = 51;
 var TOKEN_AT = 1;
 var TOKEN_LENGTH = 12;
@@ -4162,6 +4829,10 @@ function keyEnd(record) {
 }
 function pemEnd(record) {
     return +record.slice(PEM_END_AT, PEM_AT);
+}
+function currentTarget(record, token, interval) {
+    var isOne = record.charAt(0) === POINTER && isCurrent(record, token, interval);
+    return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
 }
 function isWhole(record) {
     var chainAt = keyEnd(record);
@@ -4289,7 +4960,11 @@ function freshRecord(r, nameInstead, isForRsa) {
                 record = find(zone, slots[i]);
             }
         }
-        return record !== void 0 && isServable(record, token, interval) ? record : "";
+        if (record === void 0) return "";
+        if (isServable(record, token, interval)) return record;
+        var target = currentTarget(record, token, interval);
+        var pair = target ? find(zone, target) || "" : "";
+        return isServable(pair, token, interval) ? pair : "";
     } catch (e) {
         return "";
     }
@@ -4308,6 +4983,7 @@ var index_default = {
     delete_cert: delete_cert,
     list_certs: list_certs,
     metrics: metrics,
-    admin: admin
+    admin: admin,
+    scan: scan
 };
 export { index_default as default };

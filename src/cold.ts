@@ -8,3 +8,4 @@ export { list_certs } from './admin/list';
 export { metrics } from './admin/metrics';
 export { put_cert } from './admin/put';
 export { admin } from './admin/router';
+export { scan } from './scan';

@@ -1,6 +1,6 @@
 import fs from 'fs';
 import type { Settings } from './settings';
-import { isRsaKey, nameOf } from './slot';
+import { fileKey, isFileKey, isRsaKey, nameOf } from './slot';
 
 // The only file that touches fs.
 
@@ -25,14 +25,36 @@ interface ReadLink {
 
 /** @param slot its key */
 export function filesOf(settings: Settings, slot: string): Files {
-  const name = nameOf(slot);
-  const label = name.charAt(0) === '*' ? settings.wildcardLabel + name.slice(1) : name;
+  const label = labelOf(settings, slot);
   const { cert, key } = templatesOf(settings, slot);
   return { cert: fill(cert, label), key: fill(key, label) };
 }
 
+/** What stands for a slot's name in its paths. */
+function labelOf(settings: Settings, slot: string): string {
+  const name = nameOf(slot);
+  const isWildcard = name.charAt(0) === '*' && !isFileKey(slot);
+  return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
+}
+
+/**
+ * The file of `$cert_scan` that is a slot's own as well.
+ *
+ * @returns its key; '' where files for names are elsewhere
+ */
+export function scannedFileOf(settings: Settings, slot: string): string {
+  if (!settings.scan) return '';
+  const key = fileKey(labelOf(settings, slot));
+  const own = templatesOf(settings, slot);
+  const scanned = templatesOf(settings, key);
+  return own.cert === scanned.cert && own.key === scanned.key ? key : '';
+}
+
 /** The path templates of a slot. */
 export function templatesOf(settings: Settings, slot: string): Files {
+  if (isFileKey(slot)) {
+    return { cert: settings.scan.replace('*', '{name}'), key: settings.keyFile };
+  }
   return isRsaKey(slot)
     ? { cert: settings.certFileRsa, key: settings.keyFileRsa }
     : { cert: settings.certFile, key: settings.keyFile };
@@ -60,6 +82,15 @@ export function identify(files: Files): string {
   return cert === MISSING && key === MISSING ? '' : `${cert} ${key}`;
 }
 
+/**
+ * Whether a chain is not there, though its key is.
+ *
+ * @param identity of `identify`
+ */
+export function lacksChain(identity: string): boolean {
+  return identity.startsWith(MISSING);
+}
+
 function identifyOne(path: string): string {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
@@ -70,6 +101,38 @@ function identifyOne(path: string): string {
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG';
     return isMissing ? MISSING : `${code}`;
   }
+}
+
+/** Longer than the tick of any file system's clock, in milliseconds. */
+const TICK_MS = 2000;
+
+/**
+ * Whether files that look like this were left alone for long enough: of two writes within a tick the second one shows in
+ * no time stamp.
+ *
+ * @param identity of `identify`
+ */
+export function isSettled(identity: string): boolean {
+  const now = Date.now();
+  return identity.split(' ').every((one) => {
+    const changed = +one.slice(one.lastIndexOf(':') + 1);
+    return !(Math.abs(now - changed) < TICK_MS);
+  });
+}
+
+/**
+ * The entries of a folder, in no order.
+ *
+ * @throws Error with a message that names the path
+ */
+export function list(folder: string): string[] {
+  let fault: string;
+  try {
+    return fs.readdirSync(folder);
+  } catch (e) {
+    fault = (e as Error).message;
+  }
+  throw new Error(`${folder}: ${fault}`);
 }
 
 /**

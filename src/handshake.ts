@@ -1,5 +1,5 @@
 import { resolve } from './cold';
-import { chainOf, isServable, keyOf, pemOf } from './record';
+import { chainOf, currentTarget, isServable, keyOf, pemOf } from './record';
 import {
   type Session,
   checkInterval,
@@ -76,8 +76,8 @@ function recordFor(r: Session, isForRsa: boolean): string {
 
 /**
  * The hot path: a fresh record in the zone for the server name as it was asked for, or for its wildcard where it is
- * known that the name has no files of its own; of each, the handler's own slot before the other one. Reads the
- * dictionary, and does nothing else.
+ * known that the name has no files of its own; of each, the handler's own slot before the other one. A pointer's record
+ * costs one read more. Reads the dictionary, and does nothing else.
  *
  * @param nameInstead of the client's: `$cert_name`
  * @returns '' where that is not enough
@@ -105,7 +105,11 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
         record = find(zone, slots[i] as string);
       }
     }
-    return record !== undefined && isServable(record, token, interval) ? record : '';
+    if (record === undefined) return '';
+    if (isServable(record, token, interval)) return record;
+    const target = currentTarget(record, token, interval);
+    const pair = target ? find(zone, target) || '' : '';
+    return isServable(pair, token, interval) ? pair : '';
   } catch {
     return '';
   }

@@ -6,6 +6,7 @@ import {
   list_certs,
   metrics,
   put_cert,
+  scan,
 } from './cold';
 import { js_cert, js_cert_rsa, js_key, js_key_rsa, js_pair, js_pair_rsa } from './handshake';
 
@@ -23,4 +24,5 @@ export default {
   list_certs,
   metrics,
   admin,
+  scan,
 };

@@ -1,17 +1,18 @@
 import { count, refusalLabels } from './counters';
-import { filesOf, identify } from './disk';
+import { filesOf } from './disk';
 import { recover } from './persist';
-import { factsOf, holdsPair, isCleared } from './record';
-import { type Finding, filesFor, lookAtFiles } from './renewal';
-import type { Session, Settings } from './settings';
+import { keepFile } from './indexed';
+import { factsOf, isAnswer, isCleared } from './record';
+import { type Finding, identityFor, lookAtFiles } from './renewal';
+import type { Caller, Settings } from './settings';
+import { isFileKey } from './slot';
 import {
   type Zone,
   clearToken,
   expireMissing,
   find,
   isLocked,
-  isZoneFull,
-  lock,
+  lockIfRoom,
   noteMissing,
   put,
   remove,
@@ -20,7 +21,7 @@ import {
 
 /** What one handshake looks names up with. */
 export interface Lookup {
-  r: Session;
+  r: Caller;
   settings: Settings;
   zone: Zone | undefined;
   misses: Zone | undefined;
@@ -38,13 +39,13 @@ export interface Lookup {
  * new pair that they found by themselves would be followed by the old one. After a clear that is what they must do.
  *
  * @param slot its key
- * @returns a record with a pair, or '' where there is none to serve
+ * @returns a record with a pair, or a pointer; '' where there is none to serve
  */
 export function load(lookup: Lookup, slot: string): string {
   const { zone, misses } = lookup;
   if (misses) expireMissing(misses, slot);
   // A name that nobody owns is to cost no write to the zone, not even a lock's.
-  if ((!zone || find(zone, slot) === undefined) && !identify(filesFor(lookup.settings, slot))) {
+  if ((!zone || find(zone, slot) === undefined) && !identityFor(lookup.settings, slot)) {
     if (misses) noteMissing(misses, slot, lookup.token);
     return '';
   }
@@ -54,12 +55,12 @@ export function load(lookup: Lookup, slot: string): string {
   if (zone && ticket === null) {
     const record = find(zone, slot);
     if (record !== undefined && factsOf(record) && !isCleared(record, current.token)) {
-      return holdsPair(record) ? record : '';
+      return isAnswer(record) ? record : '';
     }
   }
   try {
     // Nobody who holds no lock writes files, and who holds it finds no staged pair but a killed worker's.
-    if (lookup.settings.isPersistent && (ticket || !zone)) {
+    if (lookup.settings.isPersistent && !isFileKey(slot) && (ticket || !zone)) {
       recover(filesOf(lookup.settings, slot));
     }
     // Read after the lock was taken: nobody else writes it now.
@@ -70,24 +71,16 @@ export function load(lookup: Lookup, slot: string): string {
       lookup.r.error(finding.message);
     }
     if (misses && finding.isMissing) noteMissing(misses, slot, current.token);
-    return holdsPair(finding.record) ? finding.record : '';
+    return isAnswer(finding.record) ? finding.record : '';
   } finally {
     if (zone && ticket) unlock(zone, slot, ticket);
   }
 }
 
-/** @returns a ticket; null: another worker holds the lock; undefined: the zone has no room for one */
-function lockIfRoom(zone: Zone, slot: string): string | null | undefined {
-  try {
-    return lock(zone, slot) ?? null;
-  } catch (e) {
-    if (isZoneFull(e)) return undefined;
-    throw e;
-  }
-}
-
 function keep(lookup: Lookup, zone: Zone, slot: string, finding: Finding): void {
-  if (finding.record) put(zone, slot, finding.record);
+  if (isFileKey(slot)) {
+    if (!keepFile(lookup, zone, slot, finding.record)) return;
+  } else if (finding.record) put(zone, slot, finding.record);
   else remove(zone, slot);
   if (finding.result) count(zone, 'loads_total', `result="${finding.result}"`);
   if (finding.code) count(zone, 'refusals_total', refusalLabels('disk', finding.code));

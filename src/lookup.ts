@@ -1,7 +1,22 @@
 import { type Lookup, load } from './load';
-import { FIRST_TOKEN, factsOf, holdsPair, isCurrent } from './record';
+import {
+  FIRST_TOKEN,
+  factsOf,
+  holdsPair,
+  isAnswer,
+  isCurrent,
+  isPointer,
+  targetOf,
+} from './record';
 import { normalise, normaliseWithWildcard, wildcardOf } from './server_name';
-import { type Session, checkInterval, readSettings, variablesOf, zoneName } from './settings';
+import {
+  type Caller,
+  type Session,
+  checkInterval,
+  readSettings,
+  variablesOf,
+  zoneName,
+} from './settings';
 import { nameOf, slotKeys } from './slot';
 import { type Zone, clearToken, find, isMissing, missesOf, reserveToken, zoneNamed } from './store';
 
@@ -17,6 +32,8 @@ const LONGEST_RETRY_MS = 1000;
  * 1. the server name's own, or that of `$cert_name` instead;
  * 2. that of the wildcard above it;
  * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
+ *
+ * Of each, files of its own come before those that a scan found it in.
  *
  * Of each, the handler's own slot comes before the other one. A slot's pair is taken from the zone while it is fresh, and
  * looked for on disk otherwise. Never throws: a fault under one name is logged, and what is held of that name is served,
@@ -52,7 +69,7 @@ export function resolve(r: Session, isForRsa: boolean): string {
 }
 
 /** What a request of a client, or of an operator, looks names up with. */
-export function lookupFor(r: Session): Lookup {
+export function lookupFor(r: Caller): Lookup {
   const variables = variablesOf(r);
   const settings = readSettings(variables);
   const zone = usableZone(r, zoneName(variables));
@@ -69,7 +86,7 @@ export function lookupFor(r: Session): Lookup {
 }
 
 /** The zone; undefined where there is none, or one that is no use: of numbers, for instance. */
-function usableZone(r: Session, name: string): Zone | undefined {
+function usableZone(r: Caller, name: string): Zone | undefined {
   const zone = zoneNamed(name);
   try {
     if (zone) reserveToken(zone);
@@ -80,13 +97,28 @@ function usableZone(r: Session, name: string): Zone | undefined {
   }
 }
 
+/** A pointer may be turned elsewhere while what it points to is looked at. */
+const MOST_POINTERS = 3;
+
 function recordOf(lookup: Lookup, slot: string): string {
+  let record = recordUnder(lookup, slot);
+  for (let i = 0; i < MOST_POINTERS && isPointer(record); i++) {
+    const pair = recordUnder(lookup, targetOf(record));
+    // The file may hold a certificate for other names by now.
+    if (pair && factsOf(pair)?.found?.names.indexOf(nameOf(slot)) !== -1) return pair;
+    record = (lookup.zone && find(lookup.zone, slot)) || '';
+  }
+  return holdsPair(record) ? record : '';
+}
+
+/** @returns what is kept under a key: a record with a pair, or a pointer; '' where there is neither */
+function recordUnder(lookup: Lookup, slot: string): string {
   const { zone, misses, token, interval } = lookup;
   let held: string | undefined;
   try {
     const found = zone && find(zone, slot);
     if (found !== undefined && factsOf(found)) held = found;
-    if (held !== undefined && holdsPair(held)) {
+    if (held !== undefined && isAnswer(held)) {
       if (isCurrent(held, token, interval)) return held;
     } else if (held !== undefined && isCurrent(held, token, retryInterval(interval))) {
       return '';
@@ -95,7 +127,7 @@ function recordOf(lookup: Lookup, slot: string): string {
     return load(lookup, slot);
   } catch (e) {
     lookup.r.error(`cert_rotation: ${nameOf(slot)}: ${(e as Error).message}`);
-    return held !== undefined && holdsPair(held) ? held : '';
+    return held !== undefined && isAnswer(held) ? held : '';
   }
 }
 

@@ -1,12 +1,12 @@
 // The record of a name: one string, so that one `set` replaces it for all workers. A header, the PEM of the key and of
 // the chain, the facts. What the hot path reads lies at fixed offsets:
 //
-//   0    1  kind: `3` a pair to serve; `2` none, only why the files were refused
+//   0    1  kind: `3` a pair to serve; `2` none, only why the files were refused; `4` a pointer to a file's record
 //   1   12  the clear token that was current when the files were last read
 //  13   13  when the files were last looked at, in milliseconds since 1970
 //  26    6  where the key ends and the chain begins
 //  32    6  where the chain ends and the facts begin
-//  38       the PEM; then Facts as JSON
+//  38       the PEM, or what a pointer points to; then Facts as JSON
 //
 // A change of this format needs other kinds: the zone outlives a reload that brings a new bundle.
 //
@@ -15,6 +15,7 @@
 
 const SERVABLE = '3';
 const REFUSED = '2';
+const POINTER = '4';
 const SERVABLE_CODE = 51;
 
 const TOKEN_AT = 1;
@@ -56,7 +57,25 @@ export interface Facts {
   loadedAt: number;
   /** Set: the pair is the last good one, or there is none. */
   problem?: Problem;
+  /** Of a pair that was put: it has outlived a clear. */
+  isCleared?: boolean;
+  /** Of a file that a scan found: what its certificate says. */
+  found?: Found;
+  /** Of a pointer: the keys of other files with a certificate for the name. */
+  others?: string[];
 }
+
+/** What an index has to know of a certificate. */
+export interface Found {
+  /** Normalised. */
+  names: string[];
+  isRsa: boolean;
+  /** Seconds since 1970. */
+  notBefore: number;
+}
+
+/** Of a pointer, what it does not say otherwise: of those there are many, and they are to be short. */
+const NO_FILES: Facts = { source: 'disk', files: '', notAfter: 0, loadedAt: 0 };
 
 export interface Pem {
   chain: string;
@@ -125,6 +144,42 @@ export function makeRecord(token: string, facts: Facts, pem: Pem | null): string
   return header + key + chain + JSON.stringify(facts);
 }
 
+/**
+ * A pointer, to be looked at by the next handshake: there may be files of the name's own.
+ *
+ * @param target the key of a file's record
+ * @param facts `others`, and of the name's own files `files` and `problem`
+ */
+export function makePointer(target: string, facts: Partial<Facts>): string {
+  const end = offset(PEM_AT + target.length);
+  return POINTER + STALE_TOKEN + timestamp() + end + end + target + JSON.stringify(facts);
+}
+
+/** Whether a record is a pointer. */
+export function isPointer(record: string): boolean {
+  return record.charAt(0) === POINTER;
+}
+
+/**
+ * Where a current pointer points to. Runs in a handshake that has found no pair to serve.
+ *
+ * @returns a key; '' where the record is none
+ */
+export function currentTarget(record: string, token: string, interval: number): string {
+  const isOne = record.charAt(0) === POINTER && isCurrent(record, token, interval);
+  return isOne ? record.slice(PEM_AT, pemEnd(record)) : '';
+}
+
+/** The key that a pointer points to. */
+export function targetOf(pointer: string): string {
+  return pointer.slice(PEM_AT, pemEnd(pointer));
+}
+
+/** Whether a record holds a pair, or leads to one. */
+export function isAnswer(record: string): boolean {
+  return holdsPair(record) || isPointer(record);
+}
+
 function offset(value: number): string {
   return `00000${value}`.slice(-OFFSET_LENGTH);
 }
@@ -140,7 +195,7 @@ export function staled(record: string): string {
 }
 
 /** The record with other facts, looked at now. */
-export function withFacts(record: string, token: string, facts: Facts): string {
+export function withFacts(record: string, token: string, facts: Partial<Facts>): string {
   return touched(record, token).slice(0, pemEnd(record)) + JSON.stringify(facts);
 }
 
@@ -166,13 +221,14 @@ export function isCleared(record: string, token: string): boolean {
  */
 export function factsOf(record: string): Facts | null {
   const kind = record.charAt(0);
-  if (kind !== SERVABLE && kind !== REFUSED) return null;
+  if (kind !== SERVABLE && kind !== REFUSED && kind !== POINTER) return null;
   if (/\D/.test(record.slice(CHECKED_AT, PEM_AT))) return null;
   if (kind === SERVABLE && !(isWhole(record) && isPem(keyOf(record)) && isPem(chainOf(record)))) {
     return null;
   }
   try {
-    const facts = JSON.parse(record.slice(pemEnd(record))) as Partial<Facts> | null;
+    let facts = JSON.parse(record.slice(pemEnd(record))) as Partial<Facts> | null;
+    if (kind === POINTER) facts = Object.assign({}, NO_FILES, facts);
     return typeof facts?.files === 'string' && typeof facts.notAfter === 'number'
       ? (facts as Facts)
       : null;
@@ -214,22 +270,49 @@ export interface Summary {
   problem: string;
 }
 
+/** What a scan has to know of a file that it found earlier. */
+export interface FileSummary {
+  /** Its identity. */
+  files: string;
+  names: string[];
+  isRsa: boolean;
+}
+
 // No record begins like this: it must not pass for one.
 const SUMMARY = '~';
 
-/** A record's summary as text, for who reads many of them: a record is a hundred times as long. */
-export function summaryOf(record: string): string {
-  const facts = factsOf(record);
+/**
+ * A record's summary as text, for who reads many of them: a record is a hundred times as long. A pointer has none.
+ *
+ * @param isFile whether it is a file's that a scan found
+ */
+export function summaryOf(record: string, isFile: boolean): string {
+  const facts = isPointer(record) ? null : factsOf(record);
   if (!facts) return '';
   const problem = facts.problem ? facts.problem.code : '';
-  return `${SUMMARY}${record.charAt(0)}${facts.notAfter} ${problem}`;
+  const summary = `${SUMMARY}${record.charAt(0)}${facts.notAfter} ${problem}`;
+  if (!isFile) return summary;
+  const { names, isRsa } = facts.found || { names: [], isRsa: false };
+  return [summary, facts.files, isRsa ? 'RSA' : '', names.join(' ')].join('\n');
 }
 
+/** @param text of `summaryOf` */
 export function readSummary(text: string): Summary {
-  const space = text.indexOf(' ');
+  const first = text.split('\n')[0] as string;
+  const space = first.indexOf(' ');
   return {
-    isPair: text.charAt(1) === SERVABLE,
-    notAfter: +text.slice(2, space),
-    problem: text.slice(space + 1),
+    isPair: first.charAt(1) === SERVABLE,
+    notAfter: +first.slice(2, space),
+    problem: first.slice(space + 1),
+  };
+}
+
+/** @param text of `summaryOf`, with `isFile` */
+export function readFileSummary(text: string): FileSummary {
+  const lines = text.split('\n');
+  return {
+    files: lines[1] || '',
+    names: lines[3] ? lines[3].split(' ') : [],
+    isRsa: lines[2] === 'RSA',
   };
 }

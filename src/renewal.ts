@@ -1,5 +1,16 @@
 import { covers, isExpired } from './certificate';
-import { type Files, filesOf, identify, isPerName, read, templatesOf } from './disk';
+import {
+  type Files,
+  exists,
+  filesOf,
+  identify,
+  isPerName,
+  isSettled,
+  lacksChain,
+  read,
+  scannedFileOf,
+  templatesOf,
+} from './disk';
 import type { Lookup } from './load';
 import { stagedOr } from './persist';
 import { type Pair, isRsa, readPair, servedPem } from './pair';
@@ -7,7 +18,9 @@ import {
   type Facts,
   type Problem,
   factsOf,
+  isPointer,
   holdsPair,
+  isAnswer,
   isCleared,
   makeRecord,
   pemOf,
@@ -16,7 +29,8 @@ import {
 } from './record';
 import { isRefusal, refuse } from './refusal';
 import type { Settings } from './settings';
-import { isRsaKey, nameOf } from './slot';
+import { serverNamesOf } from './server_names';
+import { isFileKey, isRsaKey, nameOf } from './slot';
 
 /** What a look at a slot's files came to. */
 export interface Finding {
@@ -54,7 +68,7 @@ const MOST_READS = 3;
 /**
  * Compares a slot's files with what it holds, and reads them where they may have changed:
  *
- * 1. None there: a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
+ * 1. None there: a pointer stays; a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
  * 2. The same as at the last look, and no clear since: nothing is read.
  * 3. A pair that passes every check takes the place of the one that is held.
  * 4. What does not pass is noted once, with the reason, and what is held stays.
@@ -69,15 +83,19 @@ export function lookAtFiles(lookup: Lookup, slot: string, text: string | undefin
   const last = text === undefined ? null : factsOf(text);
   // What is no record is nothing.
   const held = text !== undefined && last ? text : '';
+  // The scan knows the name's own file, too.
+  if (isPointer(held) && scannedFileOf(settings, slot)) return none(held, token, last);
   const cleared = isCleared(held, token);
   const files = filesFor(settings, slot);
-  const identity = identify(files);
+  const identity = identityFor(settings, slot);
   if (!identity && last?.source === 'api' && !(settings.isPersistent && last.files)) {
     // It never was in a file.
     const { source, notAfter, loadedAt } = last;
-    return { record: withFacts(held, token, { source, files: '', notAfter, loadedAt }) };
+    const facts: Facts = { source, files: '', notAfter, loadedAt };
+    if (cleared || last.isCleared) facts.isCleared = true;
+    return { record: withFacts(held, token, facts) };
   }
-  if (!identity && (cleared || !holdsPair(held))) return { record: '', isMissing: true };
+  if (!identity && (cleared || !holdsPair(held))) return none(held, token, last);
   // A clear asks for the content: two writes within one tick of the file system's clock look alike from outside.
   if (last && !cleared && identity && identity === last.files) {
     return { record: touched(held, token) };
@@ -91,10 +109,34 @@ export function lookAtFiles(lookup: Lookup, slot: string, text: string | undefin
   }
 }
 
+/** Nothing is there. A pointer stays, and forgets about files of the name's own. */
+function none(held: string, token: string, last: Facts | null): Finding {
+  if (!isPointer(held)) return { record: '', isMissing: true };
+  const others = last?.others;
+  return { record: withFacts(held, token, others ? { others } : {}) };
+}
+
 /** The files of a slot, or what a put was about to write to them when its worker was killed. */
 export function filesFor(settings: Settings, slot: string): Files {
   const files = filesOf(settings, slot);
   return settings.isPersistent ? stagedOr(files) : files;
+}
+
+/** A link that leads nowhere. */
+const DANGLING = 'dangling';
+
+/**
+ * Tells one state of a slot's files from another.
+ *
+ * @returns '' where there are none
+ */
+export function identityFor(settings: Settings, slot: string): string {
+  const files = filesFor(settings, slot);
+  const identity = identify(files);
+  // In a scanned folder that is a file that cannot be read, and no file that is not there.
+  if (isFileKey(slot)) return identity || (exists(files.cert) ? DANGLING : '');
+  // A scanned file's key may be where that of a name of its own would be.
+  return settings.scan && lacksChain(identity) ? '' : identity;
 }
 
 /** Reads and checks a pair. A refusal counts only when the files did not change while they were read. */
@@ -128,7 +170,11 @@ function expectUsable({ lookup, slot, name, held, last }: Look, pair: Pair): voi
       `$cert_file_rsa is for RSA keys, and this one is ${pair.privateKey.kind}`,
     );
   }
-  if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+  if (isFileKey(slot)) {
+    if (serverNamesOf(pair.leaf).length === 0) {
+      refuse('name-not-covered', 'the certificate is for no DNS name');
+    }
+  } else if (name !== lookup.fallback && !covers(pair.leaf, name)) {
     refuse('name-not-covered', `the certificate is not for ${name}`);
   }
   const now = Date.now() / 1000;
@@ -137,19 +183,27 @@ function expectUsable({ lookup, slot, name, held, last }: Look, pair: Pair): voi
   }
 }
 
-function accepted({ lookup, name, files, identity, held, last }: Look, pair: Pair): Finding {
-  const { notAfter } = pair.leaf;
+function accepted({ lookup, slot, name, files, identity, held, last }: Look, pair: Pair): Finding {
+  const { notAfter, notBefore } = pair.leaf;
   const pem = servedPem(pair);
   const isSame = last !== null && pemOf(held) === pem.key + pem.chain;
   const loadedAt = isSame ? last.loadedAt : Date.now();
   const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt };
+  let whose = name;
+  if (isFileKey(slot)) {
+    const names = serverNamesOf(pair.leaf);
+    facts.found = { names, isRsa: isRsa(pair), notBefore };
+    // A scan reads a file once for each of its states, whatever is cleared, and has to know them apart.
+    if (!isSettled(identity)) facts.files = '';
+    whose = inShort(names);
+  }
   const record = makeRecord(lookup.token, facts, pem);
   if (isSame) return { record, result: 'unchanged' };
   const isLate = isExpired(pair.leaf, Date.now() / 1000);
   const validity = `${isLate ? 'EXPIRED' : 'valid until'} ${new Date(notAfter * 1000).toISOString()}`;
   return {
     record,
-    message: `cert_rotation: ${name}: loaded from ${files.cert}, ${validity}`,
+    message: `cert_rotation: ${whose}: loaded from ${files.cert}, ${validity}`,
     isError: isLate,
     result: 'loaded',
   };
@@ -159,35 +213,48 @@ function refused({ lookup, slot, name, files, identity, held, last }: Look, e: E
   const { settings, token } = lookup;
   const isPair = holdsPair(held);
   const problem: Problem = { code: isRefusal(e) ? e.code : 'unreadable', detail: e.message };
-  // One file for all names is no reason to keep a record for each name that somebody makes up.
-  if (
-    !isPair &&
-    problem.code === 'name-not-covered' &&
-    !isPerName(templatesOf(settings, slot).cert)
-  ) {
-    return { record: '', isMissing: true };
+  // One file for all names is no reason to keep a record for each name that somebody makes up, and what a scan finds may be
+  // called anything.
+  const isShared =
+    !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== '';
+  if (!isPair && problem.code === 'name-not-covered' && !isFileKey(slot) && isShared) {
+    return none(held, token, last);
   }
   // What was read and refused is read again when it changes; what could not be read, at every check.
   const tried = isRefusal(e) ? identity : '';
   const facts: Facts =
-    isPair && last
+    isAnswer(held) && last
       ? Object.assign({}, last, { files: tried, problem })
       : { source: 'disk', files: tried, notAfter: 0, loadedAt: 0, problem };
-  const record = isPair ? withFacts(held, token, facts) : makeRecord(token, facts, null);
+  const record = isAnswer(held) ? withFacts(held, token, facts) : makeRecord(token, facts, null);
   const isKnown =
     last?.files === tried &&
     last.problem?.code === problem.code &&
     last.problem.detail === problem.detail;
   if (isKnown) return { record };
   const where = isRefusal(e) ? ` (${pathsOf(files)})` : '';
-  const consequence = isPair ? 'the pair held before is still served' : 'nothing is served for it';
+  const consequence = isPair
+    ? 'the pair held before is still served'
+    : isPointer(held)
+      ? 'the pair that $cert_scan found is served'
+      : 'nothing is served for it';
+  const whose = isFileKey(slot) ? files.cert : name;
   return {
     record,
-    message: `cert_rotation: ${name}: ${problem.code}: ${problem.detail}${where}; ${consequence}`,
+    message: `cert_rotation: ${whose}: ${problem.code}: ${problem.detail}${where}; ${consequence}`,
     isError: true,
     result: 'refused',
     code: problem.code,
   };
+}
+
+/** A certificate may be for a hundred names. */
+const MOST_NAMED = 3;
+
+function inShort(names: string[]): string {
+  const more = names.length - MOST_NAMED;
+  const named = names.slice(0, MOST_NAMED).join(', ');
+  return more > 0 ? `${named} and ${more} more` : named;
 }
 
 function pathsOf(files: Files): string {

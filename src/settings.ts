@@ -1,6 +1,13 @@
 /** What js_set and js_content hand to a handler; stream has no HTTP handlers. */
 export type Session = NginxHTTPRequest | NginxStreamRequest;
 
+/** What needs settings and has something to say: a handshake, a request, or a call of `js_periodic`. */
+export interface Caller {
+  variables: Variables;
+  log: (message: string) => void;
+  error: (message: string) => void;
+}
+
 /** nginx variables by name; undefined where the configuration has none of that name. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -13,6 +20,8 @@ export interface Settings {
   certFileRsa: string;
   keyFileRsa: string;
   wildcardLabel: string;
+  /** The path of the files to find names in, with `*` for what differs; empty: none. */
+  scan: string;
   fallback: string;
   /** Whether what is put is written to the files too. */
   isPersistent: boolean;
@@ -23,7 +32,7 @@ const DEFAULT_CHECK_INTERVAL_S = 10;
 // An empty variable counts as absent: js_var without a value makes one, and so does a `set` whose phase a handshake
 // never comes to.
 
-export function variablesOf(r: Session): Variables {
+export function variablesOf(r: Pick<Caller, 'variables'>): Variables {
   return r.variables;
 }
 
@@ -59,6 +68,7 @@ export function readSettings(variables: Variables): Settings {
     certFileRsa: variables['cert_file_rsa'] || '',
     keyFileRsa: variables['cert_key_file_rsa'] || '/etc/nginx/certs/{name}.rsa.key.pem',
     wildcardLabel: variables['cert_wildcard_label'] || '_',
+    scan: variables['cert_scan'] || '',
     fallback: fallback(variables),
     isPersistent: variables['cert_persist'] === 'on',
   };

@@ -6,6 +6,10 @@ import type { Settings } from './settings';
 
 const RSA_PREFIX = '*rsa:';
 
+// A pair that a scan found is held once, under a key of its file. Each of the certificate's names has a pointer to it in its
+// slot. Such a key begins with that character, too.
+const FILE_PREFIX = '*file:';
+
 /** The key of a name's RSA slot, in the zones and of the locks. */
 export function rsaKey(name: string): string {
   return RSA_PREFIX + name;
@@ -15,8 +19,22 @@ export function isRsaKey(key: string): boolean {
   return key.startsWith(RSA_PREFIX);
 }
 
-/** The name whose key this is, whatever the slot. */
+/**
+ * The key of a file of `$cert_scan`.
+ *
+ * @param label what `*` stands for in its path
+ */
+export function fileKey(label: string): string {
+  return FILE_PREFIX + label;
+}
+
+export function isFileKey(key: string): boolean {
+  return key.startsWith(FILE_PREFIX);
+}
+
+/** The name whose key this is, whatever the slot; of a file's key the label. */
 export function nameOf(key: string): string {
+  if (isFileKey(key)) return key.slice(FILE_PREFIX.length);
   return isRsaKey(key) ? key.slice(RSA_PREFIX.length) : key;
 }
 

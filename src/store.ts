@@ -1,4 +1,5 @@
-import { FIRST_TOKEN, isRecent, summaryOf, timestamp } from './record';
+import { FIRST_TOKEN, isPointer, isRecent, summaryOf, targetOf, timestamp } from './record';
+import { isFileKey } from './slot';
 
 // The only file that touches ngx.shared. The keys of the records are those of slots, most of them names; the keys that
 // begin with `#`, which no name does, are this file's own, and no value of theirs passes for a record.
@@ -9,6 +10,7 @@ const CLEAR_KEY = '#clear';
 const LOCK_PREFIX = '#lock:';
 const SUMMARY_PREFIX = '#summary:';
 const COUNTS_PREFIX = '#counts:';
+const SCAN_KEY = '#scan';
 
 /** A load takes about a millisecond. Who holds a lock for longer was killed. */
 const LOCK_LIFETIME_MS = 5000;
@@ -76,7 +78,7 @@ export function find(zone: Zone, name: string): string | undefined {
  */
 export function put(zone: Zone, name: string, record: string): boolean {
   const isStored = replaceValue(zone, name, record);
-  if (isStored) putSummary(zone, name, summaryOf(record));
+  if (isStored) putSummary(zone, name, summaryOf(record, isFileKey(name)));
   return isStored;
 }
 
@@ -97,6 +99,10 @@ function replaceValue(zone: Zone, key: string, value: string): boolean {
 function putSummary(zone: Zone, name: string, summary: string): void {
   const key = SUMMARY_PREFIX + name;
   const held = zone.get(key);
+  if (summary === '') {
+    zone.delete(key);
+    return;
+  }
   // A name that is held takes no more room than it has, and a look that found nothing new writes nothing here.
   if (held === summary || (held === undefined && zone.freeSpace() === 0)) return;
   // Better none than one of another record.
@@ -122,11 +128,40 @@ export function isSlot(key: string): boolean {
   return key.charAt(0) !== '#';
 }
 
-/** The summary of a name's record; '' where it was dropped since. */
-export function findSummary(zone: Zone, name: string): string {
-  const summary = zone.get(SUMMARY_PREFIX + name);
+/** The summary of a slot's record, of a pointer that of what it points to; '' where it was dropped since. */
+export function findSummary(zone: Zone, slot: string): string {
+  const summary = zone.get(SUMMARY_PREFIX + slot);
+  if (summary !== undefined) return summary;
+  const record = find(zone, slot) || '';
+  if (isPointer(record)) return findSummary(zone, targetOf(record));
   // There may have been room for the record alone.
-  return summary === undefined ? summaryOf(find(zone, name) || '') : summary;
+  return summaryOf(record, isFileKey(slot));
+}
+
+/** How far the scan is, as `putScan` was given it; undefined: there was none. */
+export function findScan(zone: Zone): string | undefined {
+  return zone.get(SCAN_KEY);
+}
+
+/** @returns false where the zone has no room */
+export function putScan(zone: Zone, state: string): boolean {
+  return replaceValue(zone, SCAN_KEY, state);
+}
+
+/** A part of the list of what there is to scan; '' where there is none of that number. */
+export function findScanPart(zone: Zone, number: number): string {
+  return zone.get(`${SCAN_KEY}:${number}`) || '';
+}
+
+/**
+ * @param part '' takes it away
+ * @returns false where the zone has no room
+ */
+export function putScanPart(zone: Zone, number: number, part: string): boolean {
+  const key = `${SCAN_KEY}:${number}`;
+  if (part !== '') return replaceValue(zone, key, part);
+  zone.delete(key);
+  return true;
 }
 
 /** How large a zone is, and how much of that no page is taken of; both in bytes. */
@@ -186,6 +221,16 @@ export function lock(zone: Zone, name: string): string | undefined {
   // Another worker was faster to break it, and what it put there is good.
   if (popped !== undefined && popped !== holder) zone.add(key, popped);
   return zone.add(key, ticket) ? ticket : undefined;
+}
+
+/** @returns a ticket; null: another worker holds the lock; undefined: the zone has no room for one */
+export function lockIfRoom(zone: Zone, name: string): string | null | undefined {
+  try {
+    return lock(zone, name) ?? null;
+  } catch (e) {
+    if (isZoneFull(e)) return undefined;
+    throw e;
+  }
 }
 
 /** Whether the lock is still the ticket's: it was not held for too long and broken. */

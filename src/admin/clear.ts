@@ -1,18 +1,19 @@
 import { count } from '../counters';
 import type { Lookup } from '../load';
-import { staled } from '../record';
+import { factsOf, isAnswer, isPointer, staled, targetOf } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
+import { scanNow } from '../scan';
 import { rsaKey } from '../slot';
-import { type Zone, clearAll, forgetMissing, put, remove } from '../store';
+import { type Zone, clearAll, find, forgetMissing, put, remove } from '../store';
 import { handle } from './handle';
-import { findHeld } from './held';
 import { withLocks } from './locked';
 import { answerJson } from './problem';
 
 /**
  * `GET` or `POST /clear`: every name's files are read again at its next handshake, on every worker; `?name=` does that
- * for one name, held or not. Also forgets that a name has no files. A pair whose files turn out to be unusable stays.
+ * for one name, held or not. Also forgets that a name has no files. A pair whose files turn out to be unusable stays. The
+ * index of `$cert_scan` is up to date when it answers.
  *
  * Answers 200 `{"cleared":"all"}` or `{"cleared":NAME,"cached":true}`; 400 where the name is none; 507 where the zone
  * has no room to note it.
@@ -37,11 +38,12 @@ interface Cleared {
  * @param asked the argument `name` of a request; undefined: all
  * @throws (rejects with) malformed, zone-full
  */
-export async function clear({ zone, misses }: Lookup, asked: unknown): Promise<Cleared> {
+export async function clear({ r, zone, misses }: Lookup, asked: unknown): Promise<Cleared> {
   if (asked === undefined) {
     if (zone) {
       clearAll(zone);
       count(zone, 'clears_total', 'scope="all"');
+      await scanNow(r);
     }
     return { cleared: 'all' };
   }
@@ -50,18 +52,27 @@ export async function clear({ zone, misses }: Lookup, asked: unknown): Promise<C
     (typeof asked === 'string' && normaliseWithWildcard(asked)) ||
     refuse('malformed', 'name= takes one server name, or a wildcard like *.example.com.');
   const slots = [name, rsaKey(name)];
+  const keys = zone ? slots.concat(filesBehind(zone, slots)) : [];
   const cached =
     zone !== undefined &&
-    (await withLocks(
-      zone,
-      slots,
-      () => slots.map((slot) => clearOne(zone, slot)).indexOf(true) >= 0,
-    ));
+    (await withLocks(zone, keys, () => keys.map((key) => clearOne(zone, key)).indexOf(true) >= 0));
   slots.forEach((slot) => {
     if (misses) forgetMissing(misses, slot);
   });
-  if (zone) count(zone, 'clears_total', 'scope="name"');
+  if (zone) {
+    count(zone, 'clears_total', 'scope="name"');
+    await scanNow(r);
+  }
   return { cleared: name, cached };
+}
+
+/** The keys of the files that some slots point to, each once. */
+function filesBehind(zone: Zone, slots: string[]): string[] {
+  return slots
+    .map((slot) => find(zone, slot) || '')
+    .filter(isPointer)
+    .map(targetOf)
+    .filter((key, i, all) => all.indexOf(key) === i);
 }
 
 /**
@@ -71,13 +82,13 @@ export async function clear({ zone, misses }: Lookup, asked: unknown): Promise<C
  * @throws zone-full: it has no room to note the clear
  */
 function clearOne(zone: Zone, slot: string): boolean {
-  const held = findHeld(zone, slot);
-  if (!held) {
+  const held = find(zone, slot) || '';
+  if (!isAnswer(held) || !factsOf(held)) {
     // The next handshake reads the files of a slot that they were refused for, too.
     remove(zone, slot);
     return false;
   }
-  if (!put(zone, slot, staled(held.record))) {
+  if (!put(zone, slot, staled(held))) {
     refuse('zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
   }
   return true;

@@ -2,6 +2,7 @@ import { count } from '../counters';
 import { filesOf, identify } from '../disk';
 import { recover, takeOut, together } from '../persist';
 import { refuse } from '../refusal';
+import { scanNow } from '../scan';
 import { rsaKey, slotsOf } from '../slot';
 import { remove } from '../store';
 import { handle } from './handle';
@@ -38,6 +39,8 @@ export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
         remove(zone, slot);
       });
     });
+    // What is left in the folder is served again.
+    await scanNow(r);
     count(zone, 'deletes_total', '');
     r.log(`cert_rotation: ${name}: deleted by ${r.remoteAddress}`);
     answerJson(r, 200, { deleted: name });

@@ -10,7 +10,7 @@ import { handle } from './handle';
 import { type Held, findAllHeld } from './held';
 import { nameInPath } from './name';
 import { namesAfter } from './names';
-import { pause } from './pause';
+import { pause } from '../pause';
 import { entityTag } from './precondition';
 import { answer, answerJson } from './problem';
 

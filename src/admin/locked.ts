@@ -1,5 +1,5 @@
 import { type Zone, isLocked, lock, unlock } from '../store';
-import { pause } from './pause';
+import { pause } from '../pause';
 
 /**
  * Does what needs the right to write some names' records. Waits for who has it: what a worker read from disk before a

@@ -1,6 +1,6 @@
-import { nameOf } from '../slot';
+import { isFileKey, nameOf } from '../slot';
 import { type Zone, isSlot, keysOf } from '../store';
-import { pause } from './pause';
+import { pause } from '../pause';
 
 /** Keys that are looked at between two pauses: about a millisecond. Half of them are slots. */
 const SLICE = 1000;
@@ -23,6 +23,7 @@ export async function namesAfter(zone: Zone, after: string, most: number): Promi
   await eachSlice(keysOf(zone), (slots) => {
     const end = first.length === most ? first[most - 1] : undefined;
     const found = slots
+      .filter((slot) => !isFileKey(slot))
       .map(nameOf)
       .filter((name) => name > after && (end === undefined || name < end));
     if (found.length > 0) first = distinct(first.concat(found).sort()).slice(0, most);

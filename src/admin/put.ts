@@ -8,7 +8,7 @@ import { type Block, encode, readBlocks } from '../pem';
 import { readPrivateKey, withPoint } from '../private_key';
 import { type Facts, factsOf, makeRecord } from '../record';
 import { refuse } from '../refusal';
-import { normaliseWithWildcard } from '../server_name';
+import { serverNamesOf } from '../server_names';
 import type { Settings } from '../settings';
 import { isRsaKey, rsaKey, slotsOf } from '../slot';
 import { type Zone, clearToken, find, forgetMissing, put, remove } from '../store';
@@ -67,11 +67,8 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
   });
 }
 
-/** The server names among the DNS names of the leaf, each once. */
 function namesOf(pair: Pair): string[] {
-  const names = pair.leaf.names
-    .map(normaliseWithWildcard)
-    .filter((name, i, all) => name && all.indexOf(name) === i);
+  const names = serverNamesOf(pair.leaf);
   if (names.length === 0) refuse('name-not-covered', 'The certificate is for no DNS name.');
   return names;
 }

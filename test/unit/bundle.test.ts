@@ -23,6 +23,7 @@ const HANDLERS = [
   'list_certs',
   'metrics',
   'put_cert',
+  'scan',
 ];
 
 const isModuleSyntax = (node: Statement | ModuleDeclaration): node is ModuleDeclaration =>

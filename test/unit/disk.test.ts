@@ -17,6 +17,7 @@ const SETTINGS: Settings = {
   certFileRsa: '/rsa/{name}.cert.pem',
   keyFileRsa: '/rsa/{name}.key.pem',
   wildcardLabel: '_',
+  scan: '',
   fallback: '',
   isPersistent: false,
 };

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { type Facts, FIRST_TOKEN, makeRecord } from '../../src/record';
+import { type Facts, FIRST_TOKEN, makePointer, makeRecord, touched } from '../../src/record';
 import { noteMissing } from '../../src/store';
 import { FakeZone } from './fake_zone';
 
@@ -58,6 +58,12 @@ beforeEach(() => {
   certs.set('a.example', record);
   certs.set('*.w.example', record);
   noteMissing(misses, 'a.w.example', FIRST_TOKEN);
+  certs.set('*file:found', record);
+  for (const found of ['found.example', '*.found.example']) {
+    certs.set(found, touched(makePointer('*file:found', {}), FIRST_TOKEN));
+  }
+  certs.set('stale.example', makePointer('*file:found', {}));
+  noteMissing(misses, 'a.found.example', FIRST_TOKEN);
   const rsaRecord = makeRecord(FIRST_TOKEN, FACTS, { chain: CHAIN, key: RSA_KEY });
   certs.set('*rsa:a.example', rsaRecord);
   certs.set('ec.example', record);
@@ -100,6 +106,29 @@ describe('a handshake that is served from the zone', () => {
       'misses.get a.w.example',
       'certs.get *.w.example',
     ]);
+  });
+});
+
+describe('a handshake for a name that a scan has found', () => {
+  test('reads one value more', () => {
+    expect(handlers.js_pair(handshake('found.example'))).toBe(KEY + CHAIN);
+    expect(calls).toEqual(['certs.get #clear', 'certs.get found.example', 'certs.get *file:found']);
+  });
+
+  test("reads one value more for a wildcard's name", () => {
+    expect(handlers.js_pair(handshake('a.found.example'))).toBe(KEY + CHAIN);
+    expect(calls).toEqual([
+      'certs.get #clear',
+      'certs.get a.found.example',
+      'misses.get a.found.example',
+      'certs.get *.found.example',
+      'certs.get *file:found',
+    ]);
+  });
+
+  test('cannot ask for the key of a file', () => {
+    const r = { ...handshake('*file:found'), error: vi.fn(), log: vi.fn() };
+    expect(handlers.js_pair(r)).toBe('');
   });
 });
 

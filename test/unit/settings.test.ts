@@ -16,6 +16,7 @@ const DEFAULTS = {
   certFileRsa: '',
   keyFileRsa: '/etc/nginx/certs/{name}.rsa.key.pem',
   wildcardLabel: '_',
+  scan: '',
   fallback: '',
   isPersistent: false,
 };
@@ -35,6 +36,7 @@ describe('where a variable is absent or empty', () => {
         cert_file: '',
         cert_key_file: '',
         cert_wildcard_label: '',
+        cert_scan: '',
         cert_fallback: '',
         cert_check_interval: '',
         cert_admin_remote: '',
@@ -53,6 +55,7 @@ test.each<[string, object]>([
   ['cert_file', { certFile: 'x' }],
   ['cert_key_file', { keyFile: 'x' }],
   ['cert_wildcard_label', { wildcardLabel: 'x' }],
+  ['cert_scan', { scan: 'x' }],
   ['cert_fallback', { fallback: 'x' }],
 ])('$%s sets one thing', (variable, expected) => {
   expect(readSettings({ [variable]: 'x' })).toEqual({ ...DEFAULTS, ...expected });

@@ -1,0 +1,65 @@
+import { findScan, findScanPart, putScan, putScanPart, type Zone } from './store';
+
+// How far the scan is, in the zone: any worker goes on where another one stopped. What there is to look at is listed in
+// parts, so that nobody reads or writes 10,000 labels at once, and that each part finds a place in a zone that is nearly full.
+
+export interface ScanState {
+  /** The settings that it is for. */
+  settings: string;
+  /** The clear token from before the folder was listed, and when that was, in milliseconds since 1970. */
+  token: string;
+  began: number;
+  /** The number of labels, and how many of them were looked at. */
+  count: number;
+  done: number;
+  /** What it has taken up to now, and when it ended, in milliseconds; 0: it goes on. */
+  work: number;
+  ended: number;
+  /** What kept it from listing the folder, or from storing what it found; '': nothing. */
+  fault: string;
+}
+
+/** Labels in a part of the list. */
+const PART = 64;
+
+/** What no label holds. */
+const SEPARATOR = '/';
+
+export function readScanState(zone: Zone): ScanState | null {
+  const text = findScan(zone);
+  return text === undefined ? null : (JSON.parse(text) as ScanState);
+}
+
+/** @returns false where the zone has no room */
+export function writeScanState(zone: Zone, state: ScanState): boolean {
+  return putScan(zone, JSON.stringify(state));
+}
+
+/** The part of the list that holds a label, and where in that it is. */
+export function labelsAt(zone: Zone, number: number): { labels: string[]; at: number } {
+  const part = findScanPart(zone, Math.floor(number / PART));
+  return { labels: part ? part.split(SEPARATOR) : [], at: number % PART };
+}
+
+/** All labels of the list. */
+export function listedLabels(zone: Zone, count: number): string[] {
+  const parts: string[] = [];
+  for (let at = 0; at < count; at += PART) parts.push(findScanPart(zone, at / PART));
+  const text = parts.filter((part) => part !== '').join(SEPARATOR);
+  return text ? text.split(SEPARATOR) : [];
+}
+
+/**
+ * Replaces the list.
+ *
+ * @param before how many labels the last one had
+ * @returns false where the zone has no room
+ */
+export function writeLabels(zone: Zone, labels: string[], before: number): boolean {
+  let hasRoom = true;
+  for (let at = 0; at < Math.max(labels.length, before); at += PART) {
+    const part = labels.slice(at, at + PART).join(SEPARATOR);
+    hasRoom = putScanPart(zone, at / PART, part) && hasRoom;
+  }
+  return hasRoom;
+}
