@@ -1975,7 +1975,7 @@ function start() {
             refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
         }
         var chain = certificateBlocks.map(function(block, i2) {
-            return readCertificate(block, "certificate ".concat(i2 + 1));
+            return i2 === 0 ? readCertificate(block, "certificate 1") : readIssuer(block, i2);
         });
         var leaf = chain[0];
         expectKeyOf(chain, privateKey);
@@ -1994,6 +1994,22 @@ function start() {
             privateKey: privateKey,
             keyProven: keyProven
         };
+    }
+    var MOST_ISSUERS = 8;
+    var issuers = [];
+    function readIssuer(block, position) {
+        var known = issuers.filter(function(issuer) {
+            return issuer.block.body === block.body && issuer.block.label === block.label;
+        })[0];
+        if (known) return known.certificate;
+        var certificate = readCertificate(block, "certificate ".concat(position + 1));
+        issuers = [
+            {
+                block: block,
+                certificate: certificate
+            }
+        ].concat(issuers).slice(0, MOST_ISSUERS);
+        return certificate;
     }
     function servedPem(pair) {
         return {
@@ -2607,8 +2623,8 @@ function start() {
     function identityFor(settings, slot) {
         var files = filesFor(settings, slot);
         var identity = identify(files);
-        if (isFileKey2(slot)) return identity || (exists(files.cert) ? DANGLING : "");
-        return settings.scan && lacksChain(identity) ? "" : identity;
+        if (settings.scan && lacksChain(identity)) identity = "";
+        return identity || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
     }
     function readChecked(seen) {
         for(var reads = 1;; reads++){
@@ -2912,11 +2928,16 @@ function start() {
             suffix: part[1]
         };
     }
-    function labelIn(param, entry) {
+    function labelsIn(param, entries) {
         var prefix = param.prefix, suffix = param.suffix;
-        var isOne = entry.length > prefix.length + suffix.length && entry.startsWith(prefix) && entry.endsWith(suffix);
-        var label = isOne ? entry.slice(prefix.length, entry.length - suffix.length) : "";
-        return prefix === "" && label.charAt(0) === "." ? "" : label;
+        var fixed = prefix.length + suffix.length;
+        var labels = [];
+        for(var i = 0; i < entries.length; i++){
+            var entry = entries[i];
+            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+            if (isOne && entry.charAt(0) !== ".") labels.push(entry.slice(prefix.length, entry.length - suffix.length));
+        }
+        return labels;
     }
     var PART = 64;
     var SEPARATOR = "/";
@@ -2951,12 +2972,15 @@ function start() {
         return hasRoom2;
     }
     var SLICE_MS = 5;
-    var CALL_MS = 800;
-    var MOST_READ = 250;
-    var MOST_LOOKED_AT = 5e3;
-    var LEAST_REST = 10;
+    var INTERVAL_MS = 250;
+    var CALL_MS = 180;
+    var MOST_READ = 125;
+    var MOST_LOOKED_AT = 3e3;
+    var RATE = 2e3;
     var PATIENCE_MS = 3e3;
+    var MINUTE_MS = 6e4;
     var LOCK = "#scan";
+    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
     function scan2(session) {
         return _async_to_generator(function() {
             var caller, end, effort, e;
@@ -3041,22 +3065,22 @@ function start() {
                     case 1:
                         if (effort.read < MOST_READ) {
                             if (scanSlice(caller, since, effort) === "done") return [
-                                2,
-                                true
+                                2
                             ];
                         } else {
                             zone = lookupFor(caller).zone;
                             state = zone && readScanState(zone);
                             if (!state || state.ended > 0 && state.began > since) return [
-                                2,
-                                true
+                                2
                             ];
                             now = "".concat(state.began, " ").concat(state.done);
                             if (now !== progress) patience = Date.now() + PATIENCE_MS;
-                            else if (Date.now() > patience) return [
-                                2,
-                                false
-                            ];
+                            else if (Date.now() > patience) {
+                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
+                                return [
+                                    2
+                                ];
+                            }
                             progress = now;
                         }
                         return [
@@ -3083,22 +3107,24 @@ function start() {
         var lookup = lookupFor(caller);
         var zone = lookup.zone, settings = lookup.settings;
         if (!settings.scan) return "done";
-        if (!zone) throw new Error("there is no js_shared_dict_zone for what it finds");
+        if (!zone) {
+            if (Date.now() % MINUTE_MS < INTERVAL_MS) caller.error(NO_ZONE);
+            return "done";
+        }
         if (!isToDo(lookup, readScanState(zone), since)) return "done";
         var ticket = lockIfRoom(zone, LOCK);
         if (ticket === null) return "more";
         try {
-            var start2 = Date.now();
+            var end = Date.now() + SLICE_MS;
             var last = readScanState(zone);
             if (!isToDo(lookup, last, since)) return "done";
             var state = last;
             if (!state || state.ended || state.settings !== settingsOf(settings)) {
                 state = begun(lookup, zone, last, since);
             } else {
-                lookOn(lookup, zone, state, start2 + SLICE_MS, effort);
+                lookOn(lookup, zone, state, end, effort);
             }
             if (state.done >= state.count) state.ended = Date.now();
-            state.work += Date.now() - start2;
             if (!writeScanState(zone, state)) return "done";
             return state.ended && state.began > since ? "done" : "more";
         } finally{
@@ -3110,7 +3136,7 @@ function start() {
         if (!last || !last.ended || last.began <= since) return true;
         if (last.settings !== settingsOf(settings) || last.token !== token) return true;
         var age = Date.now() - last.began;
-        return age < 0 || interval > 0 && age >= Math.max(interval, LEAST_REST * last.work);
+        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
     }
     function settingsOf(settings) {
         return [
@@ -3120,39 +3146,59 @@ function start() {
         ].join("\n");
     }
     function begun(lookup, zone, last, since) {
-        var before = last ? last.count : 0;
         var began = Math.max(Date.now(), since + 1);
-        var held = last ? listedLabels(zone, before) : [];
+        var _listed = listed(lookup, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
+        if (fault && fault !== (last == null ? void 0 : last.fault)) lookup.r.error("cert_rotation: scan: ".concat(fault));
+        var settings = settingsOf(lookup.settings);
+        return {
+            settings: settings,
+            folder: folder,
+            token: lookup.token,
+            began: began,
+            count: count2,
+            done: 0,
+            ended: 0,
+            fault: fault
+        };
+    }
+    function listed(param, zone, last) {
+        var settings = param.settings;
+        var before = last ? last.count : 0;
+        var folder;
         var labels = [];
         var fault = "";
         try {
-            var template = readScanTemplate(lookup.settings.scan);
-            labels = list(template.folder).map(function(entry) {
-                return labelIn(template, entry);
-            }).filter(function(label) {
-                return label !== "";
+            var template = readScanTemplate(settings.scan);
+            folder = identify({
+                cert: template.folder,
+                key: template.folder
             });
+            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
+                return {
+                    folder: folder,
+                    count: before,
+                    fault: ""
+                };
+            }
+            if (!isSettled(folder)) folder = "";
+            labels = labelsIn(template, list(template.folder));
         } catch (e) {
+            folder = "";
             fault = e.message;
         }
         var isListed2 = {};
-        labels.forEach(function(label) {
-            isListed2["/" + label] = true;
-        });
-        var gone = held.filter(function(label) {
+        for(var i = 0; i < labels.length; i++)isListed2["/" + labels[i]] = true;
+        var gone = listedLabels(zone, before).filter(function(label) {
             return !isListed2["/" + label] && findSummary(zone, fileKey(label)) !== "";
         });
         labels = labels.concat(gone);
-        if (!writeLabels(zone, labels, before)) fault = "the zone has no room for a list of the files";
-        if (fault && fault !== (last == null ? void 0 : last.fault)) lookup.r.error("cert_rotation: scan: ".concat(fault));
+        if (!writeLabels(zone, labels, before)) {
+            fault = "the zone has no room for a list of the files";
+            folder = "";
+        }
         return {
-            settings: settingsOf(lookup.settings),
-            token: lookup.token,
-            began: began,
+            folder: folder,
             count: labels.length,
-            done: 0,
-            work: 0,
-            ended: 0,
             fault: fault
         };
     }
@@ -3186,6 +3232,8 @@ function start() {
         if (!summary || identity === "" || identity !== known.files) {
             effort.read++;
             load(lookup, key);
+            var held = find2(zone, key);
+            if (held !== void 0 && holdsPair(held) && isCleared(held, lookup.token)) return false;
             known = readFileSummary(findSummary(zone, key));
         }
         var slots = slotsFor(lookup.settings, known.names, known.isRsa);

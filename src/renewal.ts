@@ -132,11 +132,11 @@ const DANGLING = 'dangling';
  */
 export function identityFor(settings: Settings, slot: string): string {
   const files = filesFor(settings, slot);
-  const identity = identify(files);
+  let identity = identify(files);
+  // The keys of files with any names may be where those of names would be: then the chain decides.
+  if (settings.scan && lacksChain(identity)) identity = '';
   // In a scanned folder that is a file that cannot be read, and no file that is not there.
-  if (isFileKey(slot)) return identity || (exists(files.cert) ? DANGLING : '');
-  // A scanned file's key may be where that of a name of its own would be.
-  return settings.scan && lacksChain(identity) ? '' : identity;
+  return identity || (isFileKey(slot) && exists(files.cert) ? DANGLING : '');
 }
 
 /** Reads and checks a pair. A refusal counts only when the files did not change while they were read. */

@@ -1,11 +1,11 @@
-import { filesOf, list } from './disk';
+import { filesOf, identify, isSettled, list } from './disk';
 import { pointsOnlyTo, restorePointer, slotsFor } from './indexed';
 import { type Lookup, load } from './load';
 import { lookupFor } from './lookup';
 import { pause } from './pause';
 import { holdsPair, isCleared, readFileSummary } from './record';
 import { identityFor } from './renewal';
-import { labelIn, readScanTemplate } from './scan_template';
+import { labelsIn, readScanTemplate } from './scan_template';
 import {
   type ScanState,
   labelsAt,
@@ -24,23 +24,28 @@ import { type Zone, find, findSummary, lockIfRoom, unlock } from './store';
 /** For how long a slice goes on, in milliseconds. It ends with the file that it has begun. */
 const SLICE_MS = 5;
 
-/** A call of `js_periodic` leaves off before the next one, a second later: nginx would end it, and log an error. */
-const CALL_MS = 800;
+/** Of `js_periodic`, as it is documented. A call leaves off before the next one: nginx would end it, and log an error. */
+const INTERVAL_MS = 250;
+const CALL_MS = 180;
 
 /**
- * The njs engine gives memory back at the end of a call: some 250 kB for each file that is read, and 5 kB for each one that
+ * The njs engine gives memory back at the end of a call: some 200 kB for each file that is read, and 5 kB for each one that
  * has not changed. Who has to wait for more lets others do it.
  */
-const MOST_READ = 250;
-const MOST_LOOKED_AT = 5000;
+const MOST_READ = 125;
+const MOST_LOOKED_AT = 3000;
 
-/** A scan takes a tenth of a worker's time at most: it begins when the last one is this many times as long ago as it took. */
-const LEAST_REST = 10;
+/** Of files that have not changed, a worker looks at this many per second in the long run: it takes some 5 % of its time. */
+const RATE = 2000;
 
 /** Who can read no more waits for others as long as these get on: in milliseconds. */
 const PATIENCE_MS = 3000;
 
+const MINUTE_MS = 60_000;
+
 const LOCK = '#scan';
+
+const NO_ZONE = 'cert_rotation: scan: there is no js_shared_dict_zone for what it finds';
 
 /** What one call has done. */
 interface Effort {
@@ -49,7 +54,7 @@ interface Effort {
 }
 
 /**
- * For `js_periodic`, with an interval of a second: keeps the index of the certificates under `$cert_scan`. Looks at all
+ * For `js_periodic`, with an interval of 250 ms: keeps the index of the certificates under `$cert_scan`. Looks at all
  * files when nginx starts, after each clear, and when `$cert_check_interval` is over; reads those that have changed.
  */
 export async function scan(session: NginxPeriodicSession): Promise<void> {
@@ -75,25 +80,29 @@ export async function scan(session: NginxPeriodicSession): Promise<void> {
 }
 
 /**
- * Looks at all files now, for who has to know that the index is up to date. Does nothing without `$cert_scan`.
- *
- * @returns false where not all could be read: `js_periodic` goes on with it
+ * Looks at all files now, for who has to know that the index is up to date. Reads some of those that have changed, and waits
+ * for `js_periodic` to read the others. Does nothing without `$cert_scan`.
  */
-export async function scanNow(caller: Caller): Promise<boolean> {
+export async function scanNow(caller: Caller): Promise<void> {
   const since = Date.now();
   const effort: Effort = { read: 0, lookedAt: 0 };
   let progress = '';
   let patience = 0;
   for (;;) {
     if (effort.read < MOST_READ) {
-      if (scanSlice(caller, since, effort) === 'done') return true;
+      if (scanSlice(caller, since, effort) === 'done') return;
     } else {
       const { zone } = lookupFor(caller);
       const state = zone && readScanState(zone);
-      if (!state || (state.ended > 0 && state.began > since)) return true;
+      if (!state || (state.ended > 0 && state.began > since)) return;
       const now = `${state.began} ${state.done}`;
       if (now !== progress) patience = Date.now() + PATIENCE_MS;
-      else if (Date.now() > patience) return false;
+      else if (Date.now() > patience) {
+        caller.error(
+          'cert_rotation: scan: js_periodic does not go on with it; not all files were read',
+        );
+        return;
+      }
       progress = now;
     }
     await pause();
@@ -110,12 +119,16 @@ function scanSlice(caller: Caller, since: number, effort: Effort): 'done' | 'mor
   const lookup = lookupFor(caller);
   const { zone, settings } = lookup;
   if (!settings.scan) return 'done';
-  if (!zone) throw new Error('there is no js_shared_dict_zone for what it finds');
+  if (!zone) {
+    // There is nowhere to note that it was said.
+    if (Date.now() % MINUTE_MS < INTERVAL_MS) caller.error(NO_ZONE);
+    return 'done';
+  }
   if (!isToDo(lookup, readScanState(zone), since)) return 'done';
   const ticket = lockIfRoom(zone, LOCK);
   if (ticket === null) return 'more';
   try {
-    const start = Date.now();
+    const end = Date.now() + SLICE_MS;
     const last = readScanState(zone);
     if (!isToDo(lookup, last, since)) return 'done';
     let state = last;
@@ -123,10 +136,9 @@ function scanSlice(caller: Caller, since: number, effort: Effort): 'done' | 'mor
       // To list a large folder is a slice of its own.
       state = begun(lookup, zone, last, since);
     } else {
-      lookOn(lookup, zone, state, start + SLICE_MS, effort);
+      lookOn(lookup, zone, state, end, effort);
     }
     if (state.done >= state.count) state.ended = Date.now();
-    state.work += Date.now() - start;
     // Without it there would be no end.
     if (!writeScanState(zone, state)) return 'done';
     return state.ended && state.began > since ? 'done' : 'more';
@@ -145,48 +157,55 @@ function isToDo(
   if (last.settings !== settingsOf(settings) || last.token !== token) return true;
   const age = Date.now() - last.began;
   // The clock may have been set back.
-  return age < 0 || (interval > 0 && age >= Math.max(interval, LEAST_REST * last.work));
+  return age < 0 || (interval > 0 && age >= Math.max(interval, (last.count / RATE) * 1000));
 }
 
 function settingsOf(settings: Settings): string {
   return [settings.scan, settings.keyFile, settings.certFileRsa ? 'RSA' : ''].join('\n');
 }
 
-/** Lists what there is to look at: the entries of the folder, and what is held of others. */
+/** A scan that has all before it. */
 function begun(lookup: Lookup, zone: Zone, last: ScanState | null, since: number): ScanState {
-  const before = last ? last.count : 0;
   const began = Math.max(Date.now(), since + 1);
-  const held = last ? listedLabels(zone, before) : [];
+  const { folder, count, fault } = listed(lookup, zone, last);
+  if (fault && fault !== last?.fault) lookup.r.error(`cert_rotation: scan: ${fault}`);
+  const settings = settingsOf(lookup.settings);
+  return { settings, folder, token: lookup.token, began, count, done: 0, ended: 0, fault };
+}
+
+/** Lists what there is to look at: the entries of the folder, if it has changed, and what is held of others. */
+function listed(
+  { settings }: Lookup,
+  zone: Zone,
+  last: ScanState | null,
+): Pick<ScanState, 'folder' | 'count' | 'fault'> {
+  const before = last ? last.count : 0;
+  let folder: string;
   let labels: string[] = [];
   let fault = '';
   try {
-    const template = readScanTemplate(lookup.settings.scan);
-    labels = list(template.folder)
-      .map((entry) => labelIn(template, entry))
-      .filter((label) => label !== '');
+    const template = readScanTemplate(settings.scan);
+    folder = identify({ cert: template.folder, key: template.folder });
+    if (last && folder !== '' && last.folder === folder && last.settings === settingsOf(settings)) {
+      return { folder, count: before, fault: '' };
+    }
+    if (!isSettled(folder)) folder = '';
+    labels = labelsIn(template, list(template.folder));
   } catch (e) {
+    folder = '';
     fault = (e as Error).message;
   }
   const isListed: Record<string, boolean> = {};
-  labels.forEach((label) => {
-    isListed['/' + label] = true;
-  });
-  const gone = held.filter(
+  for (let i = 0; i < labels.length; i++) isListed['/' + (labels[i] as string)] = true;
+  const gone = listedLabels(zone, before).filter(
     (label) => !isListed['/' + label] && findSummary(zone, fileKey(label)) !== '',
   );
   labels = labels.concat(gone);
-  if (!writeLabels(zone, labels, before)) fault = 'the zone has no room for a list of the files';
-  if (fault && fault !== last?.fault) lookup.r.error(`cert_rotation: scan: ${fault}`);
-  return {
-    settings: settingsOf(lookup.settings),
-    token: lookup.token,
-    began,
-    count: labels.length,
-    done: 0,
-    work: 0,
-    ended: 0,
-    fault,
-  };
+  if (!writeLabels(zone, labels, before)) {
+    fault = 'the zone has no room for a list of the files';
+    folder = '';
+  }
+  return { folder, count: labels.length, fault };
 }
 
 /** Looks at the next files, for as long as a slice may take. */
@@ -229,6 +248,8 @@ function index(lookup: Lookup, zone: Zone, key: string, effort: Effort): boolean
   if (!summary || identity === '' || identity !== known.files) {
     effort.read++;
     load(lookup, key);
+    const held = find(zone, key);
+    if (held !== undefined && holdsPair(held) && isCleared(held, lookup.token)) return false;
     known = readFileSummary(findSummary(zone, key));
   }
   const slots = slotsFor(lookup.settings, known.names, known.isRsa);

@@ -6,14 +6,15 @@ import { findScan, findScanPart, putScan, putScanPart, type Zone } from './store
 export interface ScanState {
   /** The settings that it is for. */
   settings: string;
+  /** The identity of the folder when it was listed; '': it may be another one by now. */
+  folder: string;
   /** The clear token from before the folder was listed, and when that was, in milliseconds since 1970. */
   token: string;
   began: number;
   /** The number of labels, and how many of them were looked at. */
   count: number;
   done: number;
-  /** What it has taken up to now, and when it ended, in milliseconds; 0: it goes on. */
-  work: number;
+  /** When it ended, in milliseconds since 1970; 0: it goes on. */
   ended: number;
   /** What kept it from listing the folder, or from storing what it found; '': nothing. */
   fault: string;

@@ -32,16 +32,15 @@ export function readScanTemplate(template: string): ScanTemplate {
   };
 }
 
-/**
- * What `*` stands for in an entry of the folder.
- *
- * @returns '' where the entry is none of those; as in a shell, `*` does not stand for a dot at the beginning
- */
-export function labelIn({ prefix, suffix }: ScanTemplate, entry: string): string {
-  const isOne =
-    entry.length > prefix.length + suffix.length &&
-    entry.startsWith(prefix) &&
-    entry.endsWith(suffix);
-  const label = isOne ? entry.slice(prefix.length, entry.length - suffix.length) : '';
-  return prefix === '' && label.charAt(0) === '.' ? '' : label;
+/** What `*` stands for in the entries of the folder; as in a shell, it does not stand for a dot at the beginning. */
+export function labelsIn({ prefix, suffix }: ScanTemplate, entries: string[]): string[] {
+  const fixed = prefix.length + suffix.length;
+  const labels: string[] = [];
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i] as string;
+    const isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+    if (isOne && entry.charAt(0) !== '.')
+      labels.push(entry.slice(prefix.length, entry.length - suffix.length));
+  }
+  return labels;
 }

@@ -1,54 +1,13 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { IssueOptions, Pair } from '../support/certificates.js';
 import { errorsOf, expectNoKey } from './log.js';
-import { serialsOfAllWorkers, startSite, type Site, type SiteOptions } from './site.js';
+import { PERIODIC, startFolder } from './scanning.js';
+import { serialsOfAllWorkers, startSite } from './site.js';
 
 const DAY_MS = 24 * 3_600_000;
 /** How long what nobody has announced may take to be served, in milliseconds. */
 const PATIENCE_MS = 15_000;
-
-interface Folder {
-  site: Site;
-  /** Every pair that was issued. */
-  pairs: Pair[];
-  /** Issues a pair, and writes it under a label. */
-  write: (label: string, names: string[], more?: Partial<IssueOptions>) => Promise<Pair>;
-  /** Removes the files under a label. */
-  remove: (label: string) => void;
-  /** A file of the folder, on this machine. */
-  path: (file: string) => string;
-}
-
-/** A site whose `$cert_scan` are the files LABEL.crt of the folder, and its `$cert_file` others of the same folder. */
-async function startFolder(options: SiteOptions = {}): Promise<Folder> {
-  const site = await startSite({
-    zones: `js_shared_dict_zone zone=certs:2m;
-      js_shared_dict_zone zone=certs_misses:128k timeout=60s evict;`,
-    admin: 'location @scan { js_periodic certs.scan interval=1s; }',
-    ...options,
-    settings: { scan: '/etc/nginx/certs/*.crt', check_interval: '0', ...options.settings },
-  });
-  const path = (file: string): string => join(site.nginx.certsDirectory, file);
-  const pairs: Pair[] = [];
-  return {
-    site,
-    pairs,
-    path,
-    write: async (label, names, more = {}) => {
-      const pair = await site.authority.issue({ names, ...more });
-      pairs.push(pair);
-      writeFileSync(path(`${label}.key.pem`), pair.keyPem);
-      writeFileSync(path(`${label}.crt`), pair.chainPem);
-      return pair;
-    },
-    remove: (label) => {
-      rmSync(path(`${label}.crt`));
-      rmSync(path(`${label}.key.pem`));
-    },
-  };
-}
 
 const daysFromNow = (days: number): Date => new Date(Date.now() + days * DAY_MS);
 
@@ -385,4 +344,51 @@ describe('without a clear', async () => {
     const second = await write('killed', ['killed.example']);
     await expect.poll(() => served('killed.example'), eventually).toBe(second.serial);
   });
+});
+
+describe.each([
+  ['certs/*.crt', 'has to be an absolute path with one *'],
+  ['/etc/nginx/certs/*/*.crt', 'has to be an absolute path with one *'],
+  ['/nowhere/*.crt', '/nowhere: '],
+  ['/etc/nginx/nginx.conf/*.crt', '/etc/nginx/nginx.conf: '],
+])('$cert_scan %s', async (scan, reason) => {
+  const { site } = await startFolder({ names: ['own.example'], settings: { scan } });
+
+  test('is one line in the log, and names with files of their own are served', async () => {
+    await site.clear();
+    await site.nginx.reload();
+    await site.clear();
+    expect(await site.serial('own.example')).toBe(site.serials['own.example']);
+    expect(errorsOf(site)).toEqual([expect.stringContaining(`cert_rotation: scan: `)]);
+    expect(errorsOf(site)[0]).toContain(reason);
+  });
+});
+
+describe('a folder that comes and goes', async () => {
+  const { site, write, path } = await startFolder({
+    settings: { scan: '/etc/nginx/certs/live/*.crt' },
+  });
+
+  test('is found when it comes, and what it held is served until a clear after it went', async () => {
+    const { chainPem, keyPem, serial } = await write('a', ['a.example']);
+    mkdirSync(path('live'));
+    writeFileSync(path('live/a.crt'), chainPem);
+    writeFileSync(path('a.key.pem'), keyPem);
+    await site.clear();
+    expect(await site.serial('a.example')).toBe(serial);
+    chmodSync(path('live'), 0o700);
+    await site.clear();
+    expect(await site.serial('a.example')).toBe(serial);
+    chmodSync(path('live'), 0o755);
+    rmSync(path('live'), { recursive: true });
+    expect(await site.serial('a.example')).toBe(serial);
+    await site.clear();
+    await expect(site.serial('a.example')).rejects.toThrow();
+  });
+});
+
+test('without $cert_scan nothing is done', async () => {
+  const idle = await startSite({ names: ['a.example'], admin: PERIODIC });
+  expect(await idle.serial('a.example')).toBe(idle.serials['a.example']);
+  expect(errorsOf(idle)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { labelIn, readScanTemplate } from '../../src/scan_template';
+import { labelsIn, readScanTemplate } from '../../src/scan_template';
 
 describe('a template', () => {
   test.each([
@@ -32,16 +32,17 @@ describe('a template', () => {
 describe('what * stands for', () => {
   test.each([
     ['/certs/*.pem', 'a.example.pem', 'a.example'],
-    ['/certs/*.pem', '.pem', ''],
-    ['/certs/*.pem', 'a.example.pem.put-staged', ''],
-    ['/certs/*.pem', '.hidden.pem', ''],
+    ['/certs/*.pem', '.pem', undefined],
+    ['/certs/*.pem', 'a.example.pem.put-staged', undefined],
+    ['/certs/*.pem', '.hidden.pem', undefined],
+    ['/certs/.x*', '.xy', undefined],
     ['/certs/x*', 'x.hidden', '.hidden'],
-    ['/certs/ab*bc', 'abc', ''],
+    ['/certs/ab*bc', 'abc', undefined],
     ['/certs/ab*bc', 'ab-bc', '-'],
     ['/live/*/fullchain.pem', 'README', 'README'],
-    ['/live/*/fullchain.pem', '..data', ''],
+    ['/live/*/fullchain.pem', '..data', undefined],
     ['/acme/*_ecc/fullchain.cer', '*.example.com_ecc', '*.example.com'],
   ])('of %s in %s', (template, entry, label) => {
-    expect(labelIn(readScanTemplate(template), entry)).toBe(label);
+    expect(labelsIn(readScanTemplate(template), [entry])[0]).toBe(label);
   });
 });
