@@ -344,10 +344,11 @@ function start() {
     function readSummary(text) {
         var first = text.split("\n")[0];
         var space = first.indexOf(" ");
+        var problem = first.slice(space + 1);
         return {
-            isPair: first.charAt(1) === SERVABLE,
+            isPair: first.charAt(1) === SERVABLE || problem === "",
             notAfter: +first.slice(2, space),
-            problem: first.slice(space + 1)
+            problem: problem
         };
     }
     function readFileSummary(text) {
@@ -2399,7 +2400,7 @@ function start() {
     function failed(e) {
         return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
     }
-    var RESERVED = 1 / 8;
+    var RESERVED = 1 / 16;
     function slotsFor(settings, names, isRsa2) {
         return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
     }
@@ -2939,6 +2940,7 @@ function start() {
         }
         return labels;
     }
+    var PLACE = 1024;
     var PART = 64;
     var SEPARATOR = "/";
     function readScanState(zone) {
@@ -2946,7 +2948,9 @@ function start() {
         return text === void 0 ? null : JSON.parse(text);
     }
     function writeScanState(zone, state) {
-        return putScan(zone, JSON.stringify(state));
+        var text = JSON.stringify(state);
+        while(text.length < PLACE)text += " ";
+        return putScan(zone, text);
     }
     function labelsAt(zone, number) {
         var part = findScanPart(zone, Math.floor(number / PART));
@@ -2972,18 +2976,19 @@ function start() {
         return hasRoom2;
     }
     var SLICE_MS = 5;
-    var INTERVAL_MS = 250;
-    var CALL_MS = 180;
-    var MOST_READ = 125;
+    var INTERVAL_MS = 500;
+    var CALL_MS = 350;
+    var MOST_READ = 200;
     var MOST_LOOKED_AT = 3e3;
     var RATE = 2e3;
     var PATIENCE_MS = 3e3;
     var MINUTE_MS = 6e4;
     var LOCK = "#scan";
+    var NO_ROOM = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
     var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
     function scan2(session) {
         return _async_to_generator(function() {
-            var caller, end, effort, e;
+            var caller, effort, end, now, longest, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -3004,14 +3009,17 @@ function start() {
                             ,
                             6
                         ]);
-                        end = Date.now() + CALL_MS;
                         effort = {
                             read: 0,
-                            lookedAt: 0
+                            lookedAt: 0,
+                            lacksRoom: false
                         };
+                        end = Date.now() + CALL_MS;
+                        now = Date.now();
+                        longest = 0;
                         _state.label = 2;
                     case 2:
-                        if (!(Date.now() < end && effort.lookedAt < MOST_LOOKED_AT && effort.read < MOST_READ)) return [
+                        if (!(now + longest < end && effort.lookedAt < MOST_LOOKED_AT && effort.read < MOST_READ)) return [
                             3,
                             4
                         ];
@@ -3024,6 +3032,8 @@ function start() {
                         ];
                     case 3:
                         _state.sent();
+                        longest = Math.max(longest, Date.now() - now);
+                        now = Date.now();
                         return [
                             3,
                             2
@@ -3057,7 +3067,8 @@ function start() {
                         since = Date.now();
                         effort = {
                             read: 0,
-                            lookedAt: 0
+                            lookedAt: 0,
+                            lacksRoom: false
                         };
                         progress = "";
                         patience = 0;
@@ -3124,7 +3135,13 @@ function start() {
             } else {
                 lookOn(lookup, zone, state, end, effort);
             }
-            if (state.done >= state.count) state.ended = Date.now();
+            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
+            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
+            if (state.fault) state.said = state.fault;
+            if (state.done >= state.count) {
+                state.ended = Date.now();
+                if (!state.fault) state.said = "";
+            }
             if (!writeScanState(zone, state)) return "done";
             return state.ended && state.began > since ? "done" : "more";
         } finally{
@@ -3148,17 +3165,16 @@ function start() {
     function begun(lookup, zone, last, since) {
         var began = Math.max(Date.now(), since + 1);
         var _listed = listed(lookup, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
-        if (fault && fault !== (last == null ? void 0 : last.fault)) lookup.r.error("cert_rotation: scan: ".concat(fault));
-        var settings = settingsOf(lookup.settings);
         return {
-            settings: settings,
+            settings: settingsOf(lookup.settings),
             folder: folder,
             token: lookup.token,
             began: began,
             count: count2,
             done: 0,
             ended: 0,
-            fault: fault
+            fault: fault,
+            said: last ? last.said : ""
         };
     }
     function listed(param, zone, last) {
@@ -3193,7 +3209,7 @@ function start() {
         });
         labels = labels.concat(gone);
         if (!writeLabels(zone, labels, before)) {
-            fault = "the zone has no room for a list of the files";
+            fault = NO_ROOM;
             folder = "";
         }
         return {
@@ -3231,15 +3247,20 @@ function start() {
         if (!summary && !identity) return true;
         if (!summary || identity === "" || identity !== known.files) {
             effort.read++;
-            load(lookup, key);
+            var loaded = load(lookup, key);
             var held = find2(zone, key);
             if (held !== void 0 && holdsPair(held) && isCleared(held, lookup.token)) return false;
+            if (loaded && held === void 0) effort.lacksRoom = true;
             known = readFileSummary(findSummary(zone, key));
         }
         var slots = slotsFor(lookup.settings, known.names, known.isRsa);
-        return slots.filter(function(slot) {
+        var isBusy = slots.filter(function(slot) {
             return !ensurePointer(lookup, zone, slot, key);
-        }).length === 0;
+        }).length > 0;
+        if (!isBusy && slots.some(function(slot) {
+            return find2(zone, slot) === void 0;
+        })) effort.lacksRoom = true;
+        return !isBusy;
     }
     function ensurePointer(lookup, zone, slot, key) {
         var held = find2(zone, slot);
@@ -3348,7 +3369,7 @@ function start() {
             title: "The shared dictionary has no room"
         }
     };
-    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     var CODES = Object.keys(PROBLEMS);
     function answerProblem(r, code, reason) {
         var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
@@ -3414,7 +3435,7 @@ function start() {
                         if (isRefusal(e)) {
                             answerRefused(r, lookup, e.code, e.message);
                         } else if (isZoneFull(e)) {
-                            answerRefused(r, lookup, "zone-full", NO_ROOM);
+                            answerRefused(r, lookup, "zone-full", NO_ROOM2);
                         } else {
                             r.error("cert_rotation: ".concat(e.message));
                             answerRefused(r, lookup, "internal", "The error log says more.");
@@ -3812,10 +3833,10 @@ function start() {
         var value = parts[1];
         var name = ATTRIBUTES[hexOf(type)];
         if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
             return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
         });
-        return "".concat(name, "=").concat(escaped);
+        return "".concat(name, "=").concat(escaped2);
     }
     function hexByte(byte) {
         return (byte < 16 ? "0" : "") + byte.toString(16);
@@ -4056,6 +4077,12 @@ function start() {
         })();
     }
     function namesAfter(zone, after, most) {
+        return keysAfter(zone, after, most, false);
+    }
+    function labelsAfter(zone, after, most) {
+        return keysAfter(zone, after, most, true);
+    }
+    function keysAfter(zone, after, most, isForFiles) {
         return _async_to_generator(function() {
             var first;
             return _ts_generator(this, function(_state) {
@@ -4067,7 +4094,7 @@ function start() {
                             eachSlice(keysOf(zone), function(slots) {
                                 var end = first.length === most ? first[most - 1] : void 0;
                                 var found = slots.filter(function(slot) {
-                                    return !isFileKey2(slot);
+                                    return isFileKey2(slot) === isForFiles;
                                 }).map(nameOf).filter(function(name) {
                                     return name > after && (end === void 0 || name < end);
                                 });
@@ -4089,9 +4116,79 @@ function start() {
             return name !== sorted[i - 1];
         });
     }
+    var SLICE2 = 8;
+    function filePage(zone, settings, after, limit) {
+        return _async_to_generator(function() {
+            var files, labels, i, key, record, facts;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        files = [];
+                        return [
+                            4,
+                            labelsAfter(zone, after, limit + 1)
+                        ];
+                    case 1:
+                        labels = _state.sent();
+                        i = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(i < Math.min(labels.length, limit))) return [
+                            3,
+                            5
+                        ];
+                        key = fileKey(labels[i]);
+                        record = find2(zone, key) || "";
+                        facts = factsOf(record);
+                        if (facts) files.push(fileEntryOf(filesOf(settings, key).cert, record, facts));
+                        if (!(i % SLICE2 === SLICE2 - 1)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            4,
+                            pause()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            {
+                                files: files,
+                                next: labels.length > limit ? labels[limit - 1] : null
+                            }
+                        ];
+                }
+            });
+        })();
+    }
+    function fileEntryOf(file, record, facts) {
+        var names = facts.found ? facts.found.names : [];
+        var problem = facts.problem;
+        var entry = {
+            file: file,
+            names: names,
+            state: problem ? "refused" : "not-held",
+            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            checked_at: new Date(checkedAt(record)).toISOString()
+        };
+        if (holdsPair(record)) {
+            entry.certificate = entryOf(names[0] || "", record, facts);
+            entry.state = entry.certificate.state;
+        }
+        return entry;
+    }
     var DEFAULT_LIMIT = 100;
     var LARGEST_LIMIT = 1e3;
-    var SLICE2 = 8;
+    var SLICE3 = 8;
     var CHAIN_TYPE = "application/pem-certificate-chain";
     function list_certs2(r) {
         return _async_to_generator(function() {
@@ -4116,17 +4213,32 @@ function start() {
                                                 answerOne(r, lookup, name);
                                                 return [
                                                     3,
-                                                    3
+                                                    5
                                                 ];
                                             case 1:
+                                                if (!(r.args["files"] !== void 0)) return [
+                                                    3,
+                                                    3
+                                                ];
+                                                return [
+                                                    4,
+                                                    answerFiles(r, lookup)
+                                                ];
+                                            case 2:
+                                                _state2.sent();
+                                                return [
+                                                    3,
+                                                    5
+                                                ];
+                                            case 3:
                                                 return [
                                                     4,
                                                     answerPage(r, lookup)
                                                 ];
-                                            case 2:
+                                            case 4:
                                                 _state2.sent();
-                                                _state2.label = 3;
-                                            case 3:
+                                                _state2.label = 5;
+                                            case 5:
                                                 return [
                                                     2
                                                 ];
@@ -4153,7 +4265,7 @@ function start() {
             var why = problem ? " Its files were refused, ".concat(problem.code, ": ").concat(problem.detail, ".") : "";
             return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
         }
-        var entry = entryOfAll(name, shown, held[1]);
+        var entry = entryOfAll(settings, name, shown, held[1]);
         r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
         r.headersOut["Vary"] = "Accept";
         if (wantsChain(r.headersIn["Accept"] || "")) {
@@ -4167,9 +4279,15 @@ function start() {
         var _a;
         return (_a = factsOf(find2(zone, slot) || "")) == null ? void 0 : _a.problem;
     }
-    function entryOfAll(name, shown, other) {
-        var entry = entryOf(name, shown.record, shown.facts);
-        if (other) entry.rsa = entryOf(name, other.record, other.facts);
+    function entryOfAll(settings, name, shown, other) {
+        var entry = entryOfHeld(settings, name, shown);
+        if (other) entry.rsa = entryOfHeld(settings, name, other);
+        return entry;
+    }
+    function entryOfHeld(settings, name, param) {
+        var record = param.record, facts = param.facts, file = param.file;
+        var entry = entryOf(name, record, facts);
+        if (file !== void 0) entry.file = filesOf(settings, file).cert;
         return entry;
     }
     function wantsChain(accept) {
@@ -4247,8 +4365,8 @@ function start() {
                         ];
                         name = names[i];
                         _findAllHeld = _sliced_to_array(findAllHeld(zone, settings, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
-                        if (shown) certs.push(entryOfAll(name, shown, other));
-                        if (!(i % SLICE2 === SLICE2 - 1)) return [
+                        if (shown) certs.push(entryOfAll(settings, name, shown, other));
+                        if (!(i % SLICE3 === SLICE3 - 1)) return [
                             3,
                             4
                         ];
@@ -4273,6 +4391,51 @@ function start() {
                 }
             });
         })();
+    }
+    function answerFiles(_0, _1) {
+        return _async_to_generator(function(r, param) {
+            var zone, settings, limit, asked, after, _tmp, _tmp1;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = param.zone, settings = param.settings;
+                        limit = limitOf(r.args["limit"]);
+                        asked = r.args["after"];
+                        after = typeof asked === "string" ? asked : "";
+                        _tmp = [
+                            r,
+                            200
+                        ];
+                        if (!zone) return [
+                            3,
+                            2
+                        ];
+                        return [
+                            4,
+                            filePage(zone, settings, after, limit)
+                        ];
+                    case 1:
+                        _tmp1 = _state.sent();
+                        return [
+                            3,
+                            3
+                        ];
+                    case 2:
+                        _tmp1 = {
+                            files: [],
+                            next: null
+                        };
+                        _state.label = 3;
+                    case 3:
+                        answerJson.apply(void 0, _tmp.concat([
+                            _tmp1
+                        ]));
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
     }
     function limitOf(asked) {
         if (asked === void 0) return DEFAULT_LIMIT;
@@ -4355,7 +4518,7 @@ function start() {
                             ], function(param) {
                                 var zone = param.zone, misses = param.misses, settings = param.settings;
                                 return _async_to_generator(function() {
-                                    var keys, hasRsaSlot2, counts;
+                                    var keys, counts;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
@@ -4363,7 +4526,6 @@ function start() {
                                                     refuse("precondition-failed", "Metrics have no entity tag: ask for them without conditions.");
                                                 }
                                                 keys = zone ? keysOf(zone) : [];
-                                                hasRsaSlot2 = settings.certFileRsa !== "";
                                                 counts = zone ? countsOf(zone, keys) : {};
                                                 r.status = 200;
                                                 r.headersOut["Content-Type"] = TYPE;
@@ -4374,7 +4536,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    sendNames(r, zone, keys, hasRsaSlot2)
+                                                    sendNames(r, zone, keys, settings)
                                                 ];
                                             case 1:
                                                 _state2.sent();
@@ -4401,13 +4563,20 @@ function start() {
         })();
     }
     var RSA_LABEL = ',slot="rsa"';
-    function sendNames(r, zone, keys, hasRsaSlot2) {
+    function sendNames(r, zone, keys, settings) {
         return _async_to_generator(function() {
-            var now, first, rsa, problems;
+            var hasRsaSlot2, now, stateOf, files, fileProblems, first, rsa, problems;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
+                        hasRsaSlot2 = settings.certFileRsa !== "";
                         now = Date.now() / 1e3;
+                        stateOf = function stateOf2(param) {
+                            var isPair = param.isPair, notAfter = param.notAfter, problem = param.problem;
+                            return !isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok";
+                        };
+                        files = noStates();
+                        fileProblems = [];
                         first = noStates();
                         rsa = noStates();
                         problems = [];
@@ -4420,29 +4589,44 @@ function start() {
                                     var isRsa2 = isRsaKey(slot);
                                     var text = isRsa2 && !hasRsaSlot2 ? "" : findSummary(zone, slot);
                                     if (!text) return;
+                                    var summary = readSummary(text);
+                                    var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
+                                    if (isFileKey2(slot)) {
+                                        files[stateOf(summary)]++;
+                                        if (problem) fileProblems.push(fileProblem(filesOf(settings, slot).cert, summary));
+                                        return;
+                                    }
                                     var name = nameOf(slot);
                                     var which = isRsa2 ? RSA_LABEL : "";
-                                    var _readSummary = readSummary(text), isPair = _readSummary.isPair, notAfter = _readSummary.notAfter, problem = _readSummary.problem;
                                     if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"').concat(which, "}"), notAfter));
                                     if (problem) {
                                         var held = isPair ? "yes" : "no";
                                         problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"').concat(which, "}"), 1));
                                     }
                                     var states = isRsa2 ? rsa : first;
-                                    states[!isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok"]++;
+                                    states[stateOf(summary)]++;
                                 });
                                 if (lines.length > 0) r.send(lines.join(""));
                             })
                         ];
                     case 1:
                         _state.sent();
-                        r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + statesText(first, "") + (hasRsaSlot2 ? statesText(rsa, RSA_LABEL) : ""));
+                        r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
                         return [
                             2
                         ];
                 }
             });
         })();
+    }
+    function fileProblem(file, param) {
+        var isPair = param.isPair, problem = param.problem;
+        var held = isPair ? "yes" : "no";
+        return sample('file_problem{file="'.concat(escaped(file), '",code="').concat(problem, '",held="').concat(held, '"}'), 1);
+    }
+    function filesText(zone, files, problems) {
+        var state = readScanState(zone);
+        return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "What the scan has found, and what is not served as it is.") + problems.join("") + headOf("scan_began_seconds", "gauge", "When the last scan began, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Certificates that it has still to look at.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "The last scan could not list the folder: 1.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
     }
     function noStates() {
         return {
@@ -4452,9 +4636,9 @@ function start() {
             refused: 0
         };
     }
-    function statesText(states, which) {
+    function statesText(metric, states, which) {
         return Object.keys(states).map(function(state) {
-            return sample('names{state="'.concat(state, '"').concat(which, "}"), states[state]);
+            return sample("".concat(metric, '{state="').concat(state, '"').concat(which, "}"), states[state]);
         }).join("");
     }
     function countersText(counts) {
@@ -4487,7 +4671,10 @@ function start() {
         }).join("");
     }
     function labelOf2(zone) {
-        return '{zone="'.concat(zone.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n"), '"}');
+        return '{zone="'.concat(escaped(zone), '"}');
+    }
+    function escaped(text) {
+        return text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
     }
     function headOf(metric, type, help) {
         return "# HELP ".concat(PREFIX).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX).concat(metric, " ").concat(type, "\n");
@@ -4750,7 +4937,7 @@ function start() {
             slots.forEach(function(slot) {
                 var before = find2(zone, slot);
                 var record = recordOf2(lookup, zone, slot, pair);
-                if (!put(zone, slot, record)) refuse("zone-full", NO_ROOM);
+                if (!put(zone, slot, record)) refuse("zone-full", NO_ROOM2);
                 records.push(record);
                 undone.push(function() {
                     if (before === void 0) remove(zone, slot);

@@ -27,7 +27,7 @@ import { type Zone, find, lockIfRoom, put, remove, spaceOf, unlock } from './sto
 // taken away before the record changes, and put in place after it.
 
 /** This part of the zone is not for pairs that a scan has found: handshakes are to find room for pointers, and for locks. */
-const RESERVED = 1 / 8;
+const RESERVED = 1 / 16;
 
 /** The slots in which a certificate is served. */
 export function slotsFor(settings: Settings, names: string[], isRsa: boolean): string[] {

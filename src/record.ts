@@ -263,6 +263,7 @@ export function timestamp(): string {
 
 /** What the metrics tell of a name. */
 export interface Summary {
+  /** Whether there is a pair to serve; of a file that a scan found, also one that the zone has no room for. */
   isPair: boolean;
   /** Seconds since 1970. */
   notAfter: number;
@@ -300,10 +301,11 @@ export function summaryOf(record: string, isFile: boolean): string {
 export function readSummary(text: string): Summary {
   const first = text.split('\n')[0] as string;
   const space = first.indexOf(' ');
+  const problem = first.slice(space + 1);
   return {
-    isPair: first.charAt(1) === SERVABLE,
+    isPair: first.charAt(1) === SERVABLE || problem === '',
     notAfter: +first.slice(2, space),
-    problem: first.slice(space + 1),
+    problem,
   };
 }
 

@@ -25,14 +25,14 @@ import { type Zone, find, findSummary, lockIfRoom, unlock } from './store';
 const SLICE_MS = 5;
 
 /** Of `js_periodic`, as it is documented. A call leaves off before the next one: nginx would end it, and log an error. */
-const INTERVAL_MS = 250;
-const CALL_MS = 180;
+const INTERVAL_MS = 500;
+const CALL_MS = 350;
 
 /**
  * The njs engine gives memory back at the end of a call: some 200 kB for each file that is read, and 5 kB for each one that
  * has not changed. Who has to wait for more lets others do it.
  */
-const MOST_READ = 125;
+const MOST_READ = 200;
 const MOST_LOOKED_AT = 3000;
 
 /** Of files that have not changed, a worker looks at this many per second in the long run: it takes some 5 % of its time. */
@@ -45,16 +45,20 @@ const MINUTE_MS = 60_000;
 
 const LOCK = '#scan';
 
+const NO_ROOM =
+  'the zone has no room for all that is found; give js_shared_dict_zone a larger size';
 const NO_ZONE = 'cert_rotation: scan: there is no js_shared_dict_zone for what it finds';
 
 /** What one call has done. */
 interface Effort {
   read: number;
   lookedAt: number;
+  /** The zone has no room for a name. */
+  lacksRoom: boolean;
 }
 
 /**
- * For `js_periodic`, with an interval of 250 ms: keeps the index of the certificates under `$cert_scan`. Looks at all
+ * For `js_periodic`, with an interval of 500 ms: keeps the index of the certificates under `$cert_scan`. Looks at all
  * files when nginx starts, after each clear, and when `$cert_check_interval` is over; reads those that have changed.
  */
 export async function scan(session: NginxPeriodicSession): Promise<void> {
@@ -68,11 +72,16 @@ export async function scan(session: NginxPeriodicSession): Promise<void> {
     },
   };
   try {
+    const effort: Effort = { read: 0, lookedAt: 0, lacksRoom: false };
     const end = Date.now() + CALL_MS;
-    const effort: Effort = { read: 0, lookedAt: 0 };
-    while (Date.now() < end && effort.lookedAt < MOST_LOOKED_AT && effort.read < MOST_READ) {
+    let now = Date.now();
+    let longest = 0;
+    // On a busy worker a slice and a pause take longer, and the last ones may not last until the next call.
+    while (now + longest < end && effort.lookedAt < MOST_LOOKED_AT && effort.read < MOST_READ) {
       if (scanSlice(caller, 0, effort) === 'done') return;
       await pause();
+      longest = Math.max(longest, Date.now() - now);
+      now = Date.now();
     }
   } catch (e) {
     caller.error(`cert_rotation: scan: ${(e as Error).message}`);
@@ -85,7 +94,7 @@ export async function scan(session: NginxPeriodicSession): Promise<void> {
  */
 export async function scanNow(caller: Caller): Promise<void> {
   const since = Date.now();
-  const effort: Effort = { read: 0, lookedAt: 0 };
+  const effort: Effort = { read: 0, lookedAt: 0, lacksRoom: false };
   let progress = '';
   let patience = 0;
   for (;;) {
@@ -138,7 +147,14 @@ function scanSlice(caller: Caller, since: number, effort: Effort): 'done' | 'mor
     } else {
       lookOn(lookup, zone, state, end, effort);
     }
-    if (state.done >= state.count) state.ended = Date.now();
+    if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
+    if (state.fault && state.fault !== state.said)
+      caller.error(`cert_rotation: scan: ${state.fault}`);
+    if (state.fault) state.said = state.fault;
+    if (state.done >= state.count) {
+      state.ended = Date.now();
+      if (!state.fault) state.said = '';
+    }
     // Without it there would be no end.
     if (!writeScanState(zone, state)) return 'done';
     return state.ended && state.began > since ? 'done' : 'more';
@@ -168,9 +184,17 @@ function settingsOf(settings: Settings): string {
 function begun(lookup: Lookup, zone: Zone, last: ScanState | null, since: number): ScanState {
   const began = Math.max(Date.now(), since + 1);
   const { folder, count, fault } = listed(lookup, zone, last);
-  if (fault && fault !== last?.fault) lookup.r.error(`cert_rotation: scan: ${fault}`);
-  const settings = settingsOf(lookup.settings);
-  return { settings, folder, token: lookup.token, began, count, done: 0, ended: 0, fault };
+  return {
+    settings: settingsOf(lookup.settings),
+    folder,
+    token: lookup.token,
+    began,
+    count,
+    done: 0,
+    ended: 0,
+    fault,
+    said: last ? last.said : '',
+  };
 }
 
 /** Lists what there is to look at: the entries of the folder, if it has changed, and what is held of others. */
@@ -202,7 +226,7 @@ function listed(
   );
   labels = labels.concat(gone);
   if (!writeLabels(zone, labels, before)) {
-    fault = 'the zone has no room for a list of the files';
+    fault = NO_ROOM;
     folder = '';
   }
   return { folder, count: labels.length, fault };
@@ -247,13 +271,16 @@ function index(lookup: Lookup, zone: Zone, key: string, effort: Effort): boolean
   if (!summary && !identity) return true;
   if (!summary || identity === '' || identity !== known.files) {
     effort.read++;
-    load(lookup, key);
+    const loaded = load(lookup, key);
     const held = find(zone, key);
     if (held !== undefined && holdsPair(held) && isCleared(held, lookup.token)) return false;
+    if (loaded && held === undefined) effort.lacksRoom = true;
     known = readFileSummary(findSummary(zone, key));
   }
   const slots = slotsFor(lookup.settings, known.names, known.isRsa);
-  return slots.filter((slot) => !ensurePointer(lookup, zone, slot, key)).length === 0;
+  const isBusy = slots.filter((slot) => !ensurePointer(lookup, zone, slot, key)).length > 0;
+  if (!isBusy && slots.some((slot) => find(zone, slot) === undefined)) effort.lacksRoom = true;
+  return !isBusy;
 }
 
 function ensurePointer(lookup: Lookup, zone: Zone, slot: string, key: string): boolean {

@@ -18,7 +18,12 @@ export interface ScanState {
   ended: number;
   /** What kept it from listing the folder, or from storing what it found; '': nothing. */
   fault: string;
+  /** The last of these that was logged, until a scan has none. */
+  said: string;
 }
+
+/** What nginx gives a text that is longer than half of it, in bytes. */
+const PLACE = 1024;
 
 /** Labels in a part of the list. */
 const PART = 64;
@@ -33,7 +38,10 @@ export function readScanState(zone: Zone): ScanState | null {
 
 /** @returns false where the zone has no room */
 export function writeScanState(zone: Zone, state: ScanState): boolean {
-  return putScan(zone, JSON.stringify(state));
+  let text = JSON.stringify(state);
+  // A zone that is full has the place of the last one, and no larger one for what is wrong.
+  while (text.length < PLACE) text += ' ';
+  return putScan(zone, text);
 }
 
 /** The part of the list that holds a label, and where in that it is. */

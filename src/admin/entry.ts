@@ -15,6 +15,8 @@ export interface Entry extends Description {
   /** ISO 8601: when it took the place of another, and when its files were last looked at. */
   loaded_at: string;
   checked_at: string;
+  /** Where `$cert_scan` found it: the path of its chain. */
+  file?: string;
   /** The pair of the RSA slot, where the first slot holds one too: that is the one described above it. */
   rsa?: Entry;
 }

@@ -1,4 +1,6 @@
+import { filesOf } from '../disk';
 import type { Lookup } from '../load';
+import { pause } from '../pause';
 import { type Problem, chainOf, factsOf } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
@@ -6,11 +8,11 @@ import type { Settings } from '../settings';
 import { rsaKey } from '../slot';
 import { type Zone, find } from '../store';
 import { type Entry, entryOf } from './entry';
+import { filePage } from './files';
 import { handle } from './handle';
 import { type Held, findAllHeld } from './held';
 import { nameInPath } from './name';
 import { namesAfter } from './names';
-import { pause } from '../pause';
 import { entityTag } from './precondition';
 import { answer, answerJson } from './problem';
 
@@ -25,12 +27,14 @@ const CHAIN_TYPE = 'application/pem-certificate-chain';
 /**
  * `GET /certs/`: what is held, by name: `{"certs":[…],"next":NAME}`, where `next` is what `?after=` takes for the next
  * page, or null. `?limit=` is 100 unless given, and at most 1000. `GET /certs/NAME`: one of them, with its entity tag; its
- * chain as PEM where the request has `Accept: application/pem-certificate-chain`. Never a key.
+ * chain as PEM where the request has `Accept: application/pem-certificate-chain`. `GET /certs/?files`: the files that a scan
+ * found, refused or not, in pages of that kind. Never a key.
  */
 export async function list_certs(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['GET'], async (lookup) => {
     const name = nameInPath(r);
     if (name) answerOne(r, lookup, name);
+    else if (r.args['files'] !== undefined) await answerFiles(r, lookup);
     else await answerPage(r, lookup);
   });
 }
@@ -43,7 +47,7 @@ function answerOne(r: NginxHTTPRequest, { zone, settings }: Lookup, name: string
     const why = problem ? ` Its files were refused, ${problem.code}: ${problem.detail}.` : '';
     return refuse('not-found', `Nothing is held under ${name}.${why}`);
   }
-  const entry = entryOfAll(name, shown, held[1]);
+  const entry = entryOfAll(settings, name, shown, held[1]);
   r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
   r.headersOut['Vary'] = 'Accept';
   if (wantsChain(r.headersIn['Accept'] || '')) {
@@ -59,9 +63,15 @@ function problemOf(zone: Zone, slot: string): Problem | undefined {
 }
 
 /** Describes a name: the first pair that is held of it, and the other one in that. */
-function entryOfAll(name: string, shown: Held, other: Held | undefined): Entry {
-  const entry = entryOf(name, shown.record, shown.facts);
-  if (other) entry.rsa = entryOf(name, other.record, other.facts);
+function entryOfAll(settings: Settings, name: string, shown: Held, other: Held | undefined): Entry {
+  const entry = entryOfHeld(settings, name, shown);
+  if (other) entry.rsa = entryOfHeld(settings, name, other);
+  return entry;
+}
+
+function entryOfHeld(settings: Settings, name: string, { record, facts, file }: Held): Entry {
+  const entry = entryOf(name, record, facts);
+  if (file !== undefined) entry.file = filesOf(settings, file).cert;
   return entry;
 }
 
@@ -112,10 +122,21 @@ async function addEntries(
     const name = names[i] as string;
     // Read only now: it may have changed, or be gone, since the names were listed.
     const [shown, other] = findAllHeld(zone, settings, name);
-    if (shown) certs.push(entryOfAll(name, shown, other));
+    if (shown) certs.push(entryOfAll(settings, name, shown, other));
     if (i % SLICE === SLICE - 1) await pause();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;
+}
+
+async function answerFiles(r: NginxHTTPRequest, { zone, settings }: Lookup): Promise<void> {
+  const limit = limitOf(r.args['limit']);
+  const asked: unknown = r.args['after'];
+  const after = typeof asked === 'string' ? asked : '';
+  answerJson(
+    r,
+    200,
+    zone ? await filePage(zone, settings, after, limit) : { files: [], next: null },
+  );
 }
 
 function limitOf(asked: unknown): number {

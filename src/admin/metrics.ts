@@ -1,8 +1,10 @@
 import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../counters';
-import { readSummary } from '../record';
+import { filesOf } from '../disk';
+import { type Summary, readSummary } from '../record';
 import { refuse } from '../refusal';
-import { variablesOf, zoneName } from '../settings';
-import { isRsaKey, nameOf } from '../slot';
+import { type Settings, variablesOf, zoneName } from '../settings';
+import { readScanState } from '../scan_state';
+import { isFileKey, isRsaKey, nameOf } from '../slot';
 import { type Zone, findSummary, keysOf, missesName, spaceOf } from '../store';
 import { handle } from './handle';
 import { eachSlice } from './names';
@@ -62,12 +64,11 @@ export async function metrics(r: NginxHTTPRequest): Promise<void> {
       refuse('precondition-failed', 'Metrics have no entity tag: ask for them without conditions.');
     }
     const keys = zone ? keysOf(zone) : [];
-    const hasRsaSlot = settings.certFileRsa !== '';
     const counts = zone ? countsOf(zone, keys) : {};
     r.status = 200;
     r.headersOut['Content-Type'] = TYPE;
     r.sendHeader();
-    if (zone) await sendNames(r, zone, keys, hasRsaSlot);
+    if (zone) await sendNames(r, zone, keys, settings);
     r.send(countersText(counts));
     r.send(zonesText(zoneName(variablesOf(r)), zone, misses));
     r.finish();
@@ -81,9 +82,14 @@ async function sendNames(
   r: NginxHTTPRequest,
   zone: Zone,
   keys: string[],
-  hasRsaSlot: boolean,
+  settings: Settings,
 ): Promise<void> {
+  const hasRsaSlot = settings.certFileRsa !== '';
   const now = Date.now() / 1000;
+  const stateOf = ({ isPair, notAfter, problem }: Summary): keyof States =>
+    !isPair ? 'refused' : notAfter < now ? 'expired' : problem ? 'last-good' : 'ok';
+  const files = noStates();
+  const fileProblems: string[] = [];
   const first = noStates();
   const rsa = noStates();
   const problems: string[] = [];
@@ -101,9 +107,15 @@ async function sendNames(
       // An RSA slot that was there before a reload is served to nobody.
       const text = isRsa && !hasRsaSlot ? '' : findSummary(zone, slot);
       if (!text) return;
+      const summary = readSummary(text);
+      const { isPair, notAfter, problem } = summary;
+      if (isFileKey(slot)) {
+        files[stateOf(summary)]++;
+        if (problem) fileProblems.push(fileProblem(filesOf(settings, slot).cert, summary));
+        return;
+      }
       const name = nameOf(slot);
       const which = isRsa ? RSA_LABEL : '';
-      const { isPair, notAfter, problem } = readSummary(text);
       if (isPair)
         lines.push(sample(`certificate_not_after_seconds{name="${name}"${which}}`, notAfter));
       if (problem) {
@@ -113,7 +125,7 @@ async function sendNames(
         );
       }
       const states = isRsa ? rsa : first;
-      states[!isPair ? 'refused' : notAfter < now ? 'expired' : problem ? 'last-good' : 'ok']++;
+      states[stateOf(summary)]++;
     });
     if (lines.length > 0) r.send(lines.join(''));
   });
@@ -125,8 +137,31 @@ async function sendNames(
     ) +
       problems.join('') +
       headOf('names', 'gauge', 'Names in the zone, by state; refused: there is no pair to serve.') +
-      statesText(first, '') +
-      (hasRsaSlot ? statesText(rsa, RSA_LABEL) : ''),
+      statesText('names', first, '') +
+      (hasRsaSlot ? statesText('names', rsa, RSA_LABEL) : '') +
+      (settings.scan ? filesText(zone, files, fileProblems) : ''),
+  );
+}
+
+function fileProblem(file: string, { isPair, problem }: Summary): string {
+  const held = isPair ? 'yes' : 'no';
+  return sample(`file_problem{file="${escaped(file)}",code="${problem}",held="${held}"}`, 1);
+}
+
+/** What the scan has found. */
+function filesText(zone: Zone, files: States, problems: string[]): string {
+  const state = readScanState(zone);
+  return (
+    headOf('files', 'gauge', 'Certificates that the scan has found, by state.') +
+    statesText('files', files, '') +
+    headOf('file_problem', 'gauge', 'What the scan has found, and what is not served as it is.') +
+    problems.join('') +
+    headOf('scan_began_seconds', 'gauge', 'When the last scan began, in seconds since 1970.') +
+    sample('scan_began_seconds', state ? Math.floor(state.began / 1000) : 0) +
+    headOf('scan_pending', 'gauge', 'Certificates that it has still to look at.') +
+    sample('scan_pending', state ? state.count - state.done : 0) +
+    headOf('scan_failed', 'gauge', 'The last scan could not list the folder: 1.') +
+    sample('scan_failed', state?.fault ? 1 : 0)
   );
 }
 
@@ -136,9 +171,9 @@ function noStates(): States {
   return { ok: 0, 'last-good': 0, expired: 0, refused: 0 };
 }
 
-function statesText(states: States, which: string): string {
+function statesText(metric: string, states: States, which: string): string {
   return Object.keys(states)
-    .map((state) => sample(`names{state="${state}"${which}}`, states[state as keyof States]))
+    .map((state) => sample(`${metric}{state="${state}"${which}}`, states[state as keyof States]))
     .join('');
 }
 
@@ -167,7 +202,11 @@ function zonesText(name: string, zone: Zone | undefined, misses: Zone | undefine
 
 /** nginx takes any name for a zone. */
 function labelOf(zone: string): string {
-  return `{zone="${zone.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"}`;
+  return `{zone="${escaped(zone)}"}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');
 }
 
 function headOf(metric: string, type: 'gauge' | 'counter', help: string): string {

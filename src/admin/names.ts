@@ -18,12 +18,26 @@ export async function eachSlice(keys: string[], work: (slots: string[]) => void)
 }
 
 /** The first names that come after one, in order, and no more than `most`. */
-export async function namesAfter(zone: Zone, after: string, most: number): Promise<string[]> {
+export function namesAfter(zone: Zone, after: string, most: number): Promise<string[]> {
+  return keysAfter(zone, after, most, false);
+}
+
+/** The same for the labels of the files that a scan found. */
+export function labelsAfter(zone: Zone, after: string, most: number): Promise<string[]> {
+  return keysAfter(zone, after, most, true);
+}
+
+async function keysAfter(
+  zone: Zone,
+  after: string,
+  most: number,
+  isForFiles: boolean,
+): Promise<string[]> {
   let first: string[] = [];
   await eachSlice(keysOf(zone), (slots) => {
     const end = first.length === most ? first[most - 1] : undefined;
     const found = slots
-      .filter((slot) => !isFileKey(slot))
+      .filter((slot) => isFileKey(slot) === isForFiles)
       .map(nameOf)
       .filter((name) => name > after && (end === undefined || name < end));
     if (found.length > 0) first = distinct(first.concat(found).sort()).slice(0, most);

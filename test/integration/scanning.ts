@@ -4,7 +4,7 @@ import type { IssueOptions, Pair } from '../support/certificates.js';
 import { startSite, type Site, type SiteOptions } from './site.js';
 
 /** What runs a scan. */
-export const PERIODIC = 'location @scan { js_periodic certs.scan interval=250ms; }';
+export const PERIODIC = 'location @scan { js_periodic certs.scan interval=500ms; }';
 
 /** A site that looks for names in the certificates of a folder. */
 export interface Folder {
