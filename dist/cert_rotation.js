@@ -2979,7 +2979,7 @@ function start() {
     var INTERVAL_MS = 500;
     var CALL_MS = 350;
     var MOST_READ = 200;
-    var MOST_LOOKED_AT = 3e3;
+    var MOST_LOOKED_AT = 5e3;
     var RATE = 2e3;
     var PATIENCE_MS = 3e3;
     var MINUTE_MS = 6e4;
@@ -3019,7 +3019,7 @@ function start() {
                         longest = 0;
                         _state.label = 2;
                     case 2:
-                        if (!(now + longest < end && effort.lookedAt < MOST_LOOKED_AT && effort.read < MOST_READ)) return [
+                        if (!(now + longest < end && hasStrength(effort))) return [
                             3,
                             4
                         ];
@@ -3074,7 +3074,7 @@ function start() {
                         patience = 0;
                         _state.label = 1;
                     case 1:
-                        if (effort.read < MOST_READ) {
+                        if (hasStrength(effort)) {
                             if (scanSlice(caller, since, effort) === "done") return [
                                 2
                             ];
@@ -3113,6 +3113,10 @@ function start() {
                 }
             });
         })();
+    }
+    function hasStrength(param) {
+        var read2 = param.read, lookedAt = param.lookedAt;
+        return read2 < MOST_READ && lookedAt < MOST_LOOKED_AT;
     }
     function scanSlice(caller, since, effort) {
         var lookup = lookupFor(caller);

@@ -33,12 +33,12 @@ const CALL_MS = 350;
  * has not changed. Who has to wait for more lets others do it.
  */
 const MOST_READ = 200;
-const MOST_LOOKED_AT = 3000;
+const MOST_LOOKED_AT = 5000;
 
 /** Of files that have not changed, a worker looks at this many per second in the long run: it takes some 5 % of its time. */
 const RATE = 2000;
 
-/** Who can read no more waits for others as long as these get on: in milliseconds. */
+/** Who can do no more waits for others as long as these get on: in milliseconds. */
 const PATIENCE_MS = 3000;
 
 const MINUTE_MS = 60_000;
@@ -77,7 +77,7 @@ export async function scan(session: NginxPeriodicSession): Promise<void> {
     let now = Date.now();
     let longest = 0;
     // On a busy worker a slice and a pause take longer, and the last ones may not last until the next call.
-    while (now + longest < end && effort.lookedAt < MOST_LOOKED_AT && effort.read < MOST_READ) {
+    while (now + longest < end && hasStrength(effort)) {
       if (scanSlice(caller, 0, effort) === 'done') return;
       await pause();
       longest = Math.max(longest, Date.now() - now);
@@ -89,8 +89,8 @@ export async function scan(session: NginxPeriodicSession): Promise<void> {
 }
 
 /**
- * Looks at all files now, for who has to know that the index is up to date. Reads some of those that have changed, and waits
- * for `js_periodic` to read the others. Does nothing without `$cert_scan`.
+ * Looks at all files now, for who has to know that the index is up to date. Does a part of it, and waits for `js_periodic` to do
+ * the rest of it where there is more. Does nothing without `$cert_scan`.
  */
 export async function scanNow(caller: Caller): Promise<void> {
   const since = Date.now();
@@ -98,7 +98,7 @@ export async function scanNow(caller: Caller): Promise<void> {
   let progress = '';
   let patience = 0;
   for (;;) {
-    if (effort.read < MOST_READ) {
+    if (hasStrength(effort)) {
       if (scanSlice(caller, since, effort) === 'done') return;
     } else {
       const { zone } = lookupFor(caller);
@@ -116,6 +116,10 @@ export async function scanNow(caller: Caller): Promise<void> {
     }
     await pause();
   }
+}
+
+function hasStrength({ read, lookedAt }: Effort): boolean {
+  return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ClientOptions } from '../support/tls_client.js';
 import { errorsOf, expectNoKey } from './log.js';
 import { PERIODIC, startFolder } from './scanning.js';
 import { serialsOfAllWorkers, startSite } from './site.js';
@@ -391,4 +392,49 @@ test('without $cert_scan nothing is done', async () => {
   const idle = await startSite({ names: ['a.example'], admin: PERIODIC });
   expect(await idle.serial('a.example')).toBe(idle.serials['a.example']);
   expect(errorsOf(idle)).toEqual([]);
+});
+
+describe('certificates of two kinds for a name', () => {
+  const old: Partial<ClientOptions> = { maxVersion: 'TLSv1.2', ciphers: 'aRSA' };
+
+  test('with $cert_file_rsa each kind is found in its slot', async () => {
+    const { site, write } = await startFolder({ rsaSlot: 'last' });
+    const ec = await write('ec', ['a.example', 'ec.example'], { notAfter: daysFromNow(90) });
+    const rsa = await write('rsa', ['a.example', 'rsa.example'], {
+      keyType: 'rsa',
+      notAfter: daysFromNow(30),
+    });
+    await site.clear();
+    expect(await site.serial('a.example')).toBe(ec.serial);
+    expect(await site.serial('a.example', old)).toBe(rsa.serial);
+    expect(await site.serial('ec.example')).toBe(ec.serial);
+    expect(await site.serial('rsa.example')).toBe(rsa.serial);
+    const { body } = await site.nginx.admin('/certs/a.example');
+    expect(JSON.parse(body)).toMatchObject({ serial: ec.serial, rsa: { serial: rsa.serial } });
+  });
+
+  test('without it the one that expires last is served', async () => {
+    const { site, write } = await startFolder();
+    const until = (days: number) => ({ notAfter: daysFromNow(days) });
+    await write('ec', ['a.example'], until(30));
+    const rsa = await write('rsa', ['a.example'], { keyType: 'rsa', ...until(90) });
+    await site.clear();
+    expect(await site.serial('a.example')).toBe(rsa.serial);
+  });
+});
+
+test('with $cert_persist on a put makes files of its own, which win until they are deleted', async () => {
+  const { site, write, path } = await startFolder({ settings: { persist: 'on' } });
+  chmodSync(path('.'), 0o777);
+  const found = await write('found', ['a.example']);
+  await site.clear();
+  expect(await site.serial('a.example')).toBe(found.serial);
+  const pair = await site.authority.issue({ names: ['a.example'] });
+  const put = await site.nginx.admin('/certs/a.example', { method: 'PUT', body: pair.pairPem });
+  expect(put.status).toBe(200);
+  await site.clear();
+  expect(await site.serial('a.example')).toBe(pair.serial);
+  const deleted = await site.nginx.admin('/certs/a.example', { method: 'DELETE' });
+  expect(deleted.status).toBe(200);
+  expect(await site.serial('a.example')).toBe(found.serial);
 });

@@ -75,6 +75,7 @@ const basicAuth = await start('basic_auth.conf', {
   '/etc/nginx/cert_admins': `deployer:${HASH}\n`,
 });
 const twoKinds = await start('ecdsa_and_rsa.conf');
+const scanning = await start('scan.conf');
 const upstream = await start('upstream.conf', { '/etc/nginx/internal_ca.pem': authority.rootPem });
 const stream = await start('stream.conf');
 const clientCertificates = await start('client_certificates.conf', {
@@ -123,6 +124,7 @@ const local: Example = {
 const locals = [
   local,
   { ...local, file: 'ecdsa_and_rsa.conf', nginx: twoKinds, client: twoKinds.admin },
+  { ...local, file: 'scan.conf', nginx: scanning, client: scanning.admin },
   { ...local, file: 'stream.conf', nginx: stream, client: stream.admin },
   { ...local, file: 'upstream.conf', nginx: upstream, client: upstream.admin },
 ];
@@ -229,6 +231,16 @@ test('upstream.conf shows the newest certificate of client.internal', async () =
     expect(body).toBe(`Asked by CN=${CLIENT_NAME}, serial ${pair.serial}.\n`);
   }
   expect(upstream.log()).not.toMatch(WARNING);
+});
+
+test('scan.conf serves the names of a certificate, whatever its file is called', async () => {
+  const pair = await authority.issue({ names: ['a.example', '*.w.example'] });
+  await writePair(scanning.certsDirectory, 'anything', pair);
+  await scanning.admin('/clear');
+  for (const servername of ['a.example', 'x.w.example']) {
+    const options = { ...scanning.address(PORT), servername, ca: authority.rootPem };
+    expect((await handshake(options)).serial).toBe(pair.serial);
+  }
 });
 
 test('the hook of the README makes the next pair be served', async () => {
