@@ -2977,7 +2977,7 @@ function start() {
     }
     var SLICE_MS = 5;
     var INTERVAL_MS = 500;
-    var CALL_MS = 350;
+    var CALL_MS = 250;
     var MOST_READ = 200;
     var MOST_LOOKED_AT = 5e3;
     var RATE = 2e3;

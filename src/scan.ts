@@ -26,7 +26,7 @@ const SLICE_MS = 5;
 
 /** Of `js_periodic`, as it is documented. A call leaves off before the next one: nginx would end it, and log an error. */
 const INTERVAL_MS = 500;
-const CALL_MS = 350;
+const CALL_MS = 250;
 
 /**
  * The njs engine gives memory back at the end of a call: some 200 kB for each file that is read, and 5 kB for each one that
