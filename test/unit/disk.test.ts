@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { filesOf, identify, isPerName, read } from '../../src/disk';
+import { filesOf, identify, isSettled, isPerName, read } from '../../src/disk';
 import { normaliseWithWildcard } from '../../src/server_name';
 import type { Settings } from '../../src/settings';
 import { rsaKey } from '../../src/slot';
@@ -268,4 +268,16 @@ describe('read', () => {
       expect(e).not.toHaveProperty('code');
     }
   });
+});
+
+test.each([
+  ['1:2:3:4:5', true],
+  [`1:2:3:4:${Date.now() - 60_000} 1:3:3:4:5`, true],
+  [`1:2:3:4:${Date.now()}`, false],
+  [`1:2:3:4:5 1:3:3:4:${Date.now()}`, false],
+  ['missing 1:3:3:4:5', true],
+  // Of a clock that is ahead, nothing can be told.
+  [`1:2:3:4:${Date.now() + 60_000}`, true],
+])('whether files were left alone for long enough: %s, %s', (identity, expected) => {
+  expect(isSettled(identity)).toBe(expected);
 });
