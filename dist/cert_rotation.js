@@ -2431,8 +2431,7 @@ function start() {
         });
     }
     function pointsOnlyTo(held, key) {
-        var _a;
-        return held !== void 0 && isPointer2(held) && targetOf2(held) === key && !((_a = factsOf(held)) == null ? void 0 : _a.others);
+        return held !== void 0 && isPointer2(held) && targetOf2(held) === key && held.endsWith("{}");
     }
     function store(zone, key, record) {
         if (record === "") {
@@ -2979,7 +2978,7 @@ function start() {
     var INTERVAL_MS = 500;
     var CALL_MS = 250;
     var MOST_READ = 200;
-    var MOST_LOOKED_AT = 5e3;
+    var MOST_LOOKED_AT = 2500;
     var RATE = 2e3;
     var PATIENCE_MS = 3e3;
     var MINUTE_MS = 6e4;

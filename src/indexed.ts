@@ -69,9 +69,9 @@ export function restorePointer(settings: Settings, zone: Zone, slot: string, key
   });
 }
 
-/** Whether what a slot holds is a pointer to that file, and knows no other. */
+/** Whether what a slot holds is a pointer to that file, and says nothing else. */
 export function pointsOnlyTo(held: string | undefined, key: string): boolean {
-  return held !== undefined && isPointer(held) && targetOf(held) === key && !factsOf(held)?.others;
+  return held !== undefined && isPointer(held) && targetOf(held) === key && held.endsWith('{}');
 }
 
 function store(zone: Zone, key: string, record: string): void {

@@ -33,7 +33,7 @@ const CALL_MS = 250;
  * has not changed. Who has to wait for more lets others do it.
  */
 const MOST_READ = 200;
-const MOST_LOOKED_AT = 5000;
+const MOST_LOOKED_AT = 2500;
 
 /** Of files that have not changed, a worker looks at this many per second in the long run: it takes some 5 % of its time. */
 const RATE = 2000;
