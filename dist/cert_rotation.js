@@ -282,6 +282,9 @@ function start() {
     function touched(record, token) {
         return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
     }
+    function lookedAt(record, time2) {
+        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
+    }
     function staled(record) {
         return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
     }
@@ -2767,7 +2770,9 @@ function start() {
             if (lookup.settings.isPersistent && !isFileKey2(slot) && (ticket || !zone)) {
                 recover(filesOf(lookup.settings, slot));
             }
+            var began = timestamp2();
             var finding = lookAtFiles(current, slot, zone && find2(zone, slot));
+            if (finding.record) finding.record = lookedAt(finding.record, began);
             if (zone && ticket && isLocked(zone, slot, ticket)) {
                 keep(lookup, zone, slot, finding);
             } else if (!zone && finding.message !== void 0 && finding.isError) {
@@ -3114,8 +3119,8 @@ function start() {
         })();
     }
     function hasStrength(param) {
-        var read2 = param.read, lookedAt = param.lookedAt;
-        return read2 < MOST_READ && lookedAt < MOST_LOOKED_AT;
+        var read2 = param.read, lookedAt2 = param.lookedAt;
+        return read2 < MOST_READ && lookedAt2 < MOST_LOOKED_AT;
     }
     function scanSlice(caller, since, effort) {
         var lookup = lookupFor(caller);

@@ -2,7 +2,7 @@ import { count, refusalLabels } from './counters';
 import { filesOf } from './disk';
 import { recover } from './persist';
 import { keepFile } from './indexed';
-import { factsOf, isAnswer, isCleared } from './record';
+import { factsOf, isAnswer, isCleared, lookedAt, timestamp } from './record';
 import { type Finding, identityFor, lookAtFiles } from './renewal';
 import type { Caller, Settings } from './settings';
 import { isFileKey } from './slot';
@@ -64,7 +64,10 @@ export function load(lookup: Lookup, slot: string): string {
       recover(filesOf(lookup.settings, slot));
     }
     // Read after the lock was taken: nobody else writes it now.
+    const began = timestamp();
     const finding = lookAtFiles(current, slot, zone && find(zone, slot));
+    // What changes after this look has begun is found by one that comes an interval later, however long this one took.
+    if (finding.record) finding.record = lookedAt(finding.record, began);
     if (zone && ticket && isLocked(zone, slot, ticket)) {
       keep(lookup, zone, slot, finding);
     } else if (!zone && finding.message !== undefined && finding.isError) {

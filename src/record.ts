@@ -189,6 +189,15 @@ export function touched(record: string, token: string): string {
   return record.charAt(0) + token + timestamp() + record.slice(KEY_END_AT);
 }
 
+/**
+ * The record, looked at at another time.
+ *
+ * @param time of `timestamp`
+ */
+export function lookedAt(record: string, time: string): string {
+  return record.slice(0, CHECKED_AT) + time + record.slice(KEY_END_AT);
+}
+
 /** The record, to be looked at again by the next handshake. */
 export function staled(record: string): string {
   return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT);

@@ -89,9 +89,10 @@ describe('a worker that halts in the middle of a load', async () => {
   const CLEARED = 'cleared.example';
   const WATCHED = 'watched.example';
   const PUT = 'put.example';
+  const SLOW = 'slow.example';
   const site = await startSite({
-    names: [CLEARED, WATCHED, PUT],
-    http: `map $ssl_server_name $cert_check_interval { ${CLEARED} 0; default 0.1; }`,
+    names: [CLEARED, WATCHED, PUT, SLOW],
+    http: `map $ssl_server_name $cert_check_interval { ${CLEARED} 0; ${SLOW} 1; default 0.1; }`,
   });
 
   /** Makes handshakes until one halts its worker; that is what it returns when the worker goes on. */
@@ -156,6 +157,16 @@ describe('a worker that halts in the middle of a load', async () => {
     await expect.poll(() => site.serial(WATCHED), { timeout: PATIENCE_MS }).toBe(serial);
     await sleep(200);
     expect(await clients.stop()).toBeGreaterThan(8);
+  });
+
+  test('with a look at the old files: the interval counts from when the look began', async ({
+    skip,
+  }) => {
+    await site.serial(SLOW);
+    const { handshake } = await halt(SLOW, '%%stat', 1.5, () => sleep(1050)).catch(skipped(skip));
+    const { serial } = await site.renew(SLOW);
+    await handshake;
+    expect(await site.serial(SLOW)).toBe(serial);
   });
 
   test('on its way to the lock: it does not take what was put after a clear for cleared', async ({

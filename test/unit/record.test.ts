@@ -14,6 +14,7 @@ import {
   isRecent,
   isServable,
   keyOf,
+  lookedAt,
   makeRecord,
   pemOf,
   staled,
@@ -335,4 +336,11 @@ describe('text that is no record', () => {
       expect(factsOf(RECORD.slice(0, length))).toBeNull();
     }
   });
+});
+
+test('lookedAt keeps all but the time', () => {
+  const text = lookedAt(RECORD, `${NOW - INTERVAL + 1}`);
+  expect(contentsOf(text)).toEqual(contentsOf(RECORD));
+  expect(isServable(text, TOKEN, INTERVAL)).toBe(true);
+  expect(isServable(lookedAt(text, `${NOW - INTERVAL}`), TOKEN, INTERVAL)).toBe(false);
 });
