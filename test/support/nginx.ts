@@ -15,7 +15,8 @@ const DIST = resolve(import.meta.dirname, '../../dist');
 /** The ports of the container that are published, each on a port of the host's loopback interface. */
 const PORTS = [8443, 8444];
 
-const ERROR_LOG = '/run/nginx/error.log';
+/** Where nginx writes its log inside the container. */
+export const ERROR_LOG = '/run/nginx/error.log';
 
 /**
  * What the container runs. Testcontainers waits ten seconds for the ports of a container that has ended

@@ -58,7 +58,8 @@ async function handshakes(server: Server, names: string[]): Promise<void> {
   await forEachIndex(names.length, (index) => server.handshake(names[index]!));
 }
 
-async function ask({ nginx }: Server, path: string): Promise<void> {
+/** Sends a request to the HTTP handlers. Throws where it fails. */
+export async function ask({ nginx }: Server, path: string): Promise<void> {
   const { status, body } = await nginx.admin(path);
   if (status !== 200) throw new Error(`${path}: ${status} ${body}`);
 }

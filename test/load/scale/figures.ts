@@ -1,4 +1,6 @@
 import { CLEARS, MANY } from './costs.js';
+import { PACE_MS, QUIET_MS } from './paced.js';
+import { FOLDED, FURTHER_NAMES } from './scan_zone.js';
 import { USUAL_CACHE } from './subjects.js';
 
 /** Something that is measured of subjects, for some numbers of names. */
@@ -41,7 +43,7 @@ export const FIGURES = {
     title: 'From renewed files on disk to the first handshake with the new certificate',
     unit: 'ms',
     digits: 1,
-    how: "A new chain and key are in place of one name's. Then: `SIGHUP` to nginx's master; or `POST /clear`; or a `PUT` of what is in the files; or `set ssl cert` and `commit ssl cert` of that on one connection to HAProxy's runtime API. Handshakes follow, one after the other, until one serves the new certificate; that one's time is included, at the client as well.",
+    how: "A new chain and key are in place of one name's. Then: `SIGHUP` to nginx's master; or `POST /clear`; or a `PUT` of what is in the files; or `set ssl cert` and `commit ssl cert` of that on one connection to HAProxy's runtime API. Handshakes follow, one after the other, until one serves the new certificate; that one's time is included, at the client as well. With `$cert_scan` a `/clear` looks at all files before it answers.",
   },
   clear: {
     title: 'Worker CPU time of a `/clear`',
@@ -77,7 +79,37 @@ export const FIGURES = {
     title: 'Bytes of the shared dictionary for each name',
     unit: 'bytes',
     digits: 0,
-    how: 'Free pages before and after the handshakes with all names, by `/metrics`.',
+    how: `Free pages before and after the handshakes with all names, by \`/metrics\`. With \`$cert_scan\`, before and after the first scan, each certificate with one name; and what each further name takes where ${FOLDED} certificates have ${FURTHER_NAMES} more.`,
+  },
+  firstScan: {
+    title: 'The first scan: from the start of nginx until every name is found',
+    unit: 's',
+    digits: 1,
+    how: 'From the time stamp of the socket that nginx makes when it starts, to the line in the log for the last certificate; `/metrics` then has all names, all files, and none pending. Once.',
+  },
+  scanHandshake: {
+    title: 'Handshakes while the first scan runs, and while none does',
+    unit: 'ms',
+    digits: 1,
+    how: `As the client sees them: full TLS 1.3 handshakes with always the same name, one begun every ${PACE_MS} ms, whether those before have come to an end or not. During the first scan, and then, with the same nginx, for ${QUIET_MS / 1000} s without one.`,
+  },
+  scanPrivate: {
+    title: 'Private memory of a worker that scans',
+    unit: 'MiB',
+    digits: 0,
+    how: 'Without the shared dictionary (`RssAnon`): of an nginx whose folder is empty; the highest of ten samples a second during the first scan; and after it.',
+  },
+  scanRss: {
+    title: 'Memory of a worker that scans, with all that it shares',
+    unit: 'MiB',
+    digits: 0,
+    how: 'RSS at the same times, with the dictionary, which the scan fills; the highest by the kernel (`VmHWM`).',
+  },
+  scanClear: {
+    title: 'A `/clear` until it answers, no file changed',
+    unit: 'ms',
+    digits: 0,
+    how: 'With `$cert_scan` it looks at all files first, for changes.',
   },
 } satisfies Record<string, Figure>;
 

@@ -1,13 +1,14 @@
 import { seconds, timed } from '../../setup/command.js';
 import { timeConfiguration } from './configuration.js';
-import { writeCorpus } from './corpus.js';
+import { partOf, writeCorpus } from './corpus.js';
 import { measureClears, measureHandshakes, measureWalk } from './costs.js';
-import type { FigureName } from './figures.js';
 import { visitAll } from './fill.js';
 import { createLeaves, type Leaves } from './leaves.js';
-import { Measurements } from './measurements.js';
+import { keyOf, Measurements } from './measurements.js';
 import { count, nameOf } from './names.js';
 import { timeRenewal, WAYS } from './renewals.js';
+import { measureScan } from './scans.js';
+import { bytesPerFurtherName, FOLDED_NAMES } from './scan_zone.js';
 import { startServer, type Server } from './server.js';
 import type { Subject } from './subjects.js';
 import { memoryOf } from './worker_memory.js';
@@ -26,14 +27,51 @@ const RSA_NAMES = 1000;
 const WALKS = ['/metrics', '/certs/?limit=100'];
 
 /**
- * Measures all subjects with all numbers of names that they are measured with, in turn, so that whatever else the machine
- * does meanwhile slows down all.
+ * Measures all subjects with all numbers of names that they are measured with. Those that scan come at the end, one after
+ * the other: a scan is work of the worker itself.
  */
 export async function measureAll(options: Options): Promise<Measurements> {
-  const { subjects, sizes, rounds } = options;
+  const { sizes, rounds } = options;
   const measurements = new Measurements();
   const leaves = await createLeaves('ec');
-  const certs = await writeCorpus(leaves, sizes.at(-1)!);
+  const isMeasured = (names: number) => options.subjects.some((one) => names <= one.mostNames);
+  const certs = await writeCorpus(leaves, sizes.filter(isMeasured).at(-1) ?? 0);
+  const [scanning, others] = [true, false].map((isScan) =>
+    options.subjects.filter(({ kind }) => (kind === 'scan') === isScan),
+  ) as [Subject[], Subject[]];
+
+  if (others.length > 0)
+    await measureInTurn({ ...options, subjects: others }, measurements, leaves, certs);
+  for (const subject of others.filter(({ name }) => name === 'njs')) {
+    const rsaCerts = await writeCorpus(await createLeaves('rsa'), RSA_NAMES);
+    const server = await startServer(subject, RSA_NAMES, 'rsa', rsaCerts);
+    const bytes = await bytesPerName(server, () => visitAll(server));
+    measurements.add(keyOf(server, 'zone', 'RSA-2048'), bytes);
+    await server.nginx.stop();
+  }
+  for (const subject of scanning.filter(({ name }) => name === 'njs-scan')) {
+    const key = keyOf({ subject, names: FOLDED_NAMES }, 'zone', 'each further name');
+    measurements.add(key, await bytesPerFurtherName(subject));
+  }
+  for (const subject of scanning) {
+    for (const names of sizes.filter((size) => size <= subject.mostNames)) {
+      await measureScan(
+        { subject, names, rounds, certs: partOf(certs, names) },
+        measurements,
+        leaves,
+      );
+    }
+  }
+  return measurements;
+}
+
+/** Measures subjects that all run at the same time, in turn, so that whatever else the machine does meanwhile slows down all. */
+async function measureInTurn(
+  { subjects, sizes, rounds }: Options,
+  measurements: Measurements,
+  leaves: Leaves,
+  certs: string,
+): Promise<void> {
   const servers: Server[] = [];
   for (const names of sizes) {
     const own: Server[] = [];
@@ -60,14 +98,6 @@ export async function measureAll(options: Options): Promise<Measurements> {
     }
   }
   await Promise.all(servers.map(({ nginx }) => nginx.stop()));
-  for (const subject of subjects.filter(({ name }) => name === 'njs')) {
-    const rsaCerts = await writeCorpus(await createLeaves('rsa'), RSA_NAMES);
-    const server = await startServer(subject, RSA_NAMES, 'rsa', rsaCerts);
-    const bytes = await bytesPerName(server, () => visitAll(server));
-    measurements.add(keyOf(server, 'zone', 'RSA-2048'), bytes);
-    await server.nginx.stop();
-  }
-  return measurements;
 }
 
 /** Makes a handshake with each name, and looks what that leaves in memory and in the dictionary. */
@@ -124,12 +154,4 @@ let renewed = 0;
 /** One that was not renewed before, unless all were: the servers see the same files. */
 function nextName(names: number): string {
   return nameOf(renewed++ % names);
-}
-
-function keyOf(
-  { subject, names }: Server,
-  figure: FigureName,
-  way = '',
-): { figure: FigureName; subject: string; names: number; way: string } {
-  return { figure, subject: subject.name, names, way };
 }

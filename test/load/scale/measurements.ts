@@ -1,5 +1,6 @@
 import { spreadOf, type Spread } from '../statistics.js';
 import type { FigureName } from './figures.js';
+import type { Server } from './server.js';
 
 /** What was measured again and again. */
 export interface Series {
@@ -14,6 +15,14 @@ export interface Series {
 }
 
 export type Key = Omit<Series, 'values'>;
+
+export function keyOf(
+  { subject, names }: Pick<Server, 'subject' | 'names'>,
+  figure: FigureName,
+  way = '',
+): Key {
+  return { figure, subject: subject.name, names, way };
+}
 
 /** All that a run has measured. */
 export class Measurements {

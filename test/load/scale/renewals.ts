@@ -20,6 +20,7 @@ export type Way = 'reload' | 'clear' | 'put' | 'commit';
 export const WAYS: Record<Kind, Way[]> = {
   static: ['reload'],
   bundle: ['clear', 'put'],
+  scan: ['clear'],
   haproxy: ['commit'],
 };
 

@@ -52,6 +52,7 @@ function markdown(result: Result): string {
     `same time, and are measured in turn, ${result.rounds} rounds; medians, and the quarter of the measurements below and`,
     `above in brackets. "A handshake with each name" is complete for up to ${count(COMPLETE)}; for more, the client leaves`,
     "after the server's half, for which the certificate was loaded and its key used. TLS is spoken through unix sockets.",
+    'What has `$cert_scan` runs after the others, one at a time.',
     '',
     ...table(['', ''], result.machine),
     '',

@@ -45,7 +45,8 @@ export async function startServer(
     certsDirectory: certs,
     runtime: subject.runtime(),
     config: nginxConfOf(subject, names, keyType),
-    logLevel: 'notice',
+    // A line for each certificate that is read tells how far a scan is.
+    logLevel: subject.kind === 'scan' ? 'info' : 'notice',
     ports: [],
   });
   const runDirectory = dirname(nginx.adminSocket);

@@ -5,7 +5,8 @@ import { nameOf } from './names.js';
 /** Where what is compared speaks TLS: thousands of connections through a socket use up no ports. */
 export const TLS_SOCKET = '/run/nginx/tls.sock';
 
-export type Kind = 'bundle' | 'static' | 'haproxy';
+/** `scan`: the bundle with `$cert_scan`. */
+export type Kind = 'bundle' | 'scan' | 'static' | 'haproxy';
 
 /** One way to serve certificates. */
 export interface Subject {
@@ -80,6 +81,29 @@ export const SUBJECTS: Subject[] = [
     mostNames: SOME,
   },
   {
+    name: 'njs-scan',
+    title: 'this bundle, njs, $cert_scan',
+    kind: 'scan',
+    runtime: () => findRuntime('njs'),
+    mostNames: SOME,
+    cacheEntries: () => USUAL_CACHE,
+  },
+  {
+    name: 'qjs-scan',
+    title: 'this bundle, qjs, $cert_scan',
+    kind: 'scan',
+    runtime: () => findRuntime('qjs'),
+    mostNames: SOME,
+    cacheEntries: () => USUAL_CACHE,
+  },
+  {
+    name: '1.26-scan',
+    title: 'nginx 1.26: this bundle, $cert_scan',
+    kind: 'scan',
+    runtime: () => findRuntime('debian13'),
+    mostNames: SOME,
+  },
+  {
     name: 'haproxy',
     title: 'HAProxy',
     kind: 'haproxy',
@@ -90,20 +114,32 @@ export const SUBJECTS: Subject[] = [
 
 /** Bytes that a name takes in the zone, at most: a page for the record, and some for the keys and the summary. */
 const ZONE_BYTES = { ec: 5 * 1024, rsa: 9 * 1024 };
+/** With `$cert_scan` there is a pointer, too, and a sixteenth of the zone stays free of pairs. */
+const SCAN_ZONE_BYTES = 1024;
+
+/** Looks once when nginx starts, and after each clear. */
+const SCAN_CONF = {
+  http: `
+    js_var $cert_scan "/etc/nginx/certs/*.cert.pem";
+    js_var $cert_check_interval 0;`,
+  admin: 'location @scan      { js_periodic certs.scan interval=500ms; }',
+};
 
 /** The nginx.conf of a subject. Beside HAProxy an nginx runs that does nothing. */
 export function nginxConfOf(subject: Subject, names: number, keyType: 'ec' | 'rsa'): string {
   if (subject.kind === 'haproxy') return 'events { }';
   if (subject.kind === 'static') return staticConf(names);
   const entries = subject.cacheEntries?.(names);
-  const zoneKib = 1024 + Math.ceil((names * ZONE_BYTES[keyType]) / 1024);
+  const isScanned = subject.kind === 'scan';
+  const bytesPerName = ZONE_BYTES[keyType] + (isScanned ? SCAN_ZONE_BYTES : 0);
+  const zoneKib = 1024 + Math.ceil((names * bytesPerName) / 1024);
   return nginxConf({
     runtime: subject.runtime(),
     workers: 1,
     http: `
     js_shared_dict_zone zone=certs:${zoneKib}k;
     js_shared_dict_zone zone=certs_misses:1m timeout=60s evict;
-    js_set $tls_pair certs.js_pair;
+    js_set $tls_pair certs.js_pair;${isScanned ? SCAN_CONF.http : ''}
     server {
         listen unix:${TLS_SOCKET} ssl;
         ssl_certificate     data:$tls_pair;
@@ -118,6 +154,7 @@ export function nginxConfOf(subject: Subject, names: number, keyType: 'ec' | 'rs
         location = /clear   { js_content certs.clear_cache; }
         location = /metrics { js_content certs.metrics; }
         location /certs/    { js_content certs.admin; }
+        ${isScanned ? SCAN_CONF.admin : ''}
     }`,
   });
 }

@@ -24,10 +24,57 @@ async function rollUp(nginx: Nginx, pid: number): Promise<{ rss: number; pss: nu
   // Only who is the same user may look, or who has more rights than root has in a container.
   const user = `--reuid $(stat -c %u /proc/${pid}) --regid $(stat -c %g /proc/${pid}) --clear-groups`;
   const text = await shell(nginx, `setpriv ${user} cat /proc/${pid}/smaps_rollup`);
-  const mib = (field: string): number => {
-    const kib = new RegExp(`^${field}: +(\\d+) kB$`, 'm').exec(text)?.[1];
-    if (kib === undefined) throw new Error(`No ${field}:\n${text}`);
-    return Number(kib) / 1024;
+  return { rss: mibIn(text, 'Rss'), pss: mibIn(text, 'Pss') };
+}
+
+/** What a process had in memory up to now, in MiB. */
+export interface WorkerMemory {
+  rss: number;
+  /** The highest RSS that it ever had. */
+  highestRss: number;
+  /** Without what it shares with others, or could. */
+  own: number;
+}
+
+export async function workerMemoryOf({ nginx, worker }: Server): Promise<WorkerMemory> {
+  const text = await shell(nginx, `cat /proc/${await worker()}/status`);
+  const mib = (field: string): number => mibIn(text, field);
+  return { rss: mib('VmRSS'), highestRss: mib('VmHWM'), own: mib('RssAnon') };
+}
+
+/** Of the container: the sampling goes on until this is there. */
+const STOP = '/run/nginx/enough';
+
+/**
+ * Looks ten times a second at the memory that a worker does not share.
+ *
+ * @returns the highest that it had, in MiB, for who has called `stop`
+ */
+export async function sampleOwnMemory({
+  nginx,
+  worker,
+}: Server): Promise<{ stop: () => Promise<number> }> {
+  // The shell's own commands alone: to start a program takes the time that is measured meanwhile.
+  const script = `
+    while [ ! -e ${STOP} ]; do
+      while read -r field kib unit; do
+        if [ "$field" = RssAnon: ]; then echo "$field $kib kB"; fi
+      done </proc/${await worker()}/status
+      sleep 0.1
+    done`;
+  const sampled = shell(nginx, script);
+  return {
+    stop: async () => {
+      await shell(nginx, `touch ${STOP}`);
+      const lines = (await sampled).split('\n');
+      return Math.max(...lines.map((line) => mibIn(line, 'RssAnon')));
+    },
   };
-  return { rss: mib('Rss'), pss: mib('Pss') };
+}
+
+/** Reads a field of a file of /proc. Throws where it is not there. */
+function mibIn(text: string, field: string): number {
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1];
+  if (kib === undefined) throw new Error(`No ${field}:\n${text}`);
+  return Number(kib) / 1024;
 }
