@@ -5077,6 +5077,9 @@ function currentTarget(record, token, interval) {
     var isOne = record.charAt(0) === POINTER && isCurrent(record, token, interval);
     return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
 }
+function isFoundFor(record, name) {
+    return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
+}
 function isWhole(record) {
     var chainAt = keyEnd(record);
     var factsAt = pemEnd(record);
@@ -5207,7 +5210,8 @@ function freshRecord(r, nameInstead, isForRsa) {
         if (isServable(record, token, interval)) return record;
         var target = currentTarget(record, token, interval);
         var pair = target ? find(zone, target) || "" : "";
-        return isServable(pair, token, interval) ? pair : "";
+        var isFor = isFoundFor(pair, name) || isFoundFor(pair, wildcardOf(name));
+        return isFor && isServable(pair, token, interval) ? pair : "";
     } catch (e) {
         return "";
     }

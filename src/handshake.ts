@@ -1,5 +1,5 @@
 import { resolve } from './cold';
-import { chainOf, currentTarget, isServable, keyOf, pemOf } from './record';
+import { chainOf, currentTarget, isFoundFor, isServable, keyOf, pemOf } from './record';
 import {
   type Session,
   checkInterval,
@@ -109,7 +109,9 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
     if (isServable(record, token, interval)) return record;
     const target = currentTarget(record, token, interval);
     const pair = target ? find(zone, target) || '' : '';
-    return isServable(pair, token, interval) ? pair : '';
+    // Since the pointer was read the file may have got a certificate for other names.
+    const isFor = isFoundFor(pair, name) || isFoundFor(pair, wildcardOf(name));
+    return isFor && isServable(pair, token, interval) ? pair : '';
   } catch {
     return '';
   }

@@ -170,6 +170,17 @@ export function currentTarget(record: string, token: string, interval: number): 
   return isOne ? record.slice(PEM_AT, pemEnd(record)) : '';
 }
 
+/**
+ * Whether the certificate of a file's record has a name. Runs in a handshake that a pointer has led there, and reads no more
+ * than it has to of the facts: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
+ *
+ * @param record what the zone holds under a file's key: any text
+ * @param name normalised, or a wildcard
+ */
+export function isFoundFor(record: string, name: string): boolean {
+  return record.indexOf(`"${name}"`, record.indexOf('"found":', pemEnd(record))) >= 0;
+}
+
 /** The key that a pointer points to. */
 export function targetOf(pointer: string): string {
   return pointer.slice(PEM_AT, pemEnd(pointer));

@@ -58,9 +58,19 @@ beforeEach(() => {
   certs.set('a.example', record);
   certs.set('*.w.example', record);
   noteMissing(misses, 'a.w.example', FIRST_TOKEN);
-  certs.set('*file:found', record);
-  for (const found of ['found.example', '*.found.example']) {
-    certs.set(found, touched(makePointer('*file:found', {}), FIRST_TOKEN));
+  const found = { names: ['found.example', '*.found.example'], isRsa: false, notBefore: 0 };
+  certs.set(
+    '*file:found',
+    makeRecord(FIRST_TOKEN, { ...FACTS, found }, { chain: CHAIN, key: KEY }),
+  );
+  for (const slot of found.names) {
+    certs.set(slot, touched(makePointer('*file:found', {}), FIRST_TOKEN));
+  }
+  for (const left of ['left.example', '*.left.example', 'localhost']) {
+    certs.set(left, touched(makePointer('*file:found', {}), FIRST_TOKEN));
+  }
+  for (const missing of ['*.example', 'a.left.example']) {
+    noteMissing(misses, missing, FIRST_TOKEN);
   }
   certs.set('stale.example', makePointer('*file:found', {}));
   noteMissing(misses, 'a.found.example', FIRST_TOKEN);
@@ -125,6 +135,15 @@ describe('a handshake for a name that a scan has found', () => {
       'certs.get *file:found',
     ]);
   });
+
+  // What a handshake sees that comes between the write of the file's record and that of the pointer.
+  test.each(['left.example', 'a.left.example', 'localhost'])(
+    'is not served the pair of a file that is for other names by now: %s',
+    (name) => {
+      const r = { ...handshake(name), error: vi.fn(), log: vi.fn() };
+      expect(handlers.js_pair(r)).toBe('');
+    },
+  );
 
   test('cannot ask for the key of a file', () => {
     const r = { ...handshake('*file:found'), error: vi.fn(), log: vi.fn() };
