@@ -344,6 +344,9 @@ function start() {
             names.join(" ")
         ].join("\n");
     }
+    function summaryOfLeftOut2(identity) {
+        return "".concat(SUMMARY, "\n").concat(identity);
+    }
     function readSummary(text) {
         var first = text.split("\n")[0];
         var space = first.indexOf(" ");
@@ -461,6 +464,9 @@ function start() {
         if (!hasRoom(function() {
             return zone.set(key, summary);
         })) zone.delete(key);
+    }
+    function noteLeftOut(zone, key, identity) {
+        putSummary(zone, key, identity && summaryOfLeftOut2(identity));
     }
     function remove(zone, name) {
         zone.delete(name);
@@ -657,6 +663,9 @@ function start() {
     }
     function lacksChain(identity) {
         return identity.startsWith(MISSING);
+    }
+    function lacksKey(identity) {
+        return identity.endsWith(" ".concat(MISSING));
     }
     function identifyOne(path) {
         try {
@@ -1542,8 +1551,10 @@ function start() {
     }
     var SUBJECT_KEY_ID = "551d0e";
     var SUBJECT_ALT_NAME = "551d11";
+    var BASIC_CONSTRAINTS = "551d13";
     var AUTHORITY_KEY_ID = "551d23";
     var COMMON_NAME = "550403";
+    var FALSE = "00";
     var CERTIFICATE_LABELS = [
         "CERTIFICATE",
         "X509 CERTIFICATE",
@@ -1615,6 +1626,7 @@ function start() {
             subjectKeyId: "",
             authorityKeyId: "",
             authorityByName: false,
+            isAuthority: false,
             altNames: null,
             names: []
         };
@@ -1680,6 +1692,12 @@ function start() {
             case SUBJECT_KEY_ID:
                 certificate.subjectKeyId = hexOf(readOnly(value, OCTET_STRING, "a key identifier"));
                 break;
+            case BASIC_CONSTRAINTS:
+                {
+                    var first = children(readOnly(value, SEQUENCE, "basicConstraints"))[0];
+                    certificate.isAuthority = first !== void 0 && first.tag === BOOLEAN && hexOf(first) !== FALSE;
+                    break;
+                }
             case AUTHORITY_KEY_ID:
                 {
                     var parts = children(readOnly(value, SEQUENCE, "an authority key identifier"));
@@ -2601,6 +2619,10 @@ function start() {
         };
         try {
             if (!identity) throw new Error("".concat(files.cert, ": the files are gone"));
+            if (isIssuerAlone(seen)) return {
+                record: "",
+                leftOut: identity
+            };
             return accepted(seen, readChecked(seen));
         } catch (e) {
             return refused(seen, e);
@@ -2628,6 +2650,11 @@ function start() {
         var identity = identify(files);
         if (settings.scan && lacksChain(identity)) identity = "";
         return identity || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
+    }
+    function isIssuerAlone(param) {
+        var slot = param.slot, files = param.files, identity = param.identity, held = param.held;
+        if (!isFileKey2(slot) || !lacksKey(identity) || holdsPair(held)) return false;
+        return readLeaf(read(files.cert)).isAuthority;
     }
     function readChecked(seen) {
         for(var reads = 1;; reads++){
@@ -2713,7 +2740,8 @@ function start() {
         if (!isPair && problem.code === "name-not-covered" && !isFileKey2(slot) && isShared) {
             return none(held, token, last);
         }
-        var tried = isRefusal(e) ? identity : "";
+        var isTold = isRefusal(e) || isFileKey2(slot) && lacksKey(identity);
+        var tried = isTold ? identity : "";
         var facts = isAnswer(held) && last ? Object.assign({}, last, {
             files: tried,
             problem: problem
@@ -2787,6 +2815,9 @@ function start() {
     function keep(lookup, zone, slot, finding) {
         if (isFileKey2(slot)) {
             if (!keepFile(lookup, zone, slot, finding.record)) return;
+            if (finding.leftOut !== void 0 && isSettled(finding.leftOut)) {
+                noteLeftOut(zone, slot, finding.leftOut);
+            }
         } else if (finding.record) put(zone, slot, finding.record);
         else remove(zone, slot);
         if (finding.result) count(zone, "loads_total", 'result="'.concat(finding.result, '"'));
@@ -3252,7 +3283,10 @@ function start() {
         var summary = findSummary(zone, key);
         effort.lookedAt++;
         var known = readFileSummary(summary);
-        if (!summary && !identity) return true;
+        if (!identity && find2(zone, key) === void 0) {
+            noteLeftOut(zone, key, "");
+            return true;
+        }
         if (!summary || identity === "" || identity !== known.files) {
             effort.read++;
             var loaded = load(lookup, key);

@@ -52,6 +52,8 @@ export interface Certificate {
   authorityKeyId: string;
   /** Has an authority key identifier that also, or only, names the issuer's issuer and serial. */
   authorityByName: boolean;
+  /** Its basicConstraints say that it is a certificate authority's (RFC 5280, 4.2.1.9). */
+  isAuthority: boolean;
   /** The subjectAltName's GeneralNames, or null. */
   altNames: Element | null;
   /** The server names it is for, lower-case and without a trailing dot: see `serverNames`. */
@@ -60,8 +62,11 @@ export interface Certificate {
 
 const SUBJECT_KEY_ID = '551d0e';
 const SUBJECT_ALT_NAME = '551d11';
+const BASIC_CONSTRAINTS = '551d13';
 const AUTHORITY_KEY_ID = '551d23';
 const COMMON_NAME = '550403';
+
+const FALSE = '00';
 
 const CERTIFICATE_LABELS = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'];
 
@@ -154,6 +159,7 @@ function parse(der: Buffer, whose: string): Certificate {
     subjectKeyId: '',
     authorityKeyId: '',
     authorityByName: false,
+    isAuthority: false,
     altNames: null,
     names: [],
   };
@@ -228,6 +234,12 @@ function readExtension(certificate: Certificate, extension: Element): string {
     case SUBJECT_KEY_ID:
       certificate.subjectKeyId = hexOf(readOnly(value, OCTET_STRING, 'a key identifier'));
       break;
+    case BASIC_CONSTRAINTS: {
+      const first = children(readOnly(value, SEQUENCE, 'basicConstraints'))[0];
+      certificate.isAuthority =
+        first !== undefined && first.tag === BOOLEAN && hexOf(first) !== FALSE;
+      break;
+    }
     case AUTHORITY_KEY_ID: {
       const parts = children(readOnly(value, SEQUENCE, 'an authority key identifier'));
       for (let i = 0; i < parts.length; i++) {

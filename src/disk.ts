@@ -91,6 +91,15 @@ export function lacksChain(identity: string): boolean {
   return identity.startsWith(MISSING);
 }
 
+/**
+ * Whether a key is not there, though its chain is.
+ *
+ * @param identity of `identify`
+ */
+export function lacksKey(identity: string): boolean {
+  return identity.endsWith(` ${MISSING}`);
+}
+
 function identifyOne(path: string): string {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);

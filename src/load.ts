@@ -1,5 +1,5 @@
 import { count, refusalLabels } from './counters';
-import { filesOf } from './disk';
+import { filesOf, isSettled } from './disk';
 import { recover } from './persist';
 import { keepFile } from './indexed';
 import { factsOf, isAnswer, isCleared, lookedAt, timestamp } from './record';
@@ -13,6 +13,7 @@ import {
   find,
   isLocked,
   lockIfRoom,
+  noteLeftOut,
   noteMissing,
   put,
   remove,
@@ -83,6 +84,9 @@ export function load(lookup: Lookup, slot: string): string {
 function keep(lookup: Lookup, zone: Zone, slot: string, finding: Finding): void {
   if (isFileKey(slot)) {
     if (!keepFile(lookup, zone, slot, finding.record)) return;
+    if (finding.leftOut !== undefined && isSettled(finding.leftOut)) {
+      noteLeftOut(zone, slot, finding.leftOut);
+    }
   } else if (finding.record) put(zone, slot, finding.record);
   else remove(zone, slot);
   if (finding.result) count(zone, 'loads_total', `result="${finding.result}"`);

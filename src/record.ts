@@ -317,6 +317,11 @@ export function summaryOf(record: string, isFile: boolean): string {
   return [summary, facts.files, isRsa ? 'RSA' : '', names.join(' ')].join('\n');
 }
 
+/** What `readFileSummary` reads of a file without a record: its identity, and no name. */
+export function summaryOfLeftOut(identity: string): string {
+  return `${SUMMARY}\n${identity}`;
+}
+
 /** @param text of `summaryOf` */
 export function readSummary(text: string): Summary {
   const first = text.split('\n')[0] as string;

@@ -1,4 +1,4 @@
-import { covers, isExpired } from './certificate';
+import { covers, isExpired, readLeaf } from './certificate';
 import {
   type Files,
   exists,
@@ -7,6 +7,7 @@ import {
   isPerName,
   isSettled,
   lacksChain,
+  lacksKey,
   read,
   scannedFileOf,
   templatesOf,
@@ -38,6 +39,8 @@ export interface Finding {
   record: string;
   /** There is nothing in this slot. */
   isMissing?: boolean;
+  /** The identity of a file that a scan found, and that is nobody's to serve. */
+  leftOut?: string;
   /** One line, where something changed. */
   message?: string;
   isError?: boolean;
@@ -103,6 +106,7 @@ export function lookAtFiles(lookup: Lookup, slot: string, text: string | undefin
   const seen: Look = { lookup, slot, name: nameOf(slot), files, identity, held, last };
   try {
     if (!identity) throw new Error(`${files.cert}: the files are gone`);
+    if (isIssuerAlone(seen)) return { record: '', leftOut: identity };
     return accepted(seen, readChecked(seen));
   } catch (e) {
     return refused(seen, e as Error);
@@ -137,6 +141,12 @@ export function identityFor(settings: Settings, slot: string): string {
   if (settings.scan && lacksChain(identity)) identity = '';
   // In a scanned folder that is a file that cannot be read, and no file that is not there.
   return identity || (isFileKey(slot) && exists(files.cert) ? DANGLING : '');
+}
+
+/** Whether a file that a scan found is an authority's certificate without a key, as lego's NAME.issuer.crt: no server has it. */
+function isIssuerAlone({ slot, files, identity, held }: Look): boolean {
+  if (!isFileKey(slot) || !lacksKey(identity) || holdsPair(held)) return false;
+  return readLeaf(read(files.cert)).isAuthority;
 }
 
 /** Reads and checks a pair. A refusal counts only when the files did not change while they were read. */
@@ -221,7 +231,9 @@ function refused({ lookup, slot, name, files, identity, held, last }: Look, e: E
     return none(held, token, last);
   }
   // What was read and refused is read again when it changes; what could not be read, at every check.
-  const tried = isRefusal(e) ? identity : '';
+  // A key that comes changes the identity as well.
+  const isTold = isRefusal(e) || (isFileKey(slot) && lacksKey(identity));
+  const tried = isTold ? identity : '';
   const facts: Facts =
     isAnswer(held) && last
       ? Object.assign({}, last, { files: tried, problem })

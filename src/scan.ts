@@ -16,7 +16,7 @@ import {
 } from './scan_state';
 import type { Caller, Settings } from './settings';
 import { fileKey } from './slot';
-import { type Zone, find, findSummary, lockIfRoom, unlock } from './store';
+import { type Zone, find, findSummary, lockIfRoom, noteLeftOut, unlock } from './store';
 
 // Looks for certificates in the folder of `$cert_scan`. A scan is done in slices, each by any worker that comes for it: the
 // state is in the zone, and a lock is held for no longer than a slice. Handshakes wait for one slice and no more.
@@ -272,7 +272,10 @@ function index(lookup: Lookup, zone: Zone, key: string, effort: Effort): boolean
   const summary = findSummary(zone, key);
   effort.lookedAt++;
   let known = readFileSummary(summary);
-  if (!summary && !identity) return true;
+  if (!identity && find(zone, key) === undefined) {
+    noteLeftOut(zone, key, '');
+    return true;
+  }
   if (!summary || identity === '' || identity !== known.files) {
     effort.read++;
     const loaded = load(lookup, key);

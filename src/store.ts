@@ -1,4 +1,12 @@
-import { FIRST_TOKEN, isPointer, isRecent, summaryOf, targetOf, timestamp } from './record';
+import {
+  FIRST_TOKEN,
+  isPointer,
+  isRecent,
+  summaryOf,
+  summaryOfLeftOut,
+  targetOf,
+  timestamp,
+} from './record';
 import { isFileKey } from './slot';
 
 // The only file that touches ngx.shared. The keys of the records are those of slots, most of them names; the keys that
@@ -107,6 +115,16 @@ function putSummary(zone: Zone, name: string, summary: string): void {
   if (held === summary || (held === undefined && zone.freeSpace() === 0)) return;
   // Better none than one of another record.
   if (!hasRoom(() => zone.set(key, summary))) zone.delete(key);
+}
+
+/**
+ * Notes what a file looked like that has no record because it is nobody's to serve: as a summary alone, which is listed and
+ * counted nowhere.
+ *
+ * @param identity '' forgets it
+ */
+export function noteLeftOut(zone: Zone, key: string, identity: string): void {
+  putSummary(zone, key, identity && summaryOfLeftOut(identity));
 }
 
 /** Drops a record. Only for who holds the name's lock. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { makeWorkDirectory } from '../support/nginx.js';
 import { startClients } from './clients.js';
 import { errorsOf } from './log.js';
-import { LAYOUTS } from './layouts.js';
+import { LAYOUTS, type Layout } from './layouts.js';
 import { PERIODIC } from './scanning.js';
 import { startSite } from './site.js';
 
@@ -13,14 +13,32 @@ const LINEAGE = 'lineage';
 const ROTATIONS = 6;
 const CLIENTS = 4;
 
-/** The template of a layout's chains, with `*` for the name. */
-function scanOf(file: string | undefined): string {
-  if (!file) return '/etc/nginx/certs/*.cert.pem';
+/** Where a layout's chains are found. */
+function settingsOf({ file }: Layout): Record<string, string> {
+  if (!file) return { scan: '/etc/nginx/certs/*.cert.pem' };
   const text = readFileSync(join(FOLDER, file), 'utf8');
-  return /\$cert_file +"(.*)"/.exec(text)![1]!.replace('{name}', '*');
+  return { scan: /\$cert_file +"(.*)"/.exec(text)![1]!.replace('{name}', '*') };
 }
 
-describe.each(LAYOUTS)('%s, named after nothing', async (_, { file, root, swap }) => {
+const lego = LAYOUTS.find(([, { file }]) => file === 'lego.conf')![1];
+
+const SCANNED: [string, Layout, Record<string, string>][] = [
+  ...LAYOUTS.map(([title, layout]): [string, Layout, Record<string, string>] => [
+    title,
+    layout,
+    settingsOf(layout),
+  ]),
+  [
+    "lego's combined files",
+    lego,
+    {
+      scan: '/var/lib/lego/certificates/*.pem',
+      key_file: '/var/lib/lego/certificates/{name}.pem',
+    },
+  ],
+];
+
+describe.each(SCANNED)('%s, named after nothing', async (_, { file, root, swap }, settings) => {
   const directory = makeWorkDirectory();
   const folder = join(directory, root === '/etc/nginx/certs' ? 'certs' : 'client');
   mkdirSync(folder, { recursive: true });
@@ -29,8 +47,9 @@ describe.each(LAYOUTS)('%s, named after nothing', async (_, { file, root, swap }
     admin: PERIODIC,
     mounts: file ? { '/etc/nginx/layouts': FOLDER, [root]: folder } : {},
     // So that also what is half-written is looked at.
-    settings: { scan: scanOf(file), check_interval: '0.1' },
-    http: file ? `include /etc/nginx/layouts/${file};` : '',
+    settings: { ...settings, check_interval: '0.1' },
+    // js_var has the value that is written last.
+    http: file && !settings['key_file'] ? `include /etc/nginx/layouts/${file};` : '',
   });
 
   test('each name is served its last pair after a clear, and no handshake fails meanwhile', async () => {
@@ -52,6 +71,10 @@ describe.each(LAYOUTS)('%s, named after nothing', async (_, { file, root, swap }
       }
     }
     expect(await clients.stop()).toBeGreaterThan(ROTATIONS);
+    // Also where there is more than servers' certificates in the folder.
+    const { body } = await site.nginx.admin('/certs/?files');
+    const { files } = JSON.parse(body) as { files: { names: string[]; state: string }[] };
+    expect(files).toEqual([expect.objectContaining({ names, state: 'ok' })]);
     // What it refuses while it is written, and the folder that was not there when nginx started.
     const expected = / js: cert_rotation: (.*served|scan: \S+: No such file)/;
     expect(errorsOf(site).filter((line) => !expected.test(line))).toEqual([]);

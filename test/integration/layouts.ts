@@ -31,6 +31,11 @@ export interface Layout {
   swap: (root: string, label: string, pair: Pair, version: number) => Promise<void>;
 }
 
+/** The certificates of a chain after the leaf. */
+function issuerOf({ certPem, chainPem }: Pair): string {
+  return chainPem.slice(certPem.length);
+}
+
 /** Between two steps of a swap, in milliseconds: time enough for handshakes. */
 const STEP_MS = 2;
 
@@ -84,7 +89,7 @@ const lego: Layout = {
     const folder = join(root, 'certificates');
     mkdirSync(folder, { recursive: true });
     await overwrite(join(folder, `${label}.crt`), pair.chainPem);
-    await overwrite(join(folder, `${label}.issuer.crt`), pair.chainPem);
+    await overwrite(join(folder, `${label}.issuer.crt`), issuerOf(pair));
     await overwrite(join(folder, `${label}.key`), pair.keyPem);
     await overwrite(join(folder, `${label}.pem`), pair.keyPem + pair.chainPem);
   },

@@ -33,6 +33,15 @@ function patched(text: string, from: Buffer | string, to: Buffer | string): stri
   return pem('CERTIFICATE', Buffer.from(hex.replaceAll(a, Buffer.from(to).toString('hex')), 'hex'));
 }
 
+test.each([
+  [['basicConstraints=critical,CA:TRUE'], true],
+  [['basicConstraints=CA:TRUE,pathlen:0'], true],
+  [['basicConstraints=CA:FALSE'], false],
+  [['subjectAltName=DNS:a.example'], false],
+])('whether it is an authority: %s', (extensions, isAuthority) => {
+  expect(readLeaf(certificate({ extensions }).pem).isAuthority).toBe(isAuthority);
+});
+
 describe('covers', () => {
   const usual = named('DNS:a.example,DNS:*.a.example,DNS:xn--gre-6ka8i.example,DNS:UPPER.Example');
 
