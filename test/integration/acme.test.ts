@@ -7,11 +7,14 @@ import { HOOKS, startAcmeHost, startPebble } from '../support/acme.js';
 import { makeWorkDirectory } from '../support/nginx.js';
 import { handshake } from '../support/tls_client.js';
 import { startClients } from './clients.js';
+import { errorsOf } from './log.js';
+import { PERIODIC } from './scanning.js';
 import { startSite } from './site.js';
 import { describeWithAcme } from './with_acme.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const WEBROOT = '/var/www/acme';
+const LEGO = '/var/lib/lego';
 const CLIENTS = 2;
 /** Of a client between two handshakes. */
 const PAUSE_MS = 10;
@@ -29,6 +32,7 @@ describeWithAcme('with a certificate authority and real clients', async () => {
     return path;
   };
   const shared = { '/etc/letsencrypt': folder('letsencrypt'), [WEBROOT]: folder('www') };
+  const legoFolder = folder('lego');
   const site = await startSite({
     directory,
     main: 'user www-data;',
@@ -42,7 +46,7 @@ describeWithAcme('with a certificate authority and real clients', async () => {
   });
   const host = await startAcmeHost({
     nginx: site.nginx,
-    mounts: { ...shared, '/run/nginx': join(directory, 'run') },
+    mounts: { ...shared, [LEGO]: legoFolder, '/run/nginx': join(directory, 'run') },
   });
   afterAll(() => host.stop());
   const pebble = await startPebble(host, { default: 90 * 86_400, hours: HOURS * 3600 });
@@ -116,19 +120,21 @@ describeWithAcme('with a certificate authority and real clients', async () => {
     await underClients('dehydrated.example', chain, () => run(`${dehydrated} --force`));
   });
 
+  const lego = `lego --path ${LEGO} --accept-tos --email admin@lego.example \
+    --server ${pebble.directory} --http --http.webroot ${WEBROOT}`;
+
   test(
     `lego, with a hook that puts, and certificates for ${HOURS} hours`,
     { timeout: PATIENCE_MS },
     async () => {
-      const lego = `lego --path /var/lib/lego --accept-tos --email admin@lego.example \
-      --server ${pebble.directory} --http --http.webroot ${WEBROOT} --domains lego.example`;
+      const one = `${lego} --domains lego.example`;
       const renew = 'renew --days 1000 --ari-disable --no-random-sleep';
-      const chain = '/var/lib/lego/certificates/lego.example.crt';
-      await run(`${lego} run --profile hours --run-hook 'env CERT_ROTATION_PAUSE=1 ${HOOKS}/lego'`);
+      const chain = `${LEGO}/certificates/lego.example.crt`;
+      await run(`${one} run --profile hours --run-hook 'env CERT_ROTATION_PAUSE=1 ${HOOKS}/lego'`);
       expect(await serial('lego.example')).toBe(await serialOf(chain));
       for (let renewal = 0; renewal < RENEWALS; renewal++) {
         await underClients('lego.example', chain, () =>
-          run(`${lego} ${renew} --profile hours --renew-hook ${HOOKS}/lego`),
+          run(`${one} ${renew} --profile hours --renew-hook ${HOOKS}/lego`),
         );
         const { body } = await site.nginx.admin('/certs/lego.example');
         const { not_after } = JSON.parse(body) as { not_after: string };
@@ -136,6 +142,33 @@ describeWithAcme('with a certificate authority and real clients', async () => {
       }
     },
   );
+
+  test('lego, where names come from the certificates', { timeout: PATIENCE_MS }, async () => {
+    // The second one was validated above, and has a certificate for some hours: this one expires later.
+    const names = ['first.lego.example', 'lego.example'];
+    const domains = names.map((name) => `--domains ${name}`).join(' ');
+    await run(`${lego} ${domains} --pem run && chmod -R a+rX ${LEGO}`);
+    const files = `${LEGO}/certificates`;
+    expect(await run(`ls ${files}`)).toContain('first.lego.example.issuer.crt');
+    const issued = await serialOf(`${files}/first.lego.example.crt`);
+    for (const [scan, key_file] of [
+      ['*.crt', '{name}.key'],
+      ['*.pem', '{name}.pem'],
+    ]) {
+      const scanned = await startSite({
+        mounts: { [LEGO]: legoFolder },
+        admin: PERIODIC,
+        settings: { scan: `${files}/${scan}`, key_file: `${files}/${key_file}` },
+      });
+      await scanned.clear();
+      for (const name of names) expect(await scanned.serial(name), name).toBe(issued);
+      const { body } = await scanned.nginx.admin('/certs/?files');
+      expect(body).toContain('/first.lego.example.');
+      expect(body).not.toContain('issuer.crt');
+      expect(body).not.toContain('refused');
+      expect(errorsOf(scanned)).toEqual([]);
+    }
+  });
 
   test('no key stands in the log', () => {
     expect(site.nginx.log()).not.toContain('-----BEGIN');
