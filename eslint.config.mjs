@@ -34,7 +34,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['test/**/*.ts', 'test/**/*.mjs', '*.mjs'],
+    files: ['test/**/*.ts', '**/*.mjs'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',
       // The type checker sees to it.

@@ -15,6 +15,9 @@ function clear_stream(a, b) {
 function delete_cert(a, b) {
     return (cold || (cold = start())).delete_cert(a, b);
 }
+function follow(a, b) {
+    return (cold || (cold = start())).follow(a, b);
+}
 function list_certs(a, b) {
     return (cold || (cold = start())).list_certs(a, b);
 }
@@ -200,6 +203,30 @@ function start() {
             };
         }
     }
+    function _ts_values(o) {
+        var s = typeof Symbol === "function" && Symbol.iterator, m = s && o[s], i = 0;
+        if (m) {
+            return m.call(o);
+        }
+        if (o && typeof o.length === "number") {
+            return {
+                next: function next() {
+                    if (o && i >= o.length) {
+                        o = void 0;
+                    }
+                    return {
+                        value: o && o[i++],
+                        done: !o
+                    };
+                }
+            };
+        }
+        throw new TypeError(s ? "Object is not iterable." : "Symbol.iterator is not defined.");
+    }
+    function _type_of(obj) {
+        "@swc/helpers - typeof";
+        return obj && typeof Symbol !== "undefined" && obj.constructor === Symbol ? "symbol" : typeof obj;
+    }
     function _unsupported_iterable_to_array(o, minLen) {
         if (!o) return;
         if (typeof o === "string") return _array_like_to_array(o, minLen);
@@ -300,7 +327,7 @@ function start() {
     function isCleared(record, token) {
         return !record.startsWith(token, TOKEN_AT2);
     }
-    function factsOf(record) {
+    function factsOf2(record) {
         var kind = record.charAt(0);
         if (kind !== SERVABLE && kind !== REFUSED && kind !== POINTER2) return null;
         if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
@@ -328,10 +355,10 @@ function start() {
     }
     var SUMMARY = "~";
     function summaryOf2(record, isFile) {
-        var facts = isPointer2(record) ? null : factsOf(record);
+        var facts = isPointer2(record) ? null : factsOf2(record);
         if (!facts) return "";
         var problem = facts.problem ? facts.problem.code : "";
-        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(facts.notAfter, " ").concat(problem);
+        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(facts.notAfter, " ").concat(problem, " ").concat(facts.etcd || "");
         if (!isFile) return summary;
         var _ref = facts.found || {
             names: [],
@@ -347,14 +374,14 @@ function start() {
     function summaryOfLeftOut2(identity) {
         return "".concat(SUMMARY, "\n").concat(identity);
     }
-    function readSummary(text) {
+    function readSummary2(text) {
         var first = text.split("\n")[0];
-        var space = first.indexOf(" ");
-        var problem = first.slice(space + 1);
+        var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
         return {
-            isPair: first.charAt(1) === SERVABLE || problem === "",
-            notAfter: +first.slice(2, space),
-            problem: problem
+            isPair: head.charAt(1) === SERVABLE || problem === "",
+            notAfter: +head.slice(2),
+            problem: problem,
+            etcd: etcd
         };
     }
     function readFileSummary(text) {
@@ -403,6 +430,7 @@ function start() {
     var SUMMARY_PREFIX = "#summary:";
     var COUNTS_PREFIX = "#counts:";
     var SCAN_KEY = "#scan";
+    var NOTE_PREFIX = "#etcd:";
     var LOCK_LIFETIME_MS = 5e3;
     var MOST_KEYS = 2147483647;
     var FULL_KEY = "#full";
@@ -485,6 +513,11 @@ function start() {
         if (isPointer2(record)) return findSummary(zone, targetOf2(record));
         return summaryOf2(record, isFileKey2(slot));
     }
+    function findVersion(zone, slot) {
+        var _a;
+        var summary = zone.get(SUMMARY_PREFIX + slot);
+        return summary === void 0 ? ((_a = factsOf2(find2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
+    }
     function findScan(zone) {
         return zone.get(SCAN_KEY);
     }
@@ -518,6 +551,15 @@ function start() {
         }).map(function(key) {
             return zone.get(key) || "{}";
         });
+    }
+    function findNote(zone, note) {
+        return zone.get(NOTE_PREFIX + note);
+    }
+    function putNote(zone, note, text) {
+        return replaceValue(zone, NOTE_PREFIX + note, text);
+    }
+    function dropNote(zone, note) {
+        zone.delete(NOTE_PREFIX + note);
     }
     function hasRoom(write2) {
         try {
@@ -695,10 +737,13 @@ function start() {
         throw new Error("".concat(folder, ": ").concat(fault));
     }
     function read(path) {
+        return readBytes(path).toString();
+    }
+    function readBytes(path) {
         var fault;
         try {
             var stat = fs.statSync(path);
-            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, "utf8");
+            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path);
             fault = stat.isFile() ? "larger than 1 MiB" : "not a regular file";
         } catch (e) {
             fault = e.message;
@@ -1362,11 +1407,11 @@ function start() {
     var DEFAULT_SALT = "14";
     var WEAKEST_RSA_BITS = 2048;
     var LONGEST_RSA_BITS = 16384;
-    function readKeyAlgorithm(algorithm, whose) {
-        var bytes = algorithm.bytes;
-        var identifier = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, "an algorithm");
-        var parameters = identifier.end < algorithm.end ? readElement(bytes, identifier.end, algorithm.end) : null;
-        if (parameters !== null) expectEnd(algorithm.end, parameters.end, "the parameters of a key");
+    function readKeyAlgorithm(algorithm2, whose) {
+        var bytes = algorithm2.bytes;
+        var identifier = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
+        var parameters = identifier.end < algorithm2.end ? readElement(bytes, identifier.end, algorithm2.end) : null;
+        if (parameters !== null) expectEnd(algorithm2.end, parameters.end, "the parameters of a key");
         var isBare = parameters === null;
         switch(objectIdentifier(identifier)){
             case RSA_ENCRYPTION:
@@ -1452,20 +1497,20 @@ function start() {
             salt: parseInt(salt, 16)
         } : null;
     }
-    function hashName(algorithm) {
-        var name = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, "a hash function");
-        if (name.end < algorithm.end) {
-            var none2 = readTagged(algorithm, name.end, NULL, "NULL");
-            expectEnd(algorithm.end, none2.end, "a hash function");
+    function hashName(algorithm2) {
+        var name = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "a hash function");
+        if (name.end < algorithm2.end) {
+            var none2 = readTagged(algorithm2, name.end, NULL, "NULL");
+            expectEnd(algorithm2.end, none2.end, "a hash function");
             if (none2.start !== none2.end) refuse("malformed", "unreadable DER: a NULL that is not empty");
         }
         return objectIdentifier(name);
     }
     function readPublicKey(info, whose) {
-        var algorithm = readTagged(info, info.start, SEQUENCE, "a key algorithm");
-        var key = readTagged(info, algorithm.end, BIT_STRING, "a public key");
+        var algorithm2 = readTagged(info, info.start, SEQUENCE, "a key algorithm");
+        var key = readTagged(info, algorithm2.end, BIT_STRING, "a public key");
         expectEnd(info.end, key.end, "a public key");
-        var _readKeyAlgorithm = readKeyAlgorithm(algorithm, whose), kind = _readKeyAlgorithm.kind, curve = _readKeyAlgorithm.curve, restrictions = _readKeyAlgorithm.restrictions;
+        var _readKeyAlgorithm = readKeyAlgorithm(algorithm2, whose), kind = _readKeyAlgorithm.kind, curve = _readKeyAlgorithm.curve, restrictions = _readKeyAlgorithm.restrictions;
         if (kind === "RSA" || kind === "RSA-PSS") {
             if (key.bytes[key.start] !== 0) refuse("malformed", "".concat(whose, ": an unreadable RSA key"));
             var numbers = readTagged(key, key.start + 1, SEQUENCE, "an RSA key");
@@ -1643,12 +1688,12 @@ function start() {
         }
         return readElement(inner.bytes, first.end, inner.end);
     }
-    function expectAlgorithm(algorithm) {
-        var name = readElement(algorithm.bytes, algorithm.start, algorithm.end);
+    function expectAlgorithm(algorithm2) {
+        var name = readElement(algorithm2.bytes, algorithm2.start, algorithm2.end);
         objectIdentifier(name);
-        if (name.end < algorithm.end) {
-            var parameters = readElement(algorithm.bytes, name.end, algorithm.end);
-            expectEnd(algorithm.end, parameters.end, "a signature algorithm");
+        if (name.end < algorithm2.end) {
+            var parameters = readElement(algorithm2.bytes, name.end, algorithm2.end);
+            expectEnd(algorithm2.end, parameters.end, "a signature algorithm");
         }
     }
     function readExtensions(certificate, inner, from) {
@@ -1834,12 +1879,12 @@ function start() {
     function readPkcs8(der) {
         var info = readWhole(der, SEQUENCE, "a private key");
         var version = readTagged(info, info.start, INTEGER, "a version");
-        var algorithm = readTagged(info, version.end, SEQUENCE, "a key algorithm");
-        var key = readTagged(info, algorithm.end, OCTET_STRING, "a private key");
+        var algorithm2 = readTagged(info, version.end, SEQUENCE, "a key algorithm");
+        var key = readTagged(info, algorithm2.end, OCTET_STRING, "a private key");
         if (hexOf(version) !== "00" && hexOf(version) !== "01") {
             refuse("malformed", "a private key of an unknown version");
         }
-        var _readKeyAlgorithm = readKeyAlgorithm(algorithm, WHOSE), kind = _readKeyAlgorithm.kind, curve = _readKeyAlgorithm.curve, restrictions = _readKeyAlgorithm.restrictions;
+        var _readKeyAlgorithm = readKeyAlgorithm(algorithm2, WHOSE), kind = _readKeyAlgorithm.kind, curve = _readKeyAlgorithm.curve, restrictions = _readKeyAlgorithm.restrictions;
         var attached = attachedPublicKey(info, key.end);
         var value = "";
         if (kind === "RSA" || kind === "RSA-PSS") {
@@ -1857,7 +1902,7 @@ function start() {
         }
         if (value === "" && kind !== "RSA") value = attached;
         var isPlain = hexOf(version) === "00" && key.end === info.end;
-        var plain = isPlain ? der : Buffer.from(wrap(hexOf(algorithm), hexOf(key)), "hex");
+        var plain = isPlain ? der : Buffer.from(wrap(hexOf(algorithm2), hexOf(key)), "hex");
         return {
             kind: kind,
             curve: curve,
@@ -1881,16 +1926,16 @@ function start() {
         expectEnd(info.end, at, "a private key");
         return value;
     }
-    function wrap(algorithm, key) {
-        return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm) + write(OCTET_STRING, key));
+    function wrap(algorithm2, key) {
+        return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm2) + write(OCTET_STRING, key));
     }
     function pkcs8Of(key) {
         var rsa = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + "0500";
         if (key.label === "RSA PRIVATE KEY") return Buffer.from(wrap(rsa, key.der.toString("hex")), "hex");
         if (key.label === "EC PRIVATE KEY" && key.curve !== null) {
             var curve = write(OBJECT_IDENTIFIER, identifierOf(key.curve));
-            var algorithm = write(OBJECT_IDENTIFIER, EC_PUBLIC_KEY) + curve;
-            return Buffer.from(wrap(algorithm, key.der.toString("hex")), "hex");
+            var algorithm2 = write(OBJECT_IDENTIFIER, EC_PUBLIC_KEY) + curve;
+            return Buffer.from(wrap(algorithm2, key.der.toString("hex")), "hex");
         }
         if (key.kind !== "RSA-PSS") return key.der;
         var parts = children(readWhole(key.der, SEQUENCE, "a private key"));
@@ -1942,11 +1987,11 @@ function start() {
         "2a8648ce3d0401": "ecdsa-with-SHA1"
     };
     function signatureOf(certificate) {
-        var algorithm = certificate.signatureAlgorithm;
-        var type = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, "an algorithm");
+        var algorithm2 = certificate.signatureAlgorithm;
+        var type = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
         var identifier = hexOf(type);
         if (identifier === RSASSA_PSS2) {
-            var isStrong = type.end < algorithm.end && readPss(readElement(algorithm.bytes, type.end, algorithm.end)) !== null;
+            var isStrong = type.end < algorithm2.end && readPss(readElement(algorithm2.bytes, type.end, algorithm2.end)) !== null;
             return {
                 name: "rsassaPss",
                 isStrong: isStrong
@@ -2082,12 +2127,12 @@ function start() {
     var PROBE = "njs-cert-rotation";
     function proveKey(pair) {
         return _async_to_generator(function() {
-            var _pair_privateKey, kind, curve, algorithm, publicKey, isOptional, privateKey, subtle, probe, isProven, signature, e;
+            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, subtle2, probe, isProven, signature, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         _pair_privateKey = pair.privateKey, kind = _pair_privateKey.kind, curve = _pair_privateKey.curve;
-                        algorithm = curve !== null ? {
+                        algorithm2 = curve !== null ? {
                             name: "ECDSA",
                             namedCurve: curve,
                             hash: "SHA-256"
@@ -2097,7 +2142,7 @@ function start() {
                         };
                         return [
                             4,
-                            importOrNull("spki", publicKeyInfo(pair.leaf), algorithm, "verify")
+                            importOrNull("spki", publicKeyInfo(pair.leaf), algorithm2, "verify")
                         ];
                     case 1:
                         publicKey = _state.sent();
@@ -2111,7 +2156,7 @@ function start() {
                         }
                         return [
                             4,
-                            importOrNull("pkcs8", pkcs8Of(pair.privateKey), algorithm, "sign")
+                            importOrNull("pkcs8", pkcs8Of(pair.privateKey), algorithm2, "sign")
                         ];
                     case 2:
                         privateKey = _state.sent();
@@ -2119,7 +2164,7 @@ function start() {
                             2,
                             refuse("malformed", "the private key cannot be used")
                         ];
-                        subtle = crypto.subtle;
+                        subtle2 = crypto.subtle;
                         probe = Buffer.from(PROBE);
                         isProven = false;
                         _state.label = 3;
@@ -2132,13 +2177,13 @@ function start() {
                         ]);
                         return [
                             4,
-                            subtle.sign(algorithm, privateKey, probe)
+                            subtle2.sign(algorithm2, privateKey, probe)
                         ];
                     case 4:
                         signature = _state.sent();
                         return [
                             4,
-                            subtle.verify(algorithm, publicKey, signature, probe)
+                            subtle2.verify(algorithm2, publicKey, signature, probe)
                         ];
                     case 5:
                         isProven = _state.sent();
@@ -2158,7 +2203,7 @@ function start() {
                         ];
                         return [
                             4,
-                            forgetErrors(algorithm)
+                            forgetErrors(algorithm2)
                         ];
                     case 8:
                         _state.sent();
@@ -2170,14 +2215,14 @@ function start() {
             });
         })();
     }
-    function forgetErrors(algorithm) {
+    function forgetErrors(algorithm2) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         return [
                             4,
-                            importOrNull("spki", Buffer.from("none"), algorithm, "verify")
+                            importOrNull("spki", Buffer.from("none"), algorithm2, "verify")
                         ];
                     case 1:
                         _state.sent();
@@ -2188,9 +2233,9 @@ function start() {
             });
         })();
     }
-    function importOrNull(format, key, algorithm, usage) {
+    function importOrNull(format, key, algorithm2, usage) {
         return _async_to_generator(function() {
-            var subtle, e;
+            var subtle2, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -2200,10 +2245,10 @@ function start() {
                             ,
                             3
                         ]);
-                        subtle = crypto.subtle;
+                        subtle2 = crypto.subtle;
                         return [
                             4,
-                            subtle.importKey(format, key, algorithm, false, [
+                            subtle2.importKey(format, key, algorithm2, false, [
                                 usage
                             ])
                         ];
@@ -2230,8 +2275,8 @@ function start() {
         var info = leaf.publicKeyInfo;
         if (leaf.publicKey.kind !== "RSA-PSS") return Buffer.from(hexOfWhole(info), "hex");
         var key = readTagged(info, readTagged(info, info.start, SEQUENCE, "a key algorithm").end, BIT_STRING, "a public key");
-        var algorithm = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
-        return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm) + hexOfWhole(key)), "hex");
+        var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
+        return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
     var STAGED = ".put-staged";
     var NEW = ".put-new";
@@ -2428,8 +2473,8 @@ function start() {
     function keepFile(lookup, zone, key, record) {
         var _a, _b, _c;
         var settings = lookup.settings;
-        var names = ((_b = (_a = factsOf(find2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
-        var found = (_c = factsOf(record)) == null ? void 0 : _c.found;
+        var names = ((_b = (_a = factsOf2(find2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
+        var found = (_c = factsOf2(record)) == null ? void 0 : _c.found;
         var slots = found ? slotsFor(settings, found.names, found.isRsa) : [];
         var left = names.concat(names.map(rsaKey2)).filter(function(slot) {
             return slots.indexOf(slot) < 0;
@@ -2463,19 +2508,19 @@ function start() {
         var isRoomy = free >= capacity * RESERVED || holdsPair(find2(zone, key) || "");
         if (isRoomy && put(zone, key, record)) return;
         remove(zone, key);
-        put(zone, key, staled(makeRecord(FIRST_TOKEN2, factsOf(record), null)));
+        put(zone, key, staled(makeRecord(FIRST_TOKEN2, factsOf2(record), null)));
     }
     function putPointer(settings, zone, slot, key) {
         var held = find2(zone, slot) || "";
-        var facts = factsOf(held);
+        var facts = factsOf2(held);
         var isOwn = scannedFileOf(settings, slot) === key;
-        if (facts && holdsPair(held) && !givesWay(facts, isOwn, factsOf(find2(zone, key) || ""))) return;
+        if (facts && holdsPair(held) && !givesWay(settings, facts, isOwn, factsOf2(find2(zone, key) || ""))) return;
         var known = isPointer2(held) && facts ? filesIn(held, facts) : [];
         pointTo(settings, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
     }
     function takePointer(settings, zone, slot, key) {
         var held = find2(zone, slot) || "";
-        var facts = factsOf(held);
+        var facts = factsOf2(held);
         if (!isPointer2(held) || !facts) return;
         var known = filesIn(held, facts);
         if (known.indexOf(key) < 0) return;
@@ -2483,8 +2528,9 @@ function start() {
             return one !== key;
         }));
     }
-    function givesWay(facts, isOwn, file) {
+    function givesWay(settings, facts, isOwn, file) {
         if (facts.source === "disk") return isOwn;
+        if (facts.source === "etcd" && settings.followsEtcd) return false;
         var isNewer = file !== null && facts.loadedAt < file.loadedAt;
         return facts.files === "" && (facts.isCleared === true || isNewer);
     }
@@ -2495,7 +2541,7 @@ function start() {
     }
     function pointTo(settings, zone, slot, keys) {
         var held = find2(zone, slot) || "";
-        var facts = factsOf(held);
+        var facts = factsOf2(held);
         var files = keys.length > 1 ? ranked(settings, zone, slot, keys) : keys;
         var best = files[0];
         var others = files.slice(1);
@@ -2509,6 +2555,7 @@ function start() {
         if ((facts == null ? void 0 : facts.problem) && !holdsPair(held)) {
             rest.files = facts.files;
             rest.problem = facts.problem;
+            if (facts.etcd !== void 0) rest.etcd = facts.etcd;
         }
         var isSame = isPointer2(held) && facts !== null && targetOf2(held) === best && (facts.others || []).join() === others.join();
         if (!isSame) put(zone, slot, makePointer(best, rest));
@@ -2519,7 +2566,7 @@ function start() {
         var own = scannedFileOf(settings, slot);
         var candidates = [];
         keys.forEach(function(key) {
-            var facts = factsOf(find2(zone, key) || "");
+            var facts = factsOf2(find2(zone, key) || "");
             if (!(facts == null ? void 0 : facts.found) || facts.found.names.indexOf(name) < 0) return;
             var notAfter = facts.notAfter, found = facts.found;
             var isValid = found.notBefore <= now && now <= notAfter;
@@ -2583,13 +2630,20 @@ function start() {
     var MOST_READS = 3;
     function lookAtFiles(lookup, slot, text) {
         var settings = lookup.settings, token = lookup.token;
-        var last = text === void 0 ? null : factsOf(text);
+        var last = text === void 0 ? null : factsOf2(text);
         var held = text !== void 0 && last ? text : "";
         if (isPointer2(held) && scannedFileOf(settings, slot)) return none(held, token, last);
         var cleared = isCleared(held, token);
+        var isOfEtcd = settings.followsEtcd && (last == null ? void 0 : last.source) === "etcd";
+        if (isOfEtcd && holdsPair(held)) return {
+            record: touched(held, token)
+        };
         var files = filesFor(settings, slot);
         var identity = identityFor(settings, slot);
-        if (!identity && (last == null ? void 0 : last.source) === "api" && !(settings.isPersistent && last.files)) {
+        if (!identity && isOfEtcd) return {
+            record: touched(held, token)
+        };
+        if (!identity && last && last.source !== "disk" && holdsPair(held) && !(settings.isPersistent && last.files)) {
             var source = last.source, notAfter = last.notAfter, loadedAt = last.loadedAt;
             var facts = {
                 source: source,
@@ -2633,12 +2687,18 @@ function start() {
             record: "",
             isMissing: true
         };
-        var others = last == null ? void 0 : last.others;
+        var facts = refusedByEtcd(last);
+        if (last == null ? void 0 : last.others) facts.others = last.others;
         return {
-            record: withFacts(held, token, others ? {
-                others: others
-            } : {})
+            record: withFacts(held, token, facts)
         };
+    }
+    function refusedByEtcd(last) {
+        var _ref = last != null ? last : {}, etcd = _ref.etcd, problem = _ref.problem;
+        return etcd !== void 0 && (problem == null ? void 0 : problem.isOfEtcd) ? {
+            etcd: etcd,
+            problem: problem
+        } : {};
     }
     function filesFor(settings, slot) {
         var files = filesOf(settings, slot);
@@ -2696,12 +2756,12 @@ function start() {
         var pem = servedPem(pair);
         var isSame = last !== null && pemOf2(held) === pem.key + pem.chain;
         var loadedAt = isSame ? last.loadedAt : Date.now();
-        var facts = {
+        var facts = Object.assign({
             source: "disk",
             files: identity,
             notAfter: notAfter,
             loadedAt: loadedAt
-        };
+        }, refusedByEtcd(last));
         var whose = name;
         if (isFileKey2(slot)) {
             var names = serverNamesOf(pair.leaf);
@@ -2790,7 +2850,7 @@ function start() {
         }) : lookup;
         if (zone && ticket === null) {
             var record = find2(zone, slot);
-            if (record !== void 0 && factsOf(record) && !isCleared(record, current.token)) {
+            if (record !== void 0 && factsOf2(record) && !isCleared(record, current.token)) {
                 return isAnswer(record) ? record : "";
             }
         }
@@ -2850,7 +2910,8 @@ function start() {
             wildcardLabel: variables["cert_wildcard_label"] || "_",
             scan: variables["cert_scan"] || "",
             fallback: fallback2(variables),
-            isPersistent: variables["cert_persist"] === "on"
+            isPersistent: variables["cert_persist"] === "on",
+            followsEtcd: !!variables["cert_etcd"]
         };
     }
     function isAdminRemote(variables) {
@@ -2916,7 +2977,7 @@ function start() {
         var record = recordUnder(lookup, slot);
         for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
             var pair = recordUnder(lookup, targetOf2(record));
-            if (pair && ((_b = (_a = factsOf(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
+            if (pair && ((_b = (_a = factsOf2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
             record = lookup.zone && find2(lookup.zone, slot) || "";
         }
         return holdsPair(record) ? record : "";
@@ -2926,7 +2987,7 @@ function start() {
         var held;
         try {
             var found = zone && find2(zone, slot);
-            if (found !== void 0 && factsOf(found)) held = found;
+            if (found !== void 0 && factsOf2(found)) held = found;
             if (held !== void 0 && isAnswer(held)) {
                 if (isCurrent2(held, token, interval)) return held;
             } else if (held !== void 0 && isCurrent2(held, token, retryInterval(interval))) {
@@ -3310,6 +3371,127 @@ function start() {
         if (held !== void 0 && holdsPair(held) && isCleared(held, lookup.token)) load(lookup, slot);
         return restorePointer(lookup.settings, zone, slot, key);
     }
+    var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    function expectServable(lookup, pair, names) {
+        names.forEach(function(name) {
+            if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+                refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
+            }
+        });
+        if (isExpired(pair.leaf, Date.now() / 1e3)) {
+            var since = new Date(pair.leaf.notAfter * 1e3).toISOString();
+            refuse("expired", "The certificate has expired at ".concat(since, "."));
+        }
+    }
+    function proved(lookup, pair) {
+        return _async_to_generator(function() {
+            var curve, privateKey, key;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            proveKey(pair)
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
+                            2,
+                            pair
+                        ];
+                        curve = pair.privateKey.curve;
+                        if (curve !== null) {
+                            privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                            key = encode(privateKey.label, privateKey.der);
+                            return [
+                                2,
+                                Object.assign({}, pair, {
+                                    privateKey: privateKey,
+                                    key: key
+                                })
+                            ];
+                        }
+                        if (!lookup.settings.isPersistent) return [
+                            2,
+                            pair
+                        ];
+                        return [
+                            2,
+                            refuse("unsupported-key", "With $cert_persist on use ECDSA or RSA: the file of an ".concat(pair.privateKey.kind, " key cannot be compared with its certificate."))
+                        ];
+                }
+            });
+        })();
+    }
+    function replace(lookup, zone, slots, pair, etcd) {
+        var settings = lookup.settings, misses = lookup.misses;
+        var persisted = settings.isPersistent ? slots : [];
+        persisted.forEach(function(slot) {
+            expectFilesOfItsOwn(settings, slot);
+        });
+        var swap = together(persisted.map(function(slot) {
+            return function() {
+                return swapIn(filesOf(settings, slot), pair);
+            };
+        }));
+        var records = [];
+        var undone = [];
+        try {
+            slots.forEach(function(slot) {
+                var before = find2(zone, slot);
+                var record = recordOf2(lookup, zone, slot, pair, etcd);
+                if (!put(zone, slot, record)) refuse("zone-full", NO_ROOM2);
+                records.push(record);
+                undone.push(function() {
+                    if (before === void 0) remove(zone, slot);
+                    else put(zone, slot, before);
+                });
+            });
+        } catch (e) {
+            undone.forEach(function(undo) {
+                undo();
+            });
+            swap.undo();
+            throw e;
+        }
+        swap.commit();
+        if (misses) slots.forEach(function(slot) {
+            forgetMissing(misses, slot);
+        });
+        return records;
+    }
+    function recordOf2(param, zone, slot, pair, etcd) {
+        var settings = param.settings;
+        var facts = {
+            source: etcd ? "etcd" : "api",
+            // It wins over these until they change.
+            files: identify(filesOf(settings, slot)),
+            notAfter: pair.leaf.notAfter,
+            loadedAt: Date.now()
+        };
+        if (etcd) facts.etcd = etcd;
+        return makeRecord(clearToken2(zone), facts, servedPem(pair));
+    }
+    function drop2(settings, zone, slots, persisted) {
+        var files = persisted.map(function(slot) {
+            return filesOf(settings, slot);
+        });
+        files.forEach(recover);
+        together(files.map(function(one) {
+            return function() {
+                return takeOut(one);
+            };
+        })).commit();
+        slots.forEach(function(slot) {
+            remove(zone, slot);
+        });
+    }
+    function expectFilesOfItsOwn(settings, slot) {
+        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
+        if (isPerName(cert) && isPerName(key)) return;
+        var suffix = isRsaKey(slot) ? "_rsa" : "";
+        refuse("persist-failed", "$cert_file".concat(suffix, " and $cert_key_file").concat(suffix, " have no {name}: one file is for all."));
+    }
     function expectAllowed(r, methods) {
         if (!isAllowedClient(r)) {
             refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
@@ -3406,12 +3588,15 @@ function start() {
             status: 500,
             title: "The files could not be written"
         },
+        "store-unavailable": {
+            status: 503,
+            title: "The store cannot be written"
+        },
         "zone-full": {
             status: 507,
             title: "The shared dictionary has no room"
         }
     };
-    var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     var CODES = Object.keys(PROBLEMS);
     function answerProblem(r, code, reason) {
         var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
@@ -3443,8 +3628,8 @@ function start() {
     var DONE = 203;
     function isJudgedByNginx(param) {
         var headersIn = param.headersIn;
-        var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
-        return isConditional && njs.version_number < NJS_0_9_1;
+        var isConditional2 = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
+        return isConditional2 && njs.version_number < NJS_0_9_1;
     }
     function handle(r, methods, work2) {
         return _async_to_generator(function() {
@@ -3741,7 +3926,7 @@ function start() {
     }
     function clearOne(zone, slot) {
         var held = find2(zone, slot) || "";
-        if (!isAnswer(held) || !factsOf(held)) {
+        if (!isAnswer(held) || !factsOf2(held)) {
             remove(zone, slot);
             return false;
         }
@@ -3817,6 +4002,339 @@ function start() {
         } catch (e) {
             return refuse("malformed", "an argument that is not encoded as one");
         }
+    }
+    var LARGEST_ANSWER = 33 * 1024 * 1024;
+    var LONGEST_EXCERPT = 120;
+    var DEFAULT_PREFIX = "/certs/";
+    var UNAUTHENTICATED = 16;
+    function etcdOf(variables, zone) {
+        var url = variables["cert_etcd"];
+        if (!url) return void 0;
+        return {
+            url: url.replace(/\/+$/, ""),
+            prefix: variables["cert_etcd_prefix"] || DEFAULT_PREFIX,
+            user: variables["cert_etcd_user"] || "",
+            passwordFile: variables["cert_etcd_password_file"] || "",
+            sealKeyFile: variables["cert_seal_key_file"] || "",
+            zone: zone
+        };
+    }
+    function readKeys(etcd, after, to, options) {
+        return _async_to_generator(function() {
+            var answer2;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            call(etcd, "/v3/kv/range", {
+                                key: encode2(after ? "".concat(after, "\0") : etcd.prefix),
+                                range_end: encode2(to ? "".concat(to, "\0") : endOf(etcd.prefix)),
+                                limit: options.limit || 0,
+                                keys_only: !!options.keysOnly,
+                                count_only: !!options.countOnly,
+                                min_mod_revision: options.minModRevision || 0
+                            })
+                        ];
+                    case 1:
+                        answer2 = _state.sent();
+                        return [
+                            2,
+                            {
+                                header: headerOf(answer2),
+                                kvs: keyValues(answer2["kvs"]),
+                                more: answer2["more"] === true,
+                                count: numberOf(answer2["count"])
+                            }
+                        ];
+                }
+            });
+        })();
+    }
+    function transact(etcd, compare2, success) {
+        return _async_to_generator(function() {
+            var answer2, responses;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            call(etcd, "/v3/kv/txn", {
+                                compare: compare2,
+                                success: success
+                            })
+                        ];
+                    case 1:
+                        answer2 = _state.sent();
+                        responses = listOf(answer2["responses"]);
+                        return [
+                            2,
+                            {
+                                header: headerOf(answer2),
+                                succeeded: answer2["succeeded"] === true,
+                                ranges: responses.map(function(response) {
+                                    return keyValues(partOf(response, "response_range")["kvs"]);
+                                })
+                            }
+                        ];
+                }
+            });
+        })();
+    }
+    function getOperation(key) {
+        return {
+            request_range: {
+                key: encode2(key)
+            }
+        };
+    }
+    function putOperation(key, value) {
+        return {
+            request_put: {
+                key: encode2(key),
+                value: encode2(value)
+            }
+        };
+    }
+    function deleteOperation(key) {
+        return {
+            request_delete_range: {
+                key: encode2(key)
+            }
+        };
+    }
+    function isUnchanged(key, modRevision) {
+        return {
+            key: encode2(key),
+            target: "MOD",
+            result: "EQUAL",
+            mod_revision: "".concat(modRevision)
+        };
+    }
+    function call(etcd, path, body) {
+        return _async_to_generator(function() {
+            var known, reply, _tmp;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        if (!!etcd.user) return [
+                            3,
+                            2
+                        ];
+                        return [
+                            4,
+                            post(etcd, path, body, "")
+                        ];
+                    case 1:
+                        return [
+                            2,
+                            expectDone.apply(void 0, [
+                                _state.sent()
+                            ])
+                        ];
+                    case 2:
+                        known = findNote(etcd.zone, "token");
+                        if (!(known !== void 0)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            4,
+                            post(etcd, path, body, known)
+                        ];
+                    case 3:
+                        reply = _state.sent();
+                        if (!isTokenRefused(reply)) return [
+                            2,
+                            expectDone(reply)
+                        ];
+                        dropNote(etcd.zone, "token");
+                        _state.label = 4;
+                    case 4:
+                        _tmp = [
+                            etcd,
+                            path,
+                            body
+                        ];
+                        return [
+                            4,
+                            authenticate(etcd)
+                        ];
+                    case 5:
+                        return [
+                            4,
+                            post.apply(void 0, _tmp.concat([
+                                _state.sent()
+                            ]))
+                        ];
+                    case 6:
+                        return [
+                            2,
+                            expectDone.apply(void 0, [
+                                _state.sent()
+                            ])
+                        ];
+                }
+            });
+        })();
+    }
+    function isTokenRefused(param) {
+        var status = param.status, fields = param.fields;
+        return status !== 200 && (fields["code"] === UNAUTHENTICATED || /auth.* is old/.test(messageOf(fields)));
+    }
+    function authenticate(etcd) {
+        return _async_to_generator(function() {
+            var password, fields, token;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        try {
+                            password = read(etcd.passwordFile).replace(/\r?\n$/, "");
+                        } catch (e) {
+                            return [
+                                2,
+                                unavailable(e.message)
+                            ];
+                        }
+                        return [
+                            4,
+                            post(etcd, "/v3/auth/authenticate", {
+                                name: etcd.user,
+                                password: password
+                            }, "")
+                        ];
+                    case 1:
+                        fields = expectDone.apply(void 0, [
+                            _state.sent()
+                        ]);
+                        token = textOf2(fields["token"]);
+                        putNote(etcd.zone, "token", token);
+                        return [
+                            2,
+                            token
+                        ];
+                }
+            });
+        })();
+    }
+    function post(etcd, path, body, token) {
+        return _async_to_generator(function() {
+            var status, text, reply, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _state.trys.push([
+                            0,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            ngx.fetch(etcd.url + path, {
+                                method: "POST",
+                                body: JSON.stringify(body),
+                                headers: token ? {
+                                    Authorization: token
+                                } : {},
+                                max_response_body_size: LARGEST_ANSWER
+                            })
+                        ];
+                    case 1:
+                        reply = _state.sent();
+                        status = reply.status;
+                        return [
+                            4,
+                            reply.text()
+                        ];
+                    case 2:
+                        text = _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        return [
+                            2,
+                            unavailable(e.message)
+                        ];
+                    case 4:
+                        try {
+                            return [
+                                2,
+                                {
+                                    status: status,
+                                    fields: JSON.parse(text)
+                                }
+                            ];
+                        } catch (e2) {
+                            return [
+                                2,
+                                unavailable("it answered ".concat(status).concat(status === 200 ? " without JSON" : excerpt(text)))
+                            ];
+                        }
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function expectDone(param) {
+        var status = param.status, fields = param.fields;
+        if (status !== 200) unavailable(messageOf(fields) || "it answered ".concat(status));
+        return fields;
+    }
+    function unavailable(detail) {
+        return refuse("store-unavailable", "etcd: ".concat(detail));
+    }
+    function messageOf(fields) {
+        return textOf2(fields["message"]) || textOf2(fields["error"]);
+    }
+    function excerpt(text) {
+        var words = text.replace(/<[^>]*>/g, " ").replace(/[^!-~]+/g, " ").trim();
+        return words ? ": ".concat(words.slice(0, LONGEST_EXCERPT)) : "";
+    }
+    function endOf(prefix) {
+        var last = prefix.length - 1;
+        return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+    }
+    function headerOf(answer2) {
+        var header = partOf(answer2, "header");
+        return {
+            cluster: textOf2(header["cluster_id"]),
+            term: numberOf(header["raft_term"]),
+            revision: numberOf(header["revision"])
+        };
+    }
+    function keyValues(kvs) {
+        return listOf(kvs).map(function(kv) {
+            return {
+                key: decode2(textOf2(kv["key"])),
+                value: decode2(textOf2(kv["value"])),
+                createRevision: numberOf(kv["create_revision"]),
+                modRevision: numberOf(kv["mod_revision"])
+            };
+        });
+    }
+    function partOf(fields, name) {
+        return fields[name] || {};
+    }
+    function listOf(value) {
+        return Array.isArray(value) ? value : [];
+    }
+    function textOf2(value) {
+        return typeof value === "string" ? value : "";
+    }
+    function numberOf(value) {
+        return Number(value || 0);
+    }
+    function encode2(text) {
+        return Buffer.from(text).toString("base64");
+    }
+    function decode2(text) {
+        return Buffer.from(text, "base64").toString();
     }
     var ATTRIBUTES = {
         "550403": "CN",
@@ -3914,12 +4432,56 @@ function start() {
         }
         return address;
     }
+    var FOLLOWER = "#etcd";
+    function findProgress(etcd) {
+        var text = findNote(etcd.zone, "state");
+        var progress = text === void 0 ? null : JSON.parse(text);
+        return progress && progress.prefix === etcd.prefix ? progress : null;
+    }
+    function putProgress(zone, progress) {
+        progress.at = timestamp2();
+        putNote(zone, "state", JSON.stringify(progress));
+    }
+    function sinceOf(param) {
+        var segments = param.segments;
+        return segments.reduce(function(least, param2) {
+            var since = param2.since;
+            return Math.min(least, since);
+        }, Infinity);
+    }
+    function isSameHistory(param, header) {
+        var cluster = param.cluster, term = param.term, segments = param.segments;
+        return header.cluster === cluster && header.term >= term && segments.every(function(param2) {
+            var since = param2.since;
+            return header.revision >= since;
+        });
+    }
+    function hasPassed(progress, key, held, revision) {
+        if (!progress) return false;
+        var segments = progress.segments, epoch = progress.epoch;
+        return segments.some(function(one) {
+            return one.since >= revision && isWithin(one, key);
+        }) || epochIn(held) === epoch && revisionIn(held) > revision;
+    }
+    function isWithin(param, key) {
+        var after = param.after, to = param.to;
+        return key > after && (to === "" || key <= to);
+    }
+    function versionOf(progress, revision) {
+        return "".concat(progress ? progress.epoch : "", ":").concat(revision);
+    }
+    function revisionIn(version) {
+        return +version.slice(version.indexOf(":") + 1);
+    }
+    function epochIn(version) {
+        return version.slice(0, version.indexOf(":"));
+    }
     var DAY_S = 86400;
     function entryOf(name, record, facts) {
         var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
         var left = leaf.notAfter - Date.now() / 1e3;
         var problem = facts.problem;
-        return Object.assign({
+        var entry = Object.assign({
             name: name
         }, describe(leaf), {
             days_left: Math.floor(left / DAY_S),
@@ -3929,6 +4491,8 @@ function start() {
             loaded_at: new Date(facts.loadedAt).toISOString(),
             checked_at: new Date(checkedAt(record)).toISOString()
         });
+        if (facts.etcd !== void 0) entry.revision = revisionIn(facts.etcd);
+        return entry;
     }
     function fingerprintIn(record) {
         return fingerprintOf(leafOf(record));
@@ -3943,15 +4507,19 @@ function start() {
         return '"'.concat(fingerprint, '"');
     }
     function expectPrecondition(r, name, tag) {
+        if (!isConditional(r)) return;
         var ifMatch = r.headersIn["If-Match"];
         var ifNoneMatch = r.headersIn["If-None-Match"];
-        if (ifMatch === void 0 && ifNoneMatch === void 0) return;
         var held = tag();
         var isMet = (ifMatch === void 0 || isListed(ifMatch, held)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, held));
         if (!isMet) {
             var now = held ? "The certificate held for ".concat(name, " is ").concat(held, ".") : "None is held for ".concat(name, ".");
             refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
         }
+    }
+    function isConditional(param) {
+        var headersIn = param.headersIn;
+        return headersIn["If-Match"] !== void 0 || headersIn["If-None-Match"] !== void 0;
     }
     function isListed(list2, tag) {
         if (tag === "") return false;
@@ -3963,7 +4531,7 @@ function start() {
     function findHeld(zone, slot) {
         var record = find2(zone, slot);
         if (record !== void 0 && isPointer2(record)) return findFound(zone, record);
-        var facts = record !== void 0 && holdsPair(record) ? factsOf(record) : null;
+        var facts = record !== void 0 && holdsPair(record) ? factsOf2(record) : null;
         return record === void 0 || facts === null ? null : {
             record: record,
             facts: facts
@@ -3973,7 +4541,7 @@ function start() {
         var _a;
         var file = targetOf2(pointer);
         var held = findHeld(zone, file);
-        var problem = (_a = factsOf(pointer)) == null ? void 0 : _a.problem;
+        var problem = (_a = factsOf2(pointer)) == null ? void 0 : _a.problem;
         if (!held) return null;
         return {
             record: held.record,
@@ -4001,6 +4569,657 @@ function start() {
         if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
         return name;
     }
+    var PREFIX = "sealed:1:";
+    var KEY_BYTES = 32;
+    var NONCE_BYTES = 12;
+    var GCM = "AES-GCM";
+    function sealValue(_0, _1, _2) {
+        return _async_to_generator(function(param, slot, text) {
+            var sealKeyFile, nonce, key, sealed;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        sealKeyFile = param.sealKeyFile;
+                        if (!sealKeyFile) return [
+                            2,
+                            text
+                        ];
+                        nonce = Buffer.alloc(NONCE_BYTES);
+                        crypto.getRandomValues(nonce);
+                        return [
+                            4,
+                            keyOf22(sealKeyFile, "encrypt", "persist-failed")
+                        ];
+                    case 1:
+                        key = _state.sent();
+                        return [
+                            4,
+                            subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text))
+                        ];
+                    case 2:
+                        sealed = _state.sent();
+                        return [
+                            2,
+                            PREFIX + Buffer.concat([
+                                nonce,
+                                Buffer.from(sealed)
+                            ]).toString("base64")
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function openValue(_0, _1, _2) {
+        return _async_to_generator(function(param, slot, value) {
+            var sealKeyFile, key, bytes, nonce, text, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        sealKeyFile = param.sealKeyFile;
+                        if (!sealKeyFile) return [
+                            2,
+                            value
+                        ];
+                        return [
+                            4,
+                            keyOf22(sealKeyFile, "decrypt", "bad-seal")
+                        ];
+                    case 1:
+                        key = _state.sent();
+                        if (!value.startsWith(PREFIX)) refuse("bad-seal", "the value is not sealed");
+                        bytes = Buffer.from(value.slice(PREFIX.length).trim(), "base64");
+                        nonce = bytes.slice(0, NONCE_BYTES);
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            4,
+                            ,
+                            5
+                        ]);
+                        return [
+                            4,
+                            subtle().decrypt(algorithm(nonce, slot), key, bytes.slice(NONCE_BYTES))
+                        ];
+                    case 3:
+                        text = _state.sent();
+                        return [
+                            2,
+                            Buffer.from(text).toString()
+                        ];
+                    case 4:
+                        e = _state.sent();
+                        return [
+                            2,
+                            refuse("bad-seal", "the value was sealed with another key, or for another name")
+                        ];
+                    case 5:
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function algorithm(nonce, slot) {
+        return {
+            name: GCM,
+            iv: nonce,
+            additionalData: Buffer.from(slot)
+        };
+    }
+    function keyOf22(path, usage, code) {
+        return _async_to_generator(function() {
+            var key;
+            return _ts_generator(this, function(_state) {
+                try {
+                    key = readBytes(path);
+                } catch (e) {
+                    return [
+                        2,
+                        refuse(code, e.message)
+                    ];
+                }
+                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": not ").concat(KEY_BYTES, " bytes"));
+                return [
+                    2,
+                    subtle().importKey("raw", key, {
+                        name: GCM
+                    }, false, [
+                        usage
+                    ])
+                ];
+            });
+        })();
+    }
+    function subtle() {
+        return crypto.subtle;
+    }
+    var MOST_FIELDS = 16;
+    var LONGEST_HEADER = 4096;
+    function isForm(contentType) {
+        return /^\s*multipart\/form-data\b/i.test(contentType);
+    }
+    function readForm(text, contentType) {
+        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
+        if (boundary === null) return refuse("malformed", "A form without a boundary.");
+        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
+        var last = parts.pop();
+        if (parts.length === 0 || last.slice(0, 2) !== "--") {
+            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
+        }
+        var fields = /* @__PURE__ */ Object.create(null);
+        for(var i = 1; i < parts.length; i++){
+            var part = parts[i];
+            var bodyAt = part.indexOf("\r\n\r\n");
+            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
+            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
+            if (name === null) return refuse("malformed", "A form with a field that has no name.");
+            var field = name[1];
+            if (field in fields) refuse("malformed", "A form with two fields of one name.");
+            fields[field] = part.slice(bodyAt + 4);
+        }
+        return fields;
+    }
+    var TOO_LARGE = "A body of at most 1 MiB is taken.";
+    function readBody(r) {
+        var text = bodyText(r);
+        var type = r.headersIn["Content-Type"] || "";
+        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
+    }
+    function readText(text) {
+        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
+        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
+            pem: text
+        };
+    }
+    function bodyText(r) {
+        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        var text;
+        try {
+            text = r.requestText;
+        } catch (e) {
+            return spooledText(r);
+        }
+        if (!text) return "";
+        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        return text;
+    }
+    function spooledText(r) {
+        var path = variablesOf2(r)["request_body_file"] || "";
+        try {
+            return exists(path) ? read(path) : readUnnamed(path);
+        } catch (e) {
+            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
+        }
+    }
+    function readJson(text) {
+        try {
+            return JSON.parse(text.replace(/^\ufeff/, ""));
+        } catch (e) {
+            return refuse("malformed", "The body begins like JSON, and is none.");
+        }
+    }
+    function fieldsOf(fields, kind) {
+        var cert = fields.cert, key = fields.key;
+        if (typeof cert !== "string" || typeof key !== "string") {
+            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
+        }
+        return {
+            pem: cert,
+            keyPem: key
+        };
+    }
+    var MOST_ATTEMPTS = 10;
+    function putThrough(r, lookup, etcd, names, targets, pair) {
+        return _async_to_generator(function() {
+            var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = etcd.zone;
+                        slots = targets.reduce(function(all, own) {
+                            return all.concat(own);
+                        }, []);
+                        text = pair.chain + pair.key;
+                        operations = [];
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < slots.length)) return [
+                            3,
+                            4
+                        ];
+                        slot = slots[i];
+                        _ = operations.push;
+                        _tmp = [
+                            etcd.prefix + slot
+                        ];
+                        return [
+                            4,
+                            sealValue(etcd, slot, text)
+                        ];
+                    case 2:
+                        _.apply(operations, [
+                            putOperation.apply(void 0, _tmp.concat([
+                                _state.sent()
+                            ]))
+                        ]);
+                        _state.label = 3;
+                    case 3:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            4,
+                            change(r, etcd, slots, operations, function(found) {
+                                return _async_to_generator(function() {
+                                    var i2;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                i2 = 0;
+                                                _state2.label = 1;
+                                            case 1:
+                                                if (!(i2 < names.length)) return [
+                                                    3,
+                                                    4
+                                                ];
+                                                return [
+                                                    4,
+                                                    expectMet(r, etcd, names[i2], targets[i2], slots, found)
+                                                ];
+                                            case 2:
+                                                _state2.sent();
+                                                _state2.label = 3;
+                                            case 3:
+                                                i2++;
+                                                return [
+                                                    3,
+                                                    1
+                                                ];
+                                            case 4:
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 5:
+                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
+                        isNew = targets.some(function(own) {
+                            return own.every(function(slot2) {
+                                return !before[slots.indexOf(slot2)] && !findHeld(zone, slot2);
+                            });
+                        });
+                        _state.label = 6;
+                    case 6:
+                        _state.trys.push([
+                            6,
+                            8,
+                            ,
+                            10
+                        ]);
+                        return [
+                            4,
+                            withLocks(zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                var version = versionOf(findProgress(etcd), revision);
+                                var open = slots.filter(function(slot2) {
+                                    return !isOvertaken(etcd, slot2, revision);
+                                });
+                                replace(lookup, zone, open, pair, version);
+                                return recordOf2(lookup, zone, slots[0], pair, version);
+                            })
+                        ];
+                    case 7:
+                        record = _state.sent();
+                        return [
+                            2,
+                            {
+                                isNew: isNew,
+                                record: record
+                            }
+                        ];
+                    case 8:
+                        e = _state.sent();
+                        return [
+                            4,
+                            takeBack(etcd, slots, before, revision)
+                        ];
+                    case 9:
+                        _state.sent();
+                        throw e;
+                    case 10:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function deleteThrough(r, lookup, etcd, name) {
+        return _async_to_generator(function() {
+            var zone, settings, slots, persisted, operations, _ref, before, revision, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = etcd.zone;
+                        settings = lookup.settings;
+                        slots = [
+                            name,
+                            rsaKey2(name)
+                        ];
+                        persisted = settings.isPersistent ? slotsOf(settings, name) : [];
+                        operations = slots.map(function(slot) {
+                            return deleteOperation(etcd.prefix + slot);
+                        });
+                        return [
+                            4,
+                            change(r, etcd, slots, operations, function(found) {
+                                return _async_to_generator(function() {
+                                    var isThere;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                return [
+                                                    4,
+                                                    expectMet(r, etcd, name, slots, slots, found)
+                                                ];
+                                            case 1:
+                                                _state2.sent();
+                                                isThere = found.some(function(kv) {
+                                                    return kv !== void 0;
+                                                }) || findAllHeld(zone, settings, name).length > 0 || persisted.some(function(slot) {
+                                                    return identify(filesFor(settings, slot)) !== "";
+                                                });
+                                                if (!isThere) refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            4,
+                            ,
+                            6
+                        ]);
+                        return [
+                            4,
+                            withLocks(zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                var open = slots.filter(function(slot) {
+                                    return !isOvertaken(etcd, slot, revision);
+                                });
+                                drop2(settings, zone, open, persisted.filter(function(slot) {
+                                    return open.indexOf(slot) >= 0;
+                                }));
+                            })
+                        ];
+                    case 3:
+                        _state.sent();
+                        return [
+                            3,
+                            6
+                        ];
+                    case 4:
+                        e = _state.sent();
+                        return [
+                            4,
+                            takeBack(etcd, slots, before, 0)
+                        ];
+                    case 5:
+                        _state.sent();
+                        throw e;
+                    case 6:
+                        return [
+                            2,
+                            revision
+                        ];
+                }
+            });
+        })();
+    }
+    function change(r, etcd, slots, operations, expect) {
+        return _async_to_generator(function() {
+            var _loop, keys, attempt, _ret;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _loop = function _loop(attempt2) {
+                            var ranges, before, compare2, _ref, succeeded, header;
+                            return _ts_generator(this, function(_state2) {
+                                switch(_state2.label){
+                                    case 0:
+                                        return [
+                                            4,
+                                            transact(etcd, [], keys.map(getOperation))
+                                        ];
+                                    case 1:
+                                        ranges = _state2.sent().ranges;
+                                        before = keys.map(function(_, i) {
+                                            return (ranges[i] || [])[0];
+                                        });
+                                        return [
+                                            4,
+                                            expect(before)
+                                        ];
+                                    case 2:
+                                        _state2.sent();
+                                        compare2 = isConditional(r) ? keys.map(function(key, i) {
+                                            return isUnchanged(key, before[i] ? before[i].modRevision : 0);
+                                        }) : [];
+                                        return [
+                                            4,
+                                            transact(etcd, compare2, operations)
+                                        ];
+                                    case 3:
+                                        _ref = _state2.sent(), succeeded = _ref.succeeded, header = _ref.header;
+                                        if (succeeded) return [
+                                            2,
+                                            {
+                                                v: {
+                                                    before: before,
+                                                    revision: header.revision
+                                                }
+                                            }
+                                        ];
+                                        return [
+                                            2
+                                        ];
+                                }
+                            });
+                        };
+                        keys = slots.map(function(slot) {
+                            return etcd.prefix + slot;
+                        });
+                        attempt = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(attempt < MOST_ATTEMPTS)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            5,
+                            _ts_values(_loop(attempt))
+                        ];
+                    case 2:
+                        _ret = _state.sent();
+                        if (_type_of(_ret) === "object") return [
+                            2,
+                            _ret.v
+                        ];
+                        _state.label = 3;
+                    case 3:
+                        attempt++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2,
+                            refuse("precondition-failed", "Others write it all the time. Read it again.")
+                        ];
+                }
+            });
+        })();
+    }
+    function expectMet(r, etcd, name, own, slots, found) {
+        return _async_to_generator(function() {
+            var tag, i, slot;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        if (!isConditional(r)) return [
+                            2
+                        ];
+                        tag = "";
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < own.length && !tag)) return [
+                            3,
+                            4
+                        ];
+                        slot = own[i];
+                        return [
+                            4,
+                            tagIn(etcd, slot, found[slots.indexOf(slot)])
+                        ];
+                    case 2:
+                        tag = _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        expectPrecondition(r, name, function() {
+                            return tag;
+                        });
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function tagIn(etcd, slot, kv) {
+        return _async_to_generator(function() {
+            var held, sent, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        held = findHeld(etcd.zone, slot);
+                        if (!kv) return [
+                            2,
+                            held && held.facts.source === "etcd" ? "" : tagOf(held)
+                        ];
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            openValue(etcd, slot, kv.value)
+                        ];
+                    case 2:
+                        sent = readText.apply(void 0, [
+                            _state.sent()
+                        ]);
+                        return [
+                            2,
+                            entityTag(fingerprintOf(readPair(sent.pem, sent.keyPem).leaf))
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        return [
+                            2,
+                            tagOf(held)
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function isOvertaken(etcd, slot, revision) {
+        var held = findVersion(etcd.zone, slot);
+        return hasPassed(findProgress(etcd), etcd.prefix + slot, held, revision);
+    }
+    function takeBack(etcd, slots, before, revision) {
+        return _async_to_generator(function() {
+            var keys, compare2, operations, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        keys = slots.map(function(slot) {
+                            return etcd.prefix + slot;
+                        });
+                        compare2 = keys.map(function(key) {
+                            return isUnchanged(key, revision);
+                        });
+                        operations = keys.map(function(key, i) {
+                            var kv = before[i];
+                            return kv ? putOperation(key, kv.value) : deleteOperation(key);
+                        });
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            transact(etcd, compare2, operations)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
     function delete_cert2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -4012,59 +5231,52 @@ function start() {
                                 "DELETE"
                             ], function(lookup) {
                                 return _async_to_generator(function() {
-                                    var zone, settings, name, slots;
+                                    var zone, name, etcd, answer2;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
-                                                zone = lookup.zone, settings = lookup.settings;
+                                                zone = lookup.zone;
                                                 name = nameInPath(r) || refuse("malformed", "The path needs a name: /certs/NAME.");
                                                 if (!zone) return [
                                                     2,
                                                     refuse("not-found", "Nothing is held under ".concat(name, ": there is no zone."))
                                                 ];
-                                                slots = [
-                                                    name,
-                                                    rsaKey2(name)
+                                                etcd = etcdOf(variablesOf2(r), zone);
+                                                answer2 = {
+                                                    deleted: name
+                                                };
+                                                if (!etcd) return [
+                                                    3,
+                                                    2
                                                 ];
                                                 return [
                                                     4,
-                                                    withLocks(zone, slots, function() {
-                                                        var held = findAllHeld(zone, settings, name)[0];
-                                                        var files = (settings.isPersistent ? slotsOf(settings, name) : []).map(function(slot) {
-                                                            return filesOf(settings, slot);
-                                                        });
-                                                        files.forEach(recover);
-                                                        expectPrecondition(r, name, function() {
-                                                            return tagOf(held);
-                                                        });
-                                                        if (!held && files.every(function(one) {
-                                                            return identify(one) === "";
-                                                        })) {
-                                                            refuse("not-found", "Nothing is held under ".concat(name, "."));
-                                                        }
-                                                        together(files.map(function(one) {
-                                                            return function() {
-                                                                return takeOut(one);
-                                                            };
-                                                        })).commit();
-                                                        slots.forEach(function(slot) {
-                                                            remove(zone, slot);
-                                                        });
-                                                    })
+                                                    deleteThrough(r, lookup, etcd, name)
                                                 ];
                                             case 1:
+                                                answer2.revision = _state2.sent();
+                                                return [
+                                                    3,
+                                                    4
+                                                ];
+                                            case 2:
+                                                return [
+                                                    4,
+                                                    deleteHere(r, lookup, zone, name)
+                                                ];
+                                            case 3:
                                                 _state2.sent();
+                                                _state2.label = 4;
+                                            case 4:
                                                 return [
                                                     4,
                                                     scanNow(r)
                                                 ];
-                                            case 2:
+                                            case 5:
                                                 _state2.sent();
                                                 count(zone, "deletes_total", "");
                                                 r.log("cert_rotation: ".concat(name, ": deleted by ").concat(r.remoteAddress));
-                                                answerJson(r, 200, {
-                                                    deleted: name
-                                                });
+                                                answerJson(r, 200, answer2);
                                                 return [
                                                     2
                                                 ];
@@ -4081,6 +5293,46 @@ function start() {
                 }
             });
         })();
+    }
+    function deleteHere(_0, _1, _2, _3) {
+        return _async_to_generator(function(r, param, zone, name) {
+            var settings, slots;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        settings = param.settings;
+                        slots = [
+                            name,
+                            rsaKey2(name)
+                        ];
+                        return [
+                            4,
+                            withLocks(zone, slots, function() {
+                                var held = findAllHeld(zone, settings, name)[0];
+                                var persisted = settings.isPersistent ? slotsOf(settings, name) : [];
+                                var files = persisted.map(function(slot) {
+                                    return filesOf(settings, slot);
+                                });
+                                files.forEach(recover);
+                                expectPrecondition(r, name, function() {
+                                    return tagOf(held);
+                                });
+                                if (!held && files.every(function(one) {
+                                    return identify(one) === "";
+                                })) {
+                                    refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                }
+                                drop2(settings, zone, slots, persisted);
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
     }
     var SLICE = 1e3;
     function eachSlice(keys, work2) {
@@ -4181,7 +5433,7 @@ function start() {
                         ];
                         key = fileKey(labels[i]);
                         record = find2(zone, key) || "";
-                        facts = factsOf(record);
+                        facts = factsOf2(record);
                         if (facts) files.push(fileEntryOf(filesOf(settings, key).cert, record, facts));
                         if (!(i % SLICE2 === SLICE2 - 1)) return [
                             3,
@@ -4303,8 +5555,7 @@ function start() {
         var held = zone ? findAllHeld(zone, settings, name) : [];
         var shown = held[0];
         if (!shown) {
-            var problem = zone && (problemOf(zone, name) || problemOf(zone, rsaKey2(name)));
-            var why = problem ? " Its files were refused, ".concat(problem.code, ": ").concat(problem.detail, ".") : "";
+            var why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey2(name)) : "";
             return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
         }
         var entry = entryOfAll(settings, name, shown, held[1]);
@@ -4317,9 +5568,11 @@ function start() {
             answerJson(r, 200, entry);
         }
     }
-    function problemOf(zone, slot) {
-        var _a;
-        return (_a = factsOf(find2(zone, slot) || "")) == null ? void 0 : _a.problem;
+    function whyNot(zone, slot) {
+        var facts = factsOf2(find2(zone, slot) || "");
+        if (!facts || !facts.problem) return "";
+        var what = facts.source === "etcd" ? "Its value in etcd was" : "Its files were";
+        return " ".concat(what, " refused, ").concat(facts.problem.code, ": ").concat(facts.problem.detail, ".");
     }
     function entryOfAll(settings, name, shown, other) {
         var entry = entryOfHeld(settings, name, shown);
@@ -4492,9 +5745,62 @@ function start() {
         var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
         return after || refuse("malformed", "after= takes a server name, or a wildcard.");
     }
+    var FIRST_RETRY_MS = 500;
+    var LONGEST_RETRY_MS2 = 4e3;
+    var SUCCESS_LASTS_MS = 1e3;
+    function isWaiting(param) {
+        var until = param.until;
+        var left = until - Date.now();
+        return left > 0 && left <= LONGEST_RETRY_MS2;
+    }
+    function findFailure(zone) {
+        var text = findNote(zone, "failure");
+        return text === void 0 ? null : JSON.parse(text);
+    }
+    function noteSuccess(param, zone, failure) {
+        var r = param.r, misses = param.misses;
+        var notes = misses || zone;
+        var last = findNote(notes, "success");
+        if (last === void 0 || !isRecent2(last, 0, SUCCESS_LASTS_MS)) {
+            putNote(notes, "success", timestamp2());
+        }
+        if (!failure) return;
+        dropNote(zone, "failure");
+        r.log("cert_rotation: etcd answers again");
+    }
+    function noteFailure(lookup, zone, failure, e) {
+        var message = e.message;
+        var attempts = failure ? failure.attempts + 1 : 1;
+        if (!failure || failure.message !== message) {
+            lookup.r.error("cert_rotation: ".concat(message, "; what is held is still served"));
+        }
+        var next = {
+            message: message,
+            attempts: attempts,
+            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
+            succeededAt: failure ? failure.succeededAt : +(findNote(lookup.misses || zone, "success") || 0)
+        };
+        putNote(zone, "failure", JSON.stringify(next));
+    }
+    function succeededAt(zone, misses, progress) {
+        var failure = findFailure(zone);
+        return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, progress ? +progress.at : 0);
+    }
+    var PREFIX2 = "cert_rotation_";
+    function headOf(metric, type, help) {
+        return "# HELP ".concat(PREFIX2).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX2).concat(metric, " ").concat(type, "\n");
+    }
+    function sample(series, value) {
+        return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
+    }
+    function etcdText(variables, zone, misses) {
+        var etcd = etcdOf(variables, zone);
+        if (!etcd) return "";
+        var progress = findProgress(etcd);
+        return headOf("etcd_last_success_seconds", "gauge", "When etcd last answered all that it was asked, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd that is served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
+    }
     var TYPE = "text/plain; version=0.0.4; charset=utf-8";
-    var PREFIX = "cert_rotation_";
-    var DISK_CODES = [
+    var PAIR_CODES = [
         "malformed",
         "key-mismatch",
         "expired",
@@ -4502,9 +5808,10 @@ function start() {
         "encrypted-key",
         "weak",
         "unsupported-key",
-        "bad-chain",
-        "unreadable"
+        "bad-chain"
     ];
+    var DISK_CODES = PAIR_CODES.concat("unreadable");
+    var ETCD_CODES = PAIR_CODES.concat("bad-seal", "zone-full", "persist-failed", "internal");
     var COUNTERS = [
         {
             family: "loads_total",
@@ -4540,11 +5847,13 @@ function start() {
         },
         {
             family: "refusals_total",
-            help: "Files and requests that were refused, by code.",
+            help: "Files, requests and values of etcd that were refused, by code.",
             labels: DISK_CODES.map(function(code) {
                 return refusalLabels("disk", code);
             }).concat(CODES.map(function(code) {
                 return refusalLabels("api", code);
+            }), ETCD_CODES.map(function(code) {
+                return refusalLabels("etcd", code);
             }))
         }
     ];
@@ -4586,6 +5895,7 @@ function start() {
                                             case 2:
                                                 r.send(countersText(counts));
                                                 r.send(zonesText(zoneName2(variablesOf2(r)), zone, misses));
+                                                if (zone) r.send(etcdText(variablesOf2(r), zone, misses));
                                                 r.finish();
                                                 return [
                                                     2
@@ -4631,7 +5941,7 @@ function start() {
                                     var isRsa2 = isRsaKey(slot);
                                     var text = isRsa2 && !hasRsaSlot2 ? "" : findSummary(zone, slot);
                                     if (!text) return;
-                                    var summary = readSummary(text);
+                                    var summary = readSummary2(text);
                                     var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
                                     if (isFileKey2(slot)) {
                                         files[stateOf(summary)]++;
@@ -4718,85 +6028,6 @@ function start() {
     function escaped(text) {
         return text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
     }
-    function headOf(metric, type, help) {
-        return "# HELP ".concat(PREFIX).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX).concat(metric, " ").concat(type, "\n");
-    }
-    function sample(series, value) {
-        return "".concat(PREFIX).concat(series, " ").concat(value, "\n");
-    }
-    var MOST_FIELDS = 16;
-    var LONGEST_HEADER = 4096;
-    function isForm(contentType) {
-        return /^\s*multipart\/form-data\b/i.test(contentType);
-    }
-    function readForm(text, contentType) {
-        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
-        if (boundary === null) return refuse("malformed", "A form without a boundary.");
-        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
-        var last = parts.pop();
-        if (parts.length === 0 || last.slice(0, 2) !== "--") {
-            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
-        }
-        var fields = /* @__PURE__ */ Object.create(null);
-        for(var i = 1; i < parts.length; i++){
-            var part = parts[i];
-            var bodyAt = part.indexOf("\r\n\r\n");
-            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
-            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
-            if (name === null) return refuse("malformed", "A form with a field that has no name.");
-            var field = name[1];
-            if (field in fields) refuse("malformed", "A form with two fields of one name.");
-            fields[field] = part.slice(bodyAt + 4);
-        }
-        return fields;
-    }
-    var TOO_LARGE = "A body of at most 1 MiB is taken.";
-    function readBody(r) {
-        var text = bodyText(r);
-        var type = r.headersIn["Content-Type"] || "";
-        if (isForm(type)) return fieldsOf(readForm(text, type), "fields");
-        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
-        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
-            pem: text
-        };
-    }
-    function bodyText(r) {
-        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        var text;
-        try {
-            text = r.requestText;
-        } catch (e) {
-            return spooledText(r);
-        }
-        if (!text) return "";
-        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        return text;
-    }
-    function spooledText(r) {
-        var path = variablesOf2(r)["request_body_file"] || "";
-        try {
-            return exists(path) ? read(path) : readUnnamed(path);
-        } catch (e) {
-            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
-        }
-    }
-    function readJson(text) {
-        try {
-            return JSON.parse(text.replace(/^\ufeff/, ""));
-        } catch (e) {
-            return refuse("malformed", "The body begins like JSON, and is none.");
-        }
-    }
-    function fieldsOf(fields, kind) {
-        var cert = fields.cert, key = fields.key;
-        if (typeof cert !== "string" || typeof key !== "string") {
-            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
-        }
-        return {
-            pem: cert,
-            keyPem: key
-        };
-    }
     function put_cert2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -4809,7 +6040,7 @@ function start() {
                                 "POST"
                             ], function(lookup) {
                                 return _async_to_generator(function() {
-                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, slots, _ref, isNew, record, until, entry;
+                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
@@ -4834,38 +6065,60 @@ function start() {
                                                         return load(lookup, name);
                                                     });
                                                 }
-                                                slots = flat(names.map(function(name) {
-                                                    return slotsOf(settings, name);
-                                                }));
+                                                targetsNow = function targetsNow2() {
+                                                    return names.map(function(name) {
+                                                        return goesToRsa ? rsaTargets(zone, name) : [
+                                                            name
+                                                        ];
+                                                    });
+                                                };
+                                                putHere = function putHere2() {
+                                                    var targets = targetsNow();
+                                                    var replaced = targets.map(function(own) {
+                                                        return findFirst(zone, own);
+                                                    });
+                                                    names.forEach(function(name, i) {
+                                                        expectPrecondition(r, name, function() {
+                                                            return tagOf(replaced[i]);
+                                                        });
+                                                    });
+                                                    var records = replace(lookup, zone, flat(targets), proven, "");
+                                                    return {
+                                                        isNew: replaced.indexOf(null) >= 0,
+                                                        record: records[0]
+                                                    };
+                                                };
+                                                etcd = etcdOf(variablesOf2(r), zone);
+                                                if (!etcd) return [
+                                                    3,
+                                                    3
+                                                ];
                                                 return [
                                                     4,
-                                                    withLocks(zone, slots, function() {
-                                                        var targets = names.map(function(name) {
-                                                            return goesToRsa ? rsaTargets(zone, name) : [
-                                                                name
-                                                            ];
-                                                        });
-                                                        var replaced = targets.map(function(own) {
-                                                            return findFirst(zone, own);
-                                                        });
-                                                        names.forEach(function(name, i) {
-                                                            expectPrecondition(r, name, function() {
-                                                                return tagOf(replaced[i]);
-                                                            });
-                                                        });
-                                                        var records = replace(lookup, zone, flat(targets), proven);
-                                                        return {
-                                                            isNew: replaced.indexOf(null) >= 0,
-                                                            record: records[0]
-                                                        };
-                                                    })
+                                                    putThrough(r, lookup, etcd, names, targetsNow(), proven)
                                                 ];
                                             case 2:
-                                                _ref = _state2.sent(), isNew = _ref.isNew, record = _ref.record;
+                                                _tmp = _state2.sent();
+                                                return [
+                                                    3,
+                                                    5
+                                                ];
+                                            case 3:
+                                                return [
+                                                    4,
+                                                    withLocks(zone, flat(names.map(function(name) {
+                                                        return slotsOf(settings, name);
+                                                    })), putHere)
+                                                ];
+                                            case 4:
+                                                _tmp = _state2.sent();
+                                                _state2.label = 5;
+                                            case 5:
+                                                _ref = _tmp, isNew = _ref.isNew, record = _ref.record;
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
-                                                entry = entryOf(names[0], record, factsOf(record), pair.leaf);
+                                                entry = entryOf(names[0], record, factsOf2(record), pair.leaf);
                                                 r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
                                                 answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
                                                     names: names
@@ -4911,111 +6164,6 @@ function start() {
             return all.concat(list2);
         }, []);
     }
-    function expectServable(lookup, pair, names) {
-        names.forEach(function(name) {
-            if (name !== lookup.fallback && !covers(pair.leaf, name)) {
-                refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
-            }
-        });
-        if (isExpired(pair.leaf, Date.now() / 1e3)) {
-            var since = new Date(pair.leaf.notAfter * 1e3).toISOString();
-            refuse("expired", "The certificate has expired at ".concat(since, "."));
-        }
-    }
-    function proved(lookup, pair) {
-        return _async_to_generator(function() {
-            var curve, privateKey, key;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            proveKey(pair)
-                        ];
-                    case 1:
-                        _state.sent();
-                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
-                            2,
-                            pair
-                        ];
-                        curve = pair.privateKey.curve;
-                        if (curve !== null) {
-                            privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-                            key = encode(privateKey.label, privateKey.der);
-                            return [
-                                2,
-                                Object.assign({}, pair, {
-                                    privateKey: privateKey,
-                                    key: key
-                                })
-                            ];
-                        }
-                        if (!lookup.settings.isPersistent) return [
-                            2,
-                            pair
-                        ];
-                        return [
-                            2,
-                            refuse("unsupported-key", "With $cert_persist on use ECDSA or RSA: the file of an ".concat(pair.privateKey.kind, " key cannot be compared with its certificate."))
-                        ];
-                }
-            });
-        })();
-    }
-    function replace(lookup, zone, slots, pair) {
-        var settings = lookup.settings, misses = lookup.misses;
-        var persisted = settings.isPersistent ? slots : [];
-        persisted.forEach(function(slot) {
-            expectFilesOfItsOwn(settings, slot);
-        });
-        var swap = together(persisted.map(function(slot) {
-            return function() {
-                return swapIn(filesOf(settings, slot), pair);
-            };
-        }));
-        var records = [];
-        var undone = [];
-        try {
-            slots.forEach(function(slot) {
-                var before = find2(zone, slot);
-                var record = recordOf2(lookup, zone, slot, pair);
-                if (!put(zone, slot, record)) refuse("zone-full", NO_ROOM2);
-                records.push(record);
-                undone.push(function() {
-                    if (before === void 0) remove(zone, slot);
-                    else put(zone, slot, before);
-                });
-            });
-        } catch (e) {
-            undone.forEach(function(undo) {
-                undo();
-            });
-            swap.undo();
-            throw e;
-        }
-        swap.commit();
-        if (misses) slots.forEach(function(slot) {
-            forgetMissing(misses, slot);
-        });
-        return records;
-    }
-    function expectFilesOfItsOwn(settings, slot) {
-        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
-        if (isPerName(cert) && isPerName(key)) return;
-        var suffix = isRsaKey(slot) ? "_rsa" : "";
-        refuse("persist-failed", "$cert_file".concat(suffix, " and $cert_key_file").concat(suffix, " have no {name}: one file is for all."));
-    }
-    function recordOf2(param, zone, slot, pair) {
-        var settings = param.settings;
-        var facts = {
-            source: "api",
-            // It wins over these until they change.
-            files: identify(filesOf(settings, slot)),
-            notAfter: pair.leaf.notAfter,
-            loadedAt: Date.now()
-        };
-        return makeRecord(clearToken2(zone), facts, servedPem(pair));
-    }
     function admin2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -5055,11 +6203,679 @@ function start() {
             });
         })();
     }
+    function take(into, slot, value, version) {
+        return _async_to_generator(function() {
+            var lookup, zone, etcd, name, sent, pair, proven, until, e, code;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        lookup = into.lookup, zone = into.zone, etcd = into.etcd;
+                        name = nameOf(slot);
+                        if (!isSlotKey(slot)) {
+                            lookup.r.error('cert_rotation: etcd has the key "'.concat(printable(slot), '", which is no server name, nor a wildcard'));
+                            return [
+                                2
+                            ];
+                        }
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            5,
+                            ,
+                            7
+                        ]);
+                        return [
+                            4,
+                            openValue(etcd, slot, value)
+                        ];
+                    case 2:
+                        sent = readText.apply(void 0, [
+                            _state.sent()
+                        ]);
+                        pair = readPair(sent.pem, sent.keyPem);
+                        if (isRsaKey(slot) && !isRsa(pair)) {
+                            refuse("unsupported-key", "an RSA slot is for RSA keys, and this one is ".concat(pair.privateKey.kind));
+                        }
+                        expectServable(lookup, pair, [
+                            name
+                        ]);
+                        return [
+                            4,
+                            proved(lookup, pair)
+                        ];
+                    case 3:
+                        proven = _state.sent();
+                        return [
+                            4,
+                            withLocks(zone, [
+                                slot
+                            ], function() {
+                                return replace(lookup, zone, [
+                                    slot
+                                ], proven, version);
+                            })
+                        ];
+                    case 4:
+                        _state.sent();
+                        until = new Date(pair.leaf.notAfter * 1e3).toISOString();
+                        lookup.r.log("cert_rotation: ".concat(name, ": taken from etcd ").concat(whereIn(version), ", valid until ").concat(until));
+                        return [
+                            3,
+                            7
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        code = isRefusal(e) ? e.code : isZoneFull(e) ? "zone-full" : "internal";
+                        return [
+                            4,
+                            noteRefused(into, slot, version, {
+                                code: code,
+                                detail: e.message,
+                                isOfEtcd: true
+                            })
+                        ];
+                    case 6:
+                        _state.sent();
+                        return [
+                            3,
+                            7
+                        ];
+                    case 7:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function isSlotKey(text) {
+        var name = nameOf(text);
+        return name !== "" && normaliseWithWildcard(name) === name;
+    }
+    function whereIn(version) {
+        return "at revision ".concat(revisionIn(version));
+    }
+    function printable(text) {
+        return text.slice(0, 100).replace(/[^!-~]/g, "?");
+    }
+    function noteRefused(into, slot, version, problem) {
+        return _async_to_generator(function() {
+            var lookup, zone, isPair, consequence;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        lookup = into.lookup, zone = into.zone;
+                        return [
+                            4,
+                            withLocks(zone, [
+                                slot
+                            ], function() {
+                                var held = find2(zone, slot) || "";
+                                var last = factsOf2(held);
+                                var token = clearToken2(zone);
+                                var record = last && isAnswer(held) ? withFacts(held, token, Object.assign({}, last, {
+                                    problem: problem,
+                                    etcd: version
+                                })) : makeRecord(token, refusedFacts(problem, version), null);
+                                put(zone, slot, record);
+                                return isAnswer(record);
+                            })
+                        ];
+                    case 1:
+                        isPair = _state.sent();
+                        count(zone, "refusals_total", refusalLabels("etcd", problem.code));
+                        consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
+                        lookup.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(problem.code, ": ").concat(problem.detail, " (etcd ").concat(whereIn(version), "); ").concat(consequence));
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function refusedFacts(problem, etcd) {
+        return {
+            source: "etcd",
+            files: "",
+            notAfter: 0,
+            loadedAt: 0,
+            problem: problem,
+            etcd: etcd
+        };
+    }
+    function letGo(into, slot, epoch) {
+        return _async_to_generator(function() {
+            var lookup, zone, settings, isGone, name;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        lookup = into.lookup, zone = into.zone;
+                        settings = lookup.settings;
+                        return [
+                            4,
+                            withLocks(zone, [
+                                slot
+                            ], function() {
+                                var held = find2(zone, slot) || "";
+                                var last = factsOf2(held);
+                                if (!last || last.etcd === void 0) return void 0;
+                                var source = last.source, problem = last.problem;
+                                if (source !== "etcd") {
+                                    var rest = Object.assign({}, last);
+                                    delete rest.etcd;
+                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
+                                    put(zone, slot, withFacts(held, clearToken2(zone), rest));
+                                    return void 0;
+                                }
+                                if (!epoch || epochIn(last.etcd) === epoch) {
+                                    drop2(settings, zone, [
+                                        slot
+                                    ], settings.isPersistent ? [
+                                        slot
+                                    ] : []);
+                                    return true;
+                                }
+                                if ((problem == null ? void 0 : problem.code) === GONE.code) return void 0;
+                                put(zone, slot, withFacts(held, clearToken2(zone), Object.assign({}, last, {
+                                    problem: GONE
+                                })));
+                                return false;
+                            })
+                        ];
+                    case 1:
+                        isGone = _state.sent();
+                        name = nameOf(slot);
+                        if (isGone) lookup.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
+                        if (isGone === false) {
+                            lookup.r.error("cert_rotation: ".concat(name, ": ").concat(GONE.code, ": ").concat(GONE.detail, "; what is held is still served"));
+                        }
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    var GONE = {
+        code: "gone",
+        isOfEtcd: true,
+        detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
+    };
+    var BUDGET_MS = 250;
+    var BATCH = 16;
+    var PAGE = 512;
+    function follow2(session) {
+        return _async_to_generator(function() {
+            var variables, lookup, zone, etcd, failure, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        variables = session.variables;
+                        lookup = lookupFor(loggingTo(variables));
+                        zone = lookup.zone;
+                        etcd = zone && etcdOf(variables, zone);
+                        if (!zone || !etcd) return [
+                            2
+                        ];
+                        failure = findFailure(zone);
+                        if (failure && isWaiting(failure)) return [
+                            2
+                        ];
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            round({
+                                lookup: lookup,
+                                zone: zone,
+                                etcd: etcd,
+                                end: Date.now() + BUDGET_MS
+                            })
+                        ];
+                    case 2:
+                        _state.sent();
+                        noteSuccess(lookup, zone, failure);
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        noteFailure(lookup, zone, failure, e);
+                        return [
+                            3,
+                            4
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function loggingTo(variables) {
+        return {
+            variables: variables,
+            log: function log(message) {
+                ngx.log(ngx.INFO, message);
+            },
+            error: function error(message) {
+                ngx.log(ngx.ERR, message);
+            }
+        };
+    }
+    function round(one) {
+        return _async_to_generator(function() {
+            var zone, etcd, header, left, ticket;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = one.zone, etcd = one.etcd;
+                        return [
+                            4,
+                            readKeys(etcd, "", "", {
+                                countOnly: true
+                            })
+                        ];
+                    case 1:
+                        header = _state.sent().header;
+                        if (isUpToDate(zone, findProgress(etcd), header)) return [
+                            2
+                        ];
+                        left = findNote(zone, "follower");
+                        if (left !== void 0 && left.endsWith(":".concat(process.pid))) unlock(zone, FOLLOWER, left);
+                        ticket = lock(zone, FOLLOWER);
+                        if (ticket === void 0) return [
+                            2
+                        ];
+                        putNote(zone, "follower", ticket);
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            ,
+                            4,
+                            5
+                        ]);
+                        return [
+                            4,
+                            catchUp(one, header)
+                        ];
+                    case 3:
+                        _state.sent();
+                        return [
+                            3,
+                            5
+                        ];
+                    case 4:
+                        dropNote(zone, "follower");
+                        unlock(zone, FOLLOWER, ticket);
+                        return [
+                            7
+                        ];
+                    case 5:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function isUpToDate(zone, progress, header) {
+        return progress !== null && progress.token === clearToken2(zone) && isSameHistory(progress, header) && progress.segments.every(function(param) {
+            var since = param.since, isOpen = param.isOpen;
+            return since === header.revision && !isOpen;
+        });
+    }
+    function catchUp(one, header) {
+        return _async_to_generator(function() {
+            var zone, etcd, token, progress, segment;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = one.zone, etcd = one.etcd;
+                        token = clearToken2(zone);
+                        progress = findProgress(etcd);
+                        if (!progress || !isSameHistory(progress, header)) {
+                            progress = begun2(etcd, header, token);
+                        } else if (progress.token !== token) {
+                            progress.token = token;
+                            progress.segments.forEach(function(segment2) {
+                                segment2.isOpen = true;
+                                segment2.isCleared = true;
+                            });
+                        }
+                        progress.term = header.term;
+                        _state.label = 1;
+                    case 1:
+                        if (!(Date.now() < one.end)) return [
+                            3,
+                            6
+                        ];
+                        segment = oldest(progress);
+                        if (segment.since >= header.revision && !segment.isOpen) return [
+                            2
+                        ];
+                        if (!segment.isOpen) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            goThrough(one, progress, segment)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            3,
+                            5
+                        ];
+                    case 3:
+                        return [
+                            4,
+                            takeChanges(one, progress, segment)
+                        ];
+                    case 4:
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        putProgress(zone, progress);
+                        return [
+                            3,
+                            1
+                        ];
+                    case 6:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function begun2(etcd, param, token) {
+        var cluster = param.cluster, term = param.term;
+        return {
+            prefix: etcd.prefix,
+            cluster: cluster,
+            term: term,
+            token: token,
+            epoch: Date.now().toString(36),
+            segments: [
+                {
+                    after: "",
+                    to: "",
+                    since: 0,
+                    count: 0,
+                    isOpen: true,
+                    isCleared: false
+                }
+            ],
+            at: ""
+        };
+    }
+    function oldest(param) {
+        var segments = param.segments;
+        return segments.reduce(function(first, one) {
+            if (one.isOpen !== first.isOpen) return one.isOpen ? one : first;
+            return one.since < first.since ? one : first;
+        });
+    }
+    function takeChanges(one, progress, segment) {
+        return _async_to_generator(function() {
+            var after, to, since, found, created;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        after = segment.after, to = segment.to, since = segment.since;
+                        return [
+                            4,
+                            readKeys(one.etcd, after, to, {
+                                minModRevision: since + 1,
+                                limit: BATCH
+                            })
+                        ];
+                    case 1:
+                        found = _state.sent();
+                        expectSameHistory(progress, found.header);
+                        return [
+                            4,
+                            takeAll(one, progress, found.kvs)
+                        ];
+                    case 2:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        created = found.kvs.filter(function(param) {
+                            var createRevision = param.createRevision;
+                            return createRevision > since;
+                        }).length;
+                        if (found.more || found.count !== segment.count + created || found.count > 2 * PAGE) {
+                            segment.isOpen = true;
+                            return [
+                                2
+                            ];
+                        }
+                        segment.since = found.header.revision;
+                        segment.count = found.count;
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function goThrough(one, progress, segment) {
+        return _async_to_generator(function() {
+            var zone, etcd, _ref, header, kvs, more, changed, at, gets, outcome, values, last, rest;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = one.zone, etcd = one.etcd;
+                        return [
+                            4,
+                            readKeys(etcd, segment.after, segment.to, {
+                                keysOnly: true,
+                                limit: PAGE
+                            })
+                        ];
+                    case 1:
+                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
+                        expectSameHistory(progress, header);
+                        changed = kvs.filter(function(param) {
+                            var key = param.key, modRevision = param.modRevision;
+                            var slot = slotOf(etcd, key);
+                            if (!isSlotKey(slot)) return modRevision > segment.since;
+                            return findVersion(zone, slot) !== versionOf(progress, modRevision);
+                        });
+                        at = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(at < changed.length)) return [
+                            3,
+                            6
+                        ];
+                        gets = changed.slice(at, at + BATCH).map(function(param) {
+                            var key = param.key;
+                            return getOperation(key);
+                        });
+                        return [
+                            4,
+                            transact(etcd, [], gets)
+                        ];
+                    case 3:
+                        outcome = _state.sent();
+                        expectSameHistory(progress, outcome.header);
+                        values = outcome.ranges.reduce(function(all, kv) {
+                            return all.concat(kv);
+                        }, []);
+                        return [
+                            4,
+                            takeAll(one, progress, values)
+                        ];
+                    case 4:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        _state.label = 5;
+                    case 5:
+                        at += BATCH;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 6:
+                        last = more ? kvs[kvs.length - 1] : void 0;
+                        if (last) {
+                            rest = Object.assign({}, segment, {
+                                after: last.key
+                            });
+                            progress.segments.splice(progress.segments.indexOf(segment) + 1, 0, rest);
+                            segment.to = last.key;
+                        }
+                        return [
+                            4,
+                            letGoOfOthers(one, progress, segment, kvs)
+                        ];
+                    case 7:
+                        _state.sent();
+                        segment.since = header.revision;
+                        segment.count = kvs.length;
+                        segment.isOpen = false;
+                        segment.isCleared = false;
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function letGoOfOthers(one, progress, segment, kvs) {
+        return _async_to_generator(function() {
+            var zone, etcd, listed2, gone, epoch, i;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = one.zone, etcd = one.etcd;
+                        listed2 = {};
+                        kvs.forEach(function(param) {
+                            var key = param.key;
+                            listed2[key] = true;
+                        });
+                        gone = [];
+                        return [
+                            4,
+                            eachSlice(keysOf(zone), function(slots) {
+                                slots.forEach(function(slot) {
+                                    var key = etcd.prefix + slot;
+                                    if (listed2[key] || !isWithin(segment, key)) return;
+                                    if (findVersion(zone, slot) !== "") gone.push(slot);
+                                });
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        epoch = segment.isCleared ? "" : progress.epoch;
+                        i = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(i < gone.length)) return [
+                            3,
+                            5
+                        ];
+                        return [
+                            4,
+                            letGo(one, gone[i], epoch)
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 5:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function expectSameHistory(progress, header) {
+        if (!isSameHistory(progress, header)) refuse("store-unavailable", "etcd: it was restored");
+    }
+    function slotOf(param, key) {
+        var prefix = param.prefix;
+        return key.slice(prefix.length);
+    }
+    function takeAll(one, progress, kvs) {
+        return _async_to_generator(function() {
+            var i, kv, slot, version;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        if (Date.now() >= one.end) return [
+                            2,
+                            false
+                        ];
+                        kv = kvs[i];
+                        slot = slotOf(one.etcd, kv.key);
+                        version = versionOf(progress, kv.modRevision);
+                        if (!(findVersion(one.zone, slot) !== version)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            4,
+                            take(one, slot, kv.value, version)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            4,
+                            pause()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            true
+                        ];
+                }
+            });
+        })();
+    }
     return {
         admin: admin2,
         clear_cache: clear_cache2,
         clear_stream: clear_stream2,
         delete_cert: delete_cert2,
+        follow: follow2,
         list_certs: list_certs2,
         metrics: metrics2,
         put_cert: put_cert2,
@@ -5265,6 +7081,7 @@ var index_default = {
     list_certs: list_certs,
     metrics: metrics,
     admin: admin,
-    scan: scan
+    scan: scan,
+    follow: follow
 };
 export { index_default as default };

@@ -9,3 +9,4 @@ export { metrics } from './admin/metrics';
 export { put_cert } from './admin/put';
 export { admin } from './admin/router';
 export { scan } from './scan';
+export { follow } from './etcd/follow';

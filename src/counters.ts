@@ -23,7 +23,7 @@ export function count(zone: Zone, family: Family, labels: string): void {
 }
 
 /** The labels of `refusals_total`: where the pair or the request came from, and why it was not taken. */
-export function refusalLabels(via: 'disk' | 'api', code: string): string {
+export function refusalLabels(via: 'disk' | 'api' | 'etcd', code: string): string {
   return `via="${via}",code="${code}"`;
 }
 

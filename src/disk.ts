@@ -150,11 +150,16 @@ export function list(folder: string): string[] {
  * @throws Error with a message that names the path: not there, not readable, no regular file, over 1 MiB
  */
 export function read(path: string): string {
+  return readBytes(path).toString();
+}
+
+/** The same as bytes. */
+export function readBytes(path: string): Buffer {
   let fault: string;
   try {
     const stat = fs.statSync(path);
     // Opening a named pipe would block the worker.
-    if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path, 'utf8');
+    if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path);
     fault = stat.isFile() ? 'larger than 1 MiB' : 'not a regular file';
   } catch (e) {
     fault = (e as Error).message;

@@ -3,6 +3,7 @@ import {
   clear_cache,
   clear_stream,
   delete_cert,
+  follow,
   list_certs,
   metrics,
   put_cert,
@@ -25,4 +26,5 @@ export default {
   metrics,
   admin,
   scan,
+  follow,
 };

@@ -91,7 +91,8 @@ function putPointer(settings: Settings, zone: Zone, slot: string, key: string): 
   const held = find(zone, slot) || '';
   const facts = factsOf(held);
   const isOwn = scannedFileOf(settings, slot) === key;
-  if (facts && holdsPair(held) && !givesWay(facts, isOwn, factsOf(find(zone, key) || ''))) return;
+  if (facts && holdsPair(held) && !givesWay(settings, facts, isOwn, factsOf(find(zone, key) || '')))
+    return;
   const known = isPointer(held) && facts ? filesIn(held, facts) : [];
   pointTo(settings, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
 }
@@ -115,8 +116,9 @@ function takePointer(settings: Settings, zone: Zone, slot: string, key: string):
  *
  * @param isOwn whether the slot's pair is from that file if it is from one
  */
-function givesWay(facts: Facts, isOwn: boolean, file: Facts | null): boolean {
+function givesWay(settings: Settings, facts: Facts, isOwn: boolean, file: Facts | null): boolean {
   if (facts.source === 'disk') return isOwn;
+  if (facts.source === 'etcd' && settings.followsEtcd) return false;
   const isNewer = file !== null && facts.loadedAt < file.loadedAt;
   return facts.files === '' && (facts.isCleared === true || isNewer);
 }
@@ -141,6 +143,7 @@ function pointTo(settings: Settings, zone: Zone, slot: string, keys: string[]): 
   if (facts?.problem && !holdsPair(held)) {
     rest.files = facts.files;
     rest.problem = facts.problem;
+    if (facts.etcd !== undefined) rest.etcd = facts.etcd;
   }
   const isSame =
     isPointer(held) &&

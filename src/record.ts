@@ -43,12 +43,14 @@ export const STALE_TOKEN = '------------';
 export interface Problem {
   code: string;
   detail: string;
+  /** It is about a value that etcd has, and not about the name's files. */
+  isOfEtcd?: true;
 }
 
 /** The rest of what is known of a record's pair. */
 export interface Facts {
-  /** Read from the name's files, or put through the API. */
-  source: 'disk' | 'api';
+  /** Read from the name's files, put through the API, or come from etcd. */
+  source: 'disk' | 'api' | 'etcd';
   /** The identity of the files that were last looked at, served or not. */
   files: string;
   /** Seconds since 1970. */
@@ -63,6 +65,8 @@ export interface Facts {
   found?: Found;
   /** Of a pointer: the keys of other files with a certificate for the name. */
   others?: string[];
+  /** The last value of the slot that came from etcd, taken or refused; see etcd_progress.ts. */
+  etcd?: string;
 }
 
 /** What an index has to know of a certificate. */
@@ -281,7 +285,7 @@ export function timestamp(): string {
   return `${Date.now()}`;
 }
 
-/** What the metrics tell of a name. */
+/** What is to be known of many names. */
 export interface Summary {
   /** Whether there is a pair to serve; of a file that a scan found, also one that the zone has no room for. */
   isPair: boolean;
@@ -289,6 +293,8 @@ export interface Summary {
   notAfter: number;
   /** Why its newest files are not served; '' where they are. */
   problem: string;
+  /** As in `Facts`; '' where nothing came from etcd. */
+  etcd: string;
 }
 
 /** What a scan has to know of a file that it found earlier. */
@@ -311,7 +317,7 @@ export function summaryOf(record: string, isFile: boolean): string {
   const facts = isPointer(record) ? null : factsOf(record);
   if (!facts) return '';
   const problem = facts.problem ? facts.problem.code : '';
-  const summary = `${SUMMARY}${record.charAt(0)}${facts.notAfter} ${problem}`;
+  const summary = `${SUMMARY}${record.charAt(0)}${facts.notAfter} ${problem} ${facts.etcd || ''}`;
   if (!isFile) return summary;
   const { names, isRsa } = facts.found || { names: [], isRsa: false };
   return [summary, facts.files, isRsa ? 'RSA' : '', names.join(' ')].join('\n');
@@ -325,12 +331,12 @@ export function summaryOfLeftOut(identity: string): string {
 /** @param text of `summaryOf` */
 export function readSummary(text: string): Summary {
   const first = text.split('\n')[0] as string;
-  const space = first.indexOf(' ');
-  const problem = first.slice(space + 1);
+  const [head = '', problem = '', etcd = ''] = first.split(' ');
   return {
-    isPair: first.charAt(1) === SERVABLE || problem === '',
-    notAfter: +first.slice(2, space),
+    isPair: head.charAt(1) === SERVABLE || problem === '',
+    notAfter: +head.slice(2),
     problem,
+    etcd,
   };
 }
 

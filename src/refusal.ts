@@ -7,7 +7,8 @@ export type RefusalCode =
   | 'encrypted-key'
   | 'weak'
   | 'unsupported-key'
-  | 'bad-chain';
+  | 'bad-chain'
+  | 'bad-seal';
 
 /** Why a request is not done though its pair, if it has one, is good. */
 export type RequestCode =
@@ -17,7 +18,8 @@ export type RequestCode =
   | 'precondition-failed'
   | 'too-large'
   | 'zone-full'
-  | 'persist-failed';
+  | 'persist-failed'
+  | 'store-unavailable';
 
 /** A refused pair or request. A plain Error with a code: `class extends Error` needs helpers when lowered to ES5. */
 export interface Refusal extends Error {

@@ -71,10 +71,11 @@ const MOST_READS = 3;
 /**
  * Compares a slot's files with what it holds, and reads them where they may have changed:
  *
- * 1. None there: a pointer stays; a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
- * 2. The same as at the last look, and no clear since: nothing is read.
- * 3. A pair that passes every check takes the place of the one that is held.
- * 4. What does not pass is noted once, with the reason, and what is held stays.
+ * 1. What came from etcd stays: there is one truth. Files only stand in for a value that was refused.
+ * 2. None there: a pointer stays; a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
+ * 3. The same as at the last look, and no clear since: nothing is read.
+ * 4. A pair that passes every check takes the place of the one that is held.
+ * 5. What does not pass is noted once, with the reason, and what is held stays.
  *
  * Writes nothing.
  *
@@ -89,9 +90,18 @@ export function lookAtFiles(lookup: Lookup, slot: string, text: string | undefin
   // The scan knows the name's own file, too.
   if (isPointer(held) && scannedFileOf(settings, slot)) return none(held, token, last);
   const cleared = isCleared(held, token);
+  const isOfEtcd = settings.followsEtcd && last?.source === 'etcd';
+  if (isOfEtcd && holdsPair(held)) return { record: touched(held, token) };
   const files = filesFor(settings, slot);
   const identity = identityFor(settings, slot);
-  if (!identity && last?.source === 'api' && !(settings.isPersistent && last.files)) {
+  if (!identity && isOfEtcd) return { record: touched(held, token) };
+  if (
+    !identity &&
+    last &&
+    last.source !== 'disk' &&
+    holdsPair(held) &&
+    !(settings.isPersistent && last.files)
+  ) {
     // It never was in a file.
     const { source, notAfter, loadedAt } = last;
     const facts: Facts = { source, files: '', notAfter, loadedAt };
@@ -116,8 +126,15 @@ export function lookAtFiles(lookup: Lookup, slot: string, text: string | undefin
 /** Nothing is there. A pointer stays, and forgets about files of the name's own. */
 function none(held: string, token: string, last: Facts | null): Finding {
   if (!isPointer(held)) return { record: '', isMissing: true };
-  const others = last?.others;
-  return { record: withFacts(held, token, others ? { others } : {}) };
+  const facts: Partial<Facts> = refusedByEtcd(last);
+  if (last?.others) facts.others = last.others;
+  return { record: withFacts(held, token, facts) };
+}
+
+/** Of the facts of what is held: that etcd has a value for it which was refused. That stays until etcd has another one. */
+function refusedByEtcd(last: Facts | null): Pick<Facts, 'etcd' | 'problem'> {
+  const { etcd, problem } = last ?? {};
+  return etcd !== undefined && problem?.isOfEtcd ? { etcd, problem } : {};
 }
 
 /** The files of a slot, or what a put was about to write to them when its worker was killed. */
@@ -198,7 +215,10 @@ function accepted({ lookup, slot, name, files, identity, held, last }: Look, pai
   const pem = servedPem(pair);
   const isSame = last !== null && pemOf(held) === pem.key + pem.chain;
   const loadedAt = isSame ? last.loadedAt : Date.now();
-  const facts: Facts = { source: 'disk', files: identity, notAfter, loadedAt };
+  const facts: Facts = Object.assign(
+    { source: 'disk' as const, files: identity, notAfter, loadedAt },
+    refusedByEtcd(last),
+  );
   let whose = name;
   if (isFileKey(slot)) {
     const names = serverNamesOf(pair.leaf);

@@ -25,6 +25,8 @@ export interface Settings {
   fallback: string;
   /** Whether what is put is written to the files too. */
   isPersistent: boolean;
+  /** Whether what etcd has is followed: its pairs win over files. */
+  followsEtcd: boolean;
 }
 
 const DEFAULT_CHECK_INTERVAL_S = 10;
@@ -71,6 +73,7 @@ export function readSettings(variables: Variables): Settings {
     scan: variables['cert_scan'] || '',
     fallback: fallback(variables),
     isPersistent: variables['cert_persist'] === 'on',
+    followsEtcd: !!variables['cert_etcd'],
   };
 }
 

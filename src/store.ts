@@ -1,7 +1,9 @@
 import {
   FIRST_TOKEN,
+  factsOf,
   isPointer,
   isRecent,
+  readSummary,
   summaryOf,
   summaryOfLeftOut,
   targetOf,
@@ -19,6 +21,7 @@ const LOCK_PREFIX = '#lock:';
 const SUMMARY_PREFIX = '#summary:';
 const COUNTS_PREFIX = '#counts:';
 const SCAN_KEY = '#scan';
+const NOTE_PREFIX = '#etcd:';
 
 /** A load takes about a millisecond. Who holds a lock for longer was killed. */
 const LOCK_LIFETIME_MS = 5000;
@@ -156,6 +159,14 @@ export function findSummary(zone: Zone, slot: string): string {
   return summaryOf(record, isFileKey(slot));
 }
 
+/** The newest value of etcd in a slot, taken or refused, as `Facts` have it; '' where there is none. */
+export function findVersion(zone: Zone, slot: string): string {
+  const summary = zone.get(SUMMARY_PREFIX + slot);
+  return summary === undefined
+    ? factsOf(find(zone, slot) || '')?.etcd || ''
+    : readSummary(summary).etcd;
+}
+
 /** How far the scan is, as `putScan` was given it; undefined: there was none. */
 export function findScan(zone: Zone): string | undefined {
   return zone.get(SCAN_KEY);
@@ -204,6 +215,22 @@ export function putOwnCounts(zone: Zone, counts: string): void {
  */
 export function findCounts(zone: Zone, keys: string[]): string[] {
   return keys.filter((key) => key.startsWith(COUNTS_PREFIX)).map((key) => zone.get(key) || '{}');
+}
+
+/** What the rounds that follow etcd write down for the next one, in whichever worker. */
+export type Note = 'state' | 'token' | 'failure' | 'follower' | 'success';
+
+export function findNote(zone: Zone, note: Note): string | undefined {
+  return zone.get(NOTE_PREFIX + note);
+}
+
+/** @returns false where the zone has no room; what was there stays */
+export function putNote(zone: Zone, note: Note, text: string): boolean {
+  return replaceValue(zone, NOTE_PREFIX + note, text);
+}
+
+export function dropNote(zone: Zone, note: Note): void {
+  zone.delete(NOTE_PREFIX + note);
 }
 
 /** Does a write; false where the zone has no room for it. Other errors are thrown on. */

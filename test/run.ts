@@ -9,7 +9,7 @@ import { message, seconds, SetUpError } from './setup/command.js';
 import { setUpClients } from './setup/clients.js';
 import { setUp } from './setup/index.js';
 import { setUpPromtool } from './setup/promtool.js';
-import { ACME_IMAGE, TOOLS_IMAGE, type Runtime } from './setup/runtimes.js';
+import { ACME_IMAGE, ETCD_IMAGE, TOOLS_IMAGE, type Runtime } from './setup/runtimes.js';
 import { sweepLeftovers } from './support/leftovers.js';
 
 const USAGE = `npm test [-- OPTION…]
@@ -159,7 +159,7 @@ async function main(): Promise<void> {
   await step('set-up', async () => {
     await setUpClients();
     await setUpPromtool();
-    if (!values.unit) runtimes = await setUp(values.runtime, [TOOLS_IMAGE, ACME_IMAGE]);
+    if (!values.unit) runtimes = await setUp(values.runtime, [TOOLS_IMAGE, ACME_IMAGE, ETCD_IMAGE]);
     return true;
   });
   const isCi = Boolean(process.env['CI']);

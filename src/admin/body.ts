@@ -24,7 +24,15 @@ const TOO_LARGE = 'A body of at most 1 MiB is taken.';
 export function readBody(r: NginxHTTPRequest): SentPair {
   const text = bodyText(r);
   const type = r.headersIn['Content-Type'] || '';
-  if (isForm(type)) return fieldsOf(readForm(text, type), 'fields');
+  return isForm(type) ? fieldsOf(readForm(text, type), 'fields') : readText(text);
+}
+
+/**
+ * Reads what is JSON or PEM text.
+ *
+ * @throws malformed
+ */
+export function readText(text: string): SentPair {
   // A byte order mark is no part of what follows it (RFC 8259, 8.1).
   const start = text.replace(/^\ufeff?\s*/, '').charAt(0);
   return start === '{' ? fieldsOf(readJson(text), 'members') : { pem: text };

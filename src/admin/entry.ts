@@ -1,5 +1,6 @@
 import { type Certificate, readLeaf } from '../certificate';
 import { type Description, describe, fingerprintOf } from '../description';
+import { revisionIn } from '../etcd/progress';
 import { type Facts, chainOf, checkedAt } from '../record';
 
 /** A certificate that is held, as the API shows it. */
@@ -8,6 +9,8 @@ export interface Entry extends Description {
   /** Whole days, rounded down: negative once it has expired. */
   days_left: number;
   source: Facts['source'];
+  /** Of etcd, that of the newest value: the one that is described, or that `error` is about. */
+  revision?: number;
   /** `last-good`: newer files were refused. */
   state: 'ok' | 'last-good' | 'expired';
   /** Why they were: `code: detail`. */
@@ -38,7 +41,7 @@ export function entryOf(
 ): Entry {
   const left = leaf.notAfter - Date.now() / 1000;
   const { problem } = facts;
-  return Object.assign({ name }, describe(leaf), {
+  const entry: Entry = Object.assign({ name }, describe(leaf), {
     days_left: Math.floor(left / DAY_S),
     source: facts.source,
     state: left < 0 ? ('expired' as const) : problem ? ('last-good' as const) : ('ok' as const),
@@ -46,6 +49,8 @@ export function entryOf(
     loaded_at: new Date(facts.loadedAt).toISOString(),
     checked_at: new Date(checkedAt(record)).toISOString(),
   });
+  if (facts.etcd !== undefined) entry.revision = revisionIn(facts.etcd);
+  return entry;
 }
 
 /** The fingerprint of a record's leaf, SHA-256 in lower-case hex. */

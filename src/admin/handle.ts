@@ -1,10 +1,11 @@
 import { count, refusalLabels } from '../counters';
 import type { Lookup } from '../load';
 import { lookupFor } from '../lookup';
+import { NO_ROOM } from '../placing';
 import { isRefusal } from '../refusal';
 import { isZoneFull } from '../store';
 import { expectAllowed } from './guard';
-import { type Code, NO_ROOM, answerProblem } from './problem';
+import { type Code, answerProblem } from './problem';
 
 /**
  * Does the work of an HTTP handler for who may ask for it. Whatever is thrown becomes the answer.
@@ -22,7 +23,8 @@ export async function handle(
     await work(lookup);
   } catch (e) {
     if (isRefusal(e)) {
-      answerRefused(r, lookup, e.code, e.message);
+      // What does not open comes from etcd, and never from a request.
+      answerRefused(r, lookup, e.code as Code, e.message);
     } else if (isZoneFull(e)) {
       answerRefused(r, lookup, 'zone-full', NO_ROOM);
     } else {

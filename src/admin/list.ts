@@ -1,7 +1,7 @@
 import { filesOf } from '../disk';
 import type { Lookup } from '../load';
 import { pause } from '../pause';
-import { type Problem, chainOf, factsOf } from '../record';
+import { chainOf, factsOf } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
 import type { Settings } from '../settings';
@@ -43,8 +43,7 @@ function answerOne(r: NginxHTTPRequest, { zone, settings }: Lookup, name: string
   const held = zone ? findAllHeld(zone, settings, name) : [];
   const shown = held[0];
   if (!shown) {
-    const problem = zone && (problemOf(zone, name) || problemOf(zone, rsaKey(name)));
-    const why = problem ? ` Its files were refused, ${problem.code}: ${problem.detail}.` : '';
+    const why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey(name)) : '';
     return refuse('not-found', `Nothing is held under ${name}.${why}`);
   }
   const entry = entryOfAll(settings, name, shown, held[1]);
@@ -58,8 +57,12 @@ function answerOne(r: NginxHTTPRequest, { zone, settings }: Lookup, name: string
   }
 }
 
-function problemOf(zone: Zone, slot: string): Problem | undefined {
-  return factsOf(find(zone, slot) || '')?.problem;
+/** Why a slot has no pair; '' where there is nothing to make one of. */
+function whyNot(zone: Zone, slot: string): string {
+  const facts = factsOf(find(zone, slot) || '');
+  if (!facts || !facts.problem) return '';
+  const what = facts.source === 'etcd' ? 'Its value in etcd was' : 'Its files were';
+  return ` ${what} refused, ${facts.problem.code}: ${facts.problem.detail}.`;
 }
 
 /** Describes a name: the first pair that is held of it, and the other one in that. */

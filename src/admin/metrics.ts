@@ -7,15 +7,16 @@ import { readScanState } from '../scan_state';
 import { isFileKey, isRsaKey, nameOf } from '../slot';
 import { type Zone, findSummary, keysOf, missesName, spaceOf } from '../store';
 import { handle } from './handle';
+import { etcdText } from '../etcd/metrics';
+import { headOf, sample } from './exposition';
 import { eachSlice } from './names';
 import { CODES, isJudgedByNginx } from './problem';
 
 // The text format of Prometheus, version 0.0.4. All samples of a family have to follow each other.
 
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-const PREFIX = 'cert_rotation_';
 
-const DISK_CODES = [
+const PAIR_CODES = [
   'malformed',
   'key-mismatch',
   'expired',
@@ -24,8 +25,9 @@ const DISK_CODES = [
   'weak',
   'unsupported-key',
   'bad-chain',
-  'unreadable',
 ];
+const DISK_CODES = PAIR_CODES.concat('unreadable');
+const ETCD_CODES = PAIR_CODES.concat('bad-seal', 'zone-full', 'persist-failed', 'internal');
 
 /** All series are there from the start: nobody sees the growth of one that appears with its first event. */
 const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
@@ -47,9 +49,10 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
   },
   {
     family: 'refusals_total',
-    help: 'Files and requests that were refused, by code.',
+    help: 'Files, requests and values of etcd that were refused, by code.',
     labels: DISK_CODES.map((code) => refusalLabels('disk', code)).concat(
       CODES.map((code) => refusalLabels('api', code)),
+      ETCD_CODES.map((code) => refusalLabels('etcd', code)),
     ),
   },
 ];
@@ -71,6 +74,7 @@ export async function metrics(r: NginxHTTPRequest): Promise<void> {
     if (zone) await sendNames(r, zone, keys, settings);
     r.send(countersText(counts));
     r.send(zonesText(zoneName(variablesOf(r)), zone, misses));
+    if (zone) r.send(etcdText(variablesOf(r), zone, misses));
     r.finish();
   });
 }
@@ -207,12 +211,4 @@ function labelOf(zone: string): string {
 
 function escaped(text: string): string {
   return text.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');
-}
-
-function headOf(metric: string, type: 'gauge' | 'counter', help: string): string {
-  return `# HELP ${PREFIX}${metric} ${help}\n# TYPE ${PREFIX}${metric} ${type}\n`;
-}
-
-function sample(series: string, value: number): string {
-  return `${PREFIX}${series} ${value}\n`;
 }

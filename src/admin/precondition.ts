@@ -13,9 +13,9 @@ export function entityTag(fingerprint: string): string {
  * @throws precondition-failed
  */
 export function expectPrecondition(r: NginxHTTPRequest, name: string, tag: () => string): void {
+  if (!isConditional(r)) return;
   const ifMatch = r.headersIn['If-Match'];
   const ifNoneMatch = r.headersIn['If-None-Match'];
-  if (ifMatch === undefined && ifNoneMatch === undefined) return;
   const held = tag();
   const isMet =
     (ifMatch === undefined || isListed(ifMatch, held)) &&
@@ -24,6 +24,11 @@ export function expectPrecondition(r: NginxHTTPRequest, name: string, tag: () =>
     const now = held ? `The certificate held for ${name} is ${held}.` : `None is held for ${name}.`;
     refuse('precondition-failed', `${now} Read it again before you replace it.`);
   }
+}
+
+/** Whether a request has such a condition. */
+export function isConditional({ headersIn }: NginxHTTPRequest): boolean {
+  return headersIn['If-Match'] !== undefined || headersIn['If-None-Match'] !== undefined;
 }
 
 function isListed(list: string, tag: string): boolean {

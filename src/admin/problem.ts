@@ -1,6 +1,6 @@
 import type { RefusalCode, RequestCode } from '../refusal';
 
-export type Code = RefusalCode | RequestCode | 'internal';
+export type Code = Exclude<RefusalCode, 'bad-seal'> | RequestCode | 'internal';
 
 interface Problem {
   status: number;
@@ -46,11 +46,9 @@ const PROBLEMS: Record<Code, Problem> = {
   },
   internal: { status: 500, title: 'A fault in this program' },
   'persist-failed': { status: 500, title: 'The files could not be written' },
+  'store-unavailable': { status: 503, title: 'The store cannot be written' },
   'zone-full': { status: 507, title: 'The shared dictionary has no room' },
 };
-
-/** The reason of `zone-full` where a request found no room for what it would change. */
-export const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
 
 /** All of them. */
 export const CODES = Object.keys(PROBLEMS) as Code[];

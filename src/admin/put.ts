@@ -1,17 +1,14 @@
-import { covers, isExpired } from '../certificate';
 import { count } from '../counters';
-import { filesOf, identify, isPerName, templatesOf } from '../disk';
-import { type Lookup, load } from '../load';
-import { type Pair, isRsa, proveKey, readPair, servedPem } from '../pair';
-import { swapIn, together } from '../persist';
-import { type Block, encode, readBlocks } from '../pem';
-import { readPrivateKey, withPoint } from '../private_key';
-import { type Facts, factsOf, makeRecord } from '../record';
+import { etcdOf } from '../etcd/gateway';
+import { load } from '../load';
+import { type Pair, isRsa, readPair } from '../pair';
+import { expectServable, proved, replace } from '../placing';
+import { type Facts, factsOf } from '../record';
 import { refuse } from '../refusal';
 import { serverNamesOf } from '../server_names';
-import type { Settings } from '../settings';
-import { isRsaKey, rsaKey, slotsOf } from '../slot';
-import { type Zone, clearToken, find, forgetMissing, put, remove } from '../store';
+import { variablesOf } from '../settings';
+import { rsaKey, slotsOf } from '../slot';
+import type { Zone } from '../store';
 import { readBody } from './body';
 import { entryOf, holdsRsa } from './entry';
 import { handle } from './handle';
@@ -19,7 +16,8 @@ import { type Held, findHeld, tagOf } from './held';
 import { withLocks } from './locked';
 import { nameInPath } from './name';
 import { entityTag, expectPrecondition } from './precondition';
-import { NO_ROOM, answerJson } from './problem';
+import { answerJson } from './problem';
+import { type Written, putThrough } from '../etcd/through';
 
 /**
  * `PUT` or `POST /certs/NAME`: puts a pair in place for a name, or, without NAME, for every DNS name of its leaf.
@@ -29,6 +27,8 @@ import { NO_ROOM, answerJson } from './problem';
  *    kind is replaced, too: it could be served in the place of the new one.
  * 3. With `$cert_persist on` it is written to the files of each of these slots.
  * 4. It is stored in them. From then on every worker serves it.
+ *
+ * With `$cert_etcd` the pair goes there before 3 and 4: see through.ts.
  *
  * Whatever fails, all names keep what they had. Answers 201 where a name is new, else 200, with the certificate's
  * description and its entity tag; without NAME the first name's, and all in `names`.
@@ -48,16 +48,21 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
       // What the first slot would hold after its next handshake is replaced as well.
       names.forEach((name) => load(lookup, name));
     }
-    const slots = flat(names.map((name) => slotsOf(settings, name)));
-    const { isNew, record } = await withLocks(zone, slots, () => {
-      const targets = names.map((name) => (goesToRsa ? rsaTargets(zone, name) : [name]));
+    const targetsNow = (): string[][] =>
+      names.map((name) => (goesToRsa ? rsaTargets(zone, name) : [name]));
+    const putHere = (): Written => {
+      const targets = targetsNow();
       const replaced = targets.map((own) => findFirst(zone, own));
       names.forEach((name, i) => {
         expectPrecondition(r, name, () => tagOf(replaced[i]));
       });
-      const records = replace(lookup, zone, flat(targets), proven);
+      const records = replace(lookup, zone, flat(targets), proven, '');
       return { isNew: replaced.indexOf(null) >= 0, record: records[0] as string };
-    });
+    };
+    const etcd = etcdOf(variablesOf(r), zone);
+    const { isNew, record } = etcd
+      ? await putThrough(r, lookup, etcd, names, targetsNow(), proven)
+      : await withLocks(zone, flat(names.map((name) => slotsOf(settings, name))), putHere);
     count(zone, 'puts_total', `result="${isNew ? 'created' : 'replaced'}"`);
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     r.log(`cert_rotation: ${names.join(', ')}: put by ${r.remoteAddress}, valid until ${until}`);
@@ -86,96 +91,4 @@ function findFirst(zone: Zone, slots: string[]): Held | null {
 
 function flat(lists: string[][]): string[] {
   return lists.reduce((all, list) => all.concat(list), []);
-}
-
-function expectServable(lookup: Lookup, pair: Pair, names: string[]): void {
-  names.forEach((name) => {
-    if (name !== lookup.fallback && !covers(pair.leaf, name)) {
-      refuse('name-not-covered', `The certificate is not for ${name}.`);
-    }
-  });
-  if (isExpired(pair.leaf, Date.now() / 1000)) {
-    const since = new Date(pair.leaf.notAfter * 1000).toISOString();
-    refuse('expired', `The certificate has expired at ${since}.`);
-  }
-}
-
-/** The pair, with its key proven and in a form in which its files prove themselves the next time. */
-async function proved(lookup: Lookup, pair: Pair): Promise<Pair> {
-  await proveKey(pair);
-  // What was attached to a PKCS#8 key is not written with it.
-  if (readPrivateKey(readBlocks(pair.key)[0] as Block).value !== '') return pair;
-  const { curve } = pair.privateKey;
-  if (curve !== null) {
-    const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-    const key = encode(privateKey.label, privateKey.der);
-    return Object.assign({}, pair, { privateKey, key });
-  }
-  if (!lookup.settings.isPersistent) return pair;
-  return refuse(
-    'unsupported-key',
-    `With $cert_persist on use ECDSA or RSA: the file of an ${pair.privateKey.kind} key cannot be compared with its certificate.`,
-  );
-}
-
-/**
- * Writes and stores a pair in slots that are locked.
- *
- * @returns the records, in the order of the slots
- * @throws zone-full, persist-failed: every slot has what it had
- */
-function replace(lookup: Lookup, zone: Zone, slots: string[], pair: Pair): string[] {
-  const { settings, misses } = lookup;
-  const persisted = settings.isPersistent ? slots : [];
-  persisted.forEach((slot) => {
-    expectFilesOfItsOwn(settings, slot);
-  });
-  const swap = together(persisted.map((slot) => () => swapIn(filesOf(settings, slot), pair)));
-  const records: string[] = [];
-  const undone: (() => void)[] = [];
-  try {
-    slots.forEach((slot) => {
-      const before = find(zone, slot);
-      const record = recordOf(lookup, zone, slot, pair);
-      if (!put(zone, slot, record)) refuse('zone-full', NO_ROOM);
-      records.push(record);
-      undone.push(() => {
-        if (before === undefined) remove(zone, slot);
-        else put(zone, slot, before);
-      });
-    });
-  } catch (e) {
-    undone.forEach((undo) => {
-      undo();
-    });
-    swap.undo();
-    throw e;
-  }
-  swap.commit();
-  if (misses)
-    slots.forEach((slot) => {
-      forgetMissing(misses, slot);
-    });
-  return records;
-}
-
-function expectFilesOfItsOwn(settings: Settings, slot: string): void {
-  const { cert, key } = templatesOf(settings, slot);
-  if (isPerName(cert) && isPerName(key)) return;
-  const suffix = isRsaKey(slot) ? '_rsa' : '';
-  refuse(
-    'persist-failed',
-    `$cert_file${suffix} and $cert_key_file${suffix} have no {name}: one file is for all.`,
-  );
-}
-
-function recordOf({ settings }: Lookup, zone: Zone, slot: string, pair: Pair): string {
-  const facts: Facts = {
-    source: 'api',
-    // It wins over these until they change.
-    files: identify(filesOf(settings, slot)),
-    notAfter: pair.leaf.notAfter,
-    loadedAt: Date.now(),
-  };
-  return makeRecord(clearToken(zone), facts, servedPem(pair));
 }

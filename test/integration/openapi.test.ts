@@ -232,6 +232,19 @@ describe('files that cannot be written', async () => {
   });
 });
 
+describe('an etcd that is away', async () => {
+  // Nothing listens there.
+  const site = await startSite({ settings: { etcd: 'http://127.0.0.1:9' } });
+  const { pairPem } = await site.authority.issue({ names: [NAME] });
+
+  test('refuses puts and deletes', async () => {
+    for (const { path, method } of PUTS) {
+      expect(await ask(site, method, path, '', { body: pairPem })).toBe('503 store-unavailable');
+    }
+    expect(await ask(site, 'delete', '/certs/{name}')).toBe('503 store-unavailable');
+  });
+});
+
 test('every outcome that is described was seen, but for those that nothing brings about', () => {
   const wanted = description.outcomes.filter(
     (outcome) => !NOT_PROVOKED.some((pattern) => pattern.test(outcome)),

@@ -79,7 +79,10 @@ function expectStrong(xml: string): void {
   expect(Number(keys[0]?.['bits'])).toBeGreaterThanOrEqual(least);
 }
 
-describe.each(findExamples())('nginx/$path', async ({ config, files }) => {
+// What etcd.conf adds speaks no TLS to clients, and puts go to an etcd that is not here: see follow_access.test.ts.
+const examples = findExamples().filter(({ path }) => path !== 'etcd.conf');
+
+describe.each(examples)('nginx/$path', async ({ config, files }) => {
   const directory = makeWorkDirectory();
   const certs = join(directory, 'certs');
   for (const [name, pair] of Object.entries(pairs)) await writePair(certs, name, pair);

@@ -37,6 +37,9 @@ const ACME_PACKAGES = [
   ...['shellcheck', 'busybox', 'systemd', 'nginx'],
 ];
 
+/** The store that several nginx follow. */
+const ETCD_PACKAGES = ['etcd-server', 'etcd-client'];
+
 // A mirror of Debian testing may lag behind the few days its release file is valid for.
 const FORKY_OPTIONS = ['--aptopt=Acquire::Check-Valid-Until "false"'];
 
@@ -46,14 +49,17 @@ const benchTrixie = recipe('trixie', [], BENCH_PACKAGES);
 const benchForky = recipe('forky', FORKY_OPTIONS, [...BENCH_PACKAGES, ...LUA_PACKAGES]);
 const tools = recipe('forky', FORKY_OPTIONS, TOOL_PACKAGES);
 const acme = recipe('forky', FORKY_OPTIONS, ACME_PACKAGES);
+const etcd = recipe('trixie', [], ETCD_PACKAGES);
 const haproxy = recipe('forky', FORKY_OPTIONS, ['nginx', 'haproxy']);
 
-export const RECIPES = [trixie, forky, benchTrixie, benchForky, haproxy, tools, acme];
+export const RECIPES = [trixie, forky, benchTrixie, benchForky, haproxy, tools, acme, etcd];
 
 /** The image of the programs that tests run beside nginx. They are skipped where it cannot be had. */
 export const TOOLS_IMAGE = tools.image;
 /** The machine that nginx and an ACME client share, without that nginx. */
 export const ACME_IMAGE = acme.image;
+/** The store that several nginx follow. */
+export const ETCD_IMAGE = etcd.image;
 
 /** What the benchmark runs on: the oldest nginx that is supported, and a current one. */
 export const BENCH_RUNTIMES = {

@@ -14,6 +14,7 @@ const HANDLERS = [
   'clear_cache',
   'clear_stream',
   'delete_cert',
+  'follow',
   'js_cert',
   'js_cert_rsa',
   'js_key',

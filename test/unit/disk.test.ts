@@ -20,6 +20,7 @@ const SETTINGS: Settings = {
   scan: '',
   fallback: '',
   isPersistent: false,
+  followsEtcd: false,
 };
 
 const MEBIBYTE = 1024 * 1024;

@@ -122,13 +122,17 @@ describe('summaries and the list of names', () => {
       isPair: true,
       notAfter: 7,
       problem: '',
+      etcd: '',
     });
     put(zone, NAME, refused);
     expect(readSummary(findSummary(zone, NAME))).toEqual({
       isPair: false,
       notAfter: 7,
       problem: 'weak',
+      etcd: '',
     });
+    put(zone, NAME, makeRecord(FIRST_TOKEN, { ...facts, problem, etcd: 'mx1:7' }, null));
+    expect(readSummary(findSummary(zone, NAME))).toMatchObject({ problem: 'weak', etcd: 'mx1:7' });
     remove(zone, NAME);
     expect(findSummary(zone, NAME)).toBe('');
     expect([...zone.values.keys()]).toEqual([]);

@@ -1,0 +1,276 @@
+import { eachSlice } from '../admin/names';
+import { pause } from '../pause';
+import {
+  type Etcd,
+  type Header,
+  type KeyValue,
+  etcdOf,
+  getOperation,
+  readKeys,
+  transact,
+} from './gateway';
+import { findFailure, isWaiting, noteFailure, noteSuccess } from './health';
+import {
+  FOLLOWER,
+  type Progress,
+  type Segment,
+  findProgress,
+  isSameHistory,
+  isWithin,
+  putProgress,
+  versionOf,
+} from './progress';
+import { type Target, isSlotKey, letGo, take } from './value';
+import { lookupFor } from '../lookup';
+import { refuse } from '../refusal';
+import type { Session } from '../settings';
+import {
+  type Zone,
+  clearToken,
+  dropNote,
+  findNote,
+  findVersion,
+  keysOf,
+  lock,
+  putNote,
+  unlock,
+} from '../store';
+
+/**
+ * How long a round begins something new, in milliseconds. nginx ends a handler that still runs when its next round comes, and an
+ * interval of 500 ms leaves the other half for what has begun by then.
+ */
+const BUDGET_MS = 250;
+
+/** Values in one answer. */
+const BATCH = 16;
+/**
+ * Keys in one answer, and in one segment until more are added to it: some milliseconds to go through. etcd reads the values of all
+ * keys that it is asked about, also of those that it then leaves out.
+ */
+const PAGE = 512;
+
+/** One round. */
+interface Round extends Target {
+  /** When to begin nothing new, in milliseconds since 1970. */
+  end: number;
+}
+
+/**
+ * Brings the zone up to what etcd has under `$cert_etcd_prefix`: one round, for `js_periodic`.
+ *
+ * 1. Nothing has changed in etcd since the last round: that takes one request, whatever the number of names.
+ * 2. Of each segment of the keys, the values that were written since then are read. How many keys there are now tells whether
+ *    others are gone.
+ * 3. Where they are, where many values were written, or where nothing is known of a segment, its keys are gone through: the values
+ *    of those that differ are read, and names that are gone are dropped.
+ *
+ * What the time is too short for is done in the next rounds, the oldest segment first.
+ *
+ * Each pair passes the checks of a put. Whatever fails, what is held is served.
+ */
+export async function follow(session: NginxPeriodicSession): Promise<void> {
+  const variables = session.variables;
+  const lookup = lookupFor(loggingTo(variables));
+  const { zone } = lookup;
+  const etcd = zone && etcdOf(variables, zone);
+  if (!zone || !etcd) return;
+  const failure = findFailure(zone);
+  if (failure && isWaiting(failure)) return;
+  try {
+    await round({
+      lookup,
+      zone,
+      etcd,
+      end: Date.now() + BUDGET_MS,
+    });
+    noteSuccess(lookup, zone, failure);
+  } catch (e) {
+    noteFailure(lookup, zone, failure, e as Error);
+  }
+}
+
+/** What the lookup needs of a request. A periodic session cannot log. */
+function loggingTo(variables: NginxPeriodicSession['variables']): Session {
+  return {
+    variables,
+    log: (message: string) => {
+      ngx.log(ngx.INFO, message);
+    },
+    error: (message: string) => {
+      ngx.log(ngx.ERR, message);
+    },
+  } as unknown as Session;
+}
+
+async function round(one: Round): Promise<void> {
+  const { zone, etcd } = one;
+  const { header } = await readKeys(etcd, '', '', { countOnly: true });
+  if (isUpToDate(zone, findProgress(etcd), header)) return;
+  // nginx has at most one of these handlers in a worker: what this one left behind was killed.
+  const left = findNote(zone, 'follower');
+  if (left !== undefined && left.endsWith(`:${process.pid}`)) unlock(zone, FOLLOWER, left);
+  const ticket = lock(zone, FOLLOWER);
+  if (ticket === undefined) return;
+  putNote(zone, 'follower', ticket);
+  try {
+    await catchUp(one, header);
+  } finally {
+    dropNote(zone, 'follower');
+    unlock(zone, FOLLOWER, ticket);
+  }
+}
+
+function isUpToDate(zone: Zone, progress: Progress | null, header: Header): boolean {
+  return (
+    progress !== null &&
+    progress.token === clearToken(zone) &&
+    isSameHistory(progress, header) &&
+    progress.segments.every(({ since, isOpen }) => since === header.revision && !isOpen)
+  );
+}
+
+async function catchUp(one: Round, header: Header): Promise<void> {
+  const { zone, etcd } = one;
+  const token = clearToken(zone);
+  let progress = findProgress(etcd);
+  if (!progress || !isSameHistory(progress, header)) {
+    progress = begun(etcd, header, token);
+  } else if (progress.token !== token) {
+    progress.token = token;
+    progress.segments.forEach((segment) => {
+      segment.isOpen = true;
+      segment.isCleared = true;
+    });
+  }
+  progress.term = header.term;
+  while (Date.now() < one.end) {
+    const segment = oldest(progress);
+    if (segment.since >= header.revision && !segment.isOpen) return;
+    if (segment.isOpen) await goThrough(one, progress, segment);
+    else await takeChanges(one, progress, segment);
+    putProgress(zone, progress);
+  }
+}
+
+/** Nothing is known of this etcd: of what is held, only what it has again is its own. */
+function begun(etcd: Etcd, { cluster, term }: Header, token: string): Progress {
+  return {
+    prefix: etcd.prefix,
+    cluster,
+    term,
+    token,
+    epoch: Date.now().toString(36),
+    segments: [{ after: '', to: '', since: 0, count: 0, isOpen: true, isCleared: false }],
+    at: '',
+  };
+}
+
+/** What is to be done next. */
+function oldest({ segments }: Progress): Segment {
+  return segments.reduce((first, one) => {
+    if (one.isOpen !== first.isOpen) return one.isOpen ? one : first;
+    return one.since < first.since ? one : first;
+  });
+}
+
+/** Takes what was written in a segment since it was last asked for. */
+async function takeChanges(one: Round, progress: Progress, segment: Segment): Promise<void> {
+  const { after, to, since } = segment;
+  const found = await readKeys(one.etcd, after, to, {
+    minModRevision: since + 1,
+    limit: BATCH,
+  });
+  expectSameHistory(progress, found.header);
+  if (!(await takeAll(one, progress, found.kvs))) return;
+  const created = found.kvs.filter(({ createRevision }) => createRevision > since).length;
+  // A key that was there and is there no more, or that was made anew since, leaves fewer than that.
+  if (found.more || found.count !== segment.count + created || found.count > 2 * PAGE) {
+    segment.isOpen = true;
+    return;
+  }
+  segment.since = found.header.revision;
+  segment.count = found.count;
+}
+
+/** Goes through the keys of a segment. Those that are too many for one answer become a segment of their own. */
+async function goThrough(one: Round, progress: Progress, segment: Segment): Promise<void> {
+  const { zone, etcd } = one;
+  const { header, kvs, more } = await readKeys(etcd, segment.after, segment.to, {
+    keysOnly: true,
+    limit: PAGE,
+  });
+  expectSameHistory(progress, header);
+  const changed = kvs.filter(({ key, modRevision }) => {
+    const slot = slotOf(etcd, key);
+    // Of what is no slot's key it was said when it was written.
+    if (!isSlotKey(slot)) return modRevision > segment.since;
+    return findVersion(zone, slot) !== versionOf(progress, modRevision);
+  });
+  for (let at = 0; at < changed.length; at += BATCH) {
+    const gets = changed.slice(at, at + BATCH).map(({ key }) => getOperation(key));
+    const outcome = await transact(etcd, [], gets);
+    expectSameHistory(progress, outcome.header);
+    const values = outcome.ranges.reduce((all, kv) => all.concat(kv), []);
+    if (!(await takeAll(one, progress, values))) return;
+  }
+  const last = more ? kvs[kvs.length - 1] : undefined;
+  if (last) {
+    const rest = Object.assign({}, segment, { after: last.key });
+    progress.segments.splice(progress.segments.indexOf(segment) + 1, 0, rest);
+    segment.to = last.key;
+  }
+  await letGoOfOthers(one, progress, segment, kvs);
+  segment.since = header.revision;
+  segment.count = kvs.length;
+  segment.isOpen = false;
+  segment.isCleared = false;
+}
+
+/** Lets go of what is held in a segment's slots and is not among its keys. */
+async function letGoOfOthers(
+  one: Round,
+  progress: Progress,
+  segment: Segment,
+  kvs: KeyValue[],
+): Promise<void> {
+  const { zone, etcd } = one;
+  const listed: Record<string, boolean> = {};
+  kvs.forEach(({ key }) => {
+    listed[key] = true;
+  });
+  const gone: string[] = [];
+  await eachSlice(keysOf(zone), (slots) => {
+    slots.forEach((slot) => {
+      const key = etcd.prefix + slot;
+      if (listed[key] || !isWithin(segment, key)) return;
+      if (findVersion(zone, slot) !== '') gone.push(slot);
+    });
+  });
+  const epoch = segment.isCleared ? '' : progress.epoch;
+  for (let i = 0; i < gone.length; i++) await letGo(one, gone[i] as string, epoch);
+}
+
+/** @throws store-unavailable: the next round begins anew */
+function expectSameHistory(progress: Progress, header: Header): void {
+  if (!isSameHistory(progress, header)) refuse('store-unavailable', 'etcd: it was restored');
+}
+
+function slotOf({ prefix }: Etcd, key: string): string {
+  return key.slice(prefix.length);
+}
+
+/** @returns false where the time was up before all were taken */
+async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise<boolean> {
+  for (let i = 0; i < kvs.length; i++) {
+    if (Date.now() >= one.end) return false;
+    const kv = kvs[i] as KeyValue;
+    const slot = slotOf(one.etcd, kv.key);
+    const version = versionOf(progress, kv.modRevision);
+    if (findVersion(one.zone, slot) !== version) {
+      await take(one, slot, kv.value, version);
+      await pause();
+    }
+  }
+  return true;
+}

@@ -1,0 +1,296 @@
+import { read } from '../disk';
+import { refuse } from '../refusal';
+import type { Variables } from '../settings';
+import { type Zone, dropNote, findNote, putNote } from '../store';
+
+// etcd by its gateway from JSON to gRPC (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/): bytes are base64, numbers of 64
+// bits are strings, and what is 0, false or empty is left out.
+
+/** Where etcd is, and who asks. */
+export interface Etcd {
+  /** Where its gateway is, without a slash at the end. */
+  url: string;
+  /** What all keys begin with. */
+  prefix: string;
+  /** Empty: etcd asks for no password. */
+  user: string;
+  passwordFile: string;
+  /** The file of the key that values are sealed with; empty: they are not. */
+  sealKeyFile: string;
+  /** Holds the token for the next request. */
+  zone: Zone;
+}
+
+/** How far the store is, as each answer says. */
+export interface Header {
+  cluster: string;
+  /** Of the leader's election: it grows, but for a cluster that was restored. */
+  term: number;
+  revision: number;
+}
+
+export interface KeyValue {
+  key: string;
+  /** '' where only keys were asked for. */
+  value: string;
+  createRevision: number;
+  modRevision: number;
+}
+
+export interface Range {
+  header: Header;
+  /** In the order of the keys' bytes. */
+  kvs: KeyValue[];
+  /** Whether the limit left some out. */
+  more: boolean;
+  /** Of the keys in the range, whatever the limit and the revisions that were asked for. */
+  count: number;
+}
+
+export interface RangeOptions {
+  limit?: number;
+  keysOnly?: boolean;
+  countOnly?: boolean;
+  /** Only keys that were written at this revision or later. */
+  minModRevision?: number;
+}
+
+/** Something that a transaction does, or compares: in the gateway's own form. */
+export type Operation = object;
+
+export interface Outcome {
+  header: Header;
+  /** Whether all comparisons held. */
+  succeeded: boolean;
+  /** What each operation that was done gave back. */
+  ranges: KeyValue[][];
+}
+
+/** In bytes: sixteen values of the largest size that etcd takes unless told, 1.5 MiB, as base64. */
+const LARGEST_ANSWER = 33 * 1024 * 1024;
+
+/** Of an answer that is none, in characters. */
+const LONGEST_EXCERPT = 120;
+
+const DEFAULT_PREFIX = '/certs/';
+
+/** Of gRPC. */
+const UNAUTHENTICATED = 16;
+
+/** The etcd of `$cert_etcd`; undefined where none is set. */
+export function etcdOf(variables: Variables, zone: Zone): Etcd | undefined {
+  const url = variables['cert_etcd'];
+  if (!url) return undefined;
+  return {
+    url: url.replace(/\/+$/, ''),
+    prefix: variables['cert_etcd_prefix'] || DEFAULT_PREFIX,
+    user: variables['cert_etcd_user'] || '',
+    passwordFile: variables['cert_etcd_password_file'] || '',
+    sealKeyFile: variables['cert_seal_key_file'] || '',
+    zone,
+  };
+}
+
+/**
+ * Reads keys under the prefix.
+ *
+ * @param after the key that they come after; '': none
+ * @param to the last one, whether it is there or not; '': there is no end to them
+ * @throws (rejects with) store-unavailable
+ */
+export async function readKeys(
+  etcd: Etcd,
+  after: string,
+  to: string,
+  options: RangeOptions,
+): Promise<Range> {
+  const answer = await call(etcd, '/v3/kv/range', {
+    key: encode(after ? `${after}\0` : etcd.prefix),
+    range_end: encode(to ? `${to}\0` : endOf(etcd.prefix)),
+    limit: options.limit || 0,
+    keys_only: !!options.keysOnly,
+    count_only: !!options.countOnly,
+    min_mod_revision: options.minModRevision || 0,
+  });
+  return {
+    header: headerOf(answer),
+    kvs: keyValues(answer['kvs']),
+    more: answer['more'] === true,
+    count: numberOf(answer['count']),
+  };
+}
+
+/**
+ * Does all of some operations at one revision, if all comparisons hold.
+ *
+ * @throws (rejects with) store-unavailable: it may have been done all the same
+ */
+export async function transact(
+  etcd: Etcd,
+  compare: Operation[],
+  success: Operation[],
+): Promise<Outcome> {
+  const answer = await call(etcd, '/v3/kv/txn', { compare, success });
+  const responses = listOf(answer['responses']);
+  return {
+    header: headerOf(answer),
+    succeeded: answer['succeeded'] === true,
+    ranges: responses.map((response) => keyValues(partOf(response, 'response_range')['kvs'])),
+  };
+}
+
+export function getOperation(key: string): Operation {
+  return { request_range: { key: encode(key) } };
+}
+
+export function putOperation(key: string, value: string): Operation {
+  return { request_put: { key: encode(key), value: encode(value) } };
+}
+
+export function deleteOperation(key: string): Operation {
+  return { request_delete_range: { key: encode(key) } };
+}
+
+/** That a key was last written at a revision; 0: that it is not there. */
+export function isUnchanged(key: string, modRevision: number): Operation {
+  return {
+    key: encode(key),
+    target: 'MOD',
+    result: 'EQUAL',
+    mod_revision: `${modRevision}`,
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Reply {
+  status: number;
+  fields: Fields;
+}
+
+async function call(etcd: Etcd, path: string, body: object): Promise<Fields> {
+  if (!etcd.user) return expectDone(await post(etcd, path, body, ''));
+  const known = findNote(etcd.zone, 'token');
+  if (known !== undefined) {
+    const reply = await post(etcd, path, body, known);
+    if (!isTokenRefused(reply)) return expectDone(reply);
+    dropNote(etcd.zone, 'token');
+  }
+  return expectDone(await post(etcd, path, body, await authenticate(etcd)));
+}
+
+/** A token is forgotten some minutes after it was last used, and outdated by each change of users and roles. */
+function isTokenRefused({ status, fields }: Reply): boolean {
+  return (
+    status !== 200 &&
+    (fields['code'] === UNAUTHENTICATED || /auth.* is old/.test(messageOf(fields)))
+  );
+}
+
+async function authenticate(etcd: Etcd): Promise<string> {
+  let password: string;
+  try {
+    password = read(etcd.passwordFile).replace(/\r?\n$/, '');
+  } catch (e) {
+    return unavailable((e as Error).message);
+  }
+  const fields = expectDone(
+    await post(etcd, '/v3/auth/authenticate', { name: etcd.user, password }, ''),
+  );
+  const token = textOf(fields['token']);
+  putNote(etcd.zone, 'token', token);
+  return token;
+}
+
+async function post(etcd: Etcd, path: string, body: object, token: string): Promise<Reply> {
+  let status: number;
+  let text: string;
+  try {
+    const reply = await ngx.fetch(etcd.url + path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: token ? { Authorization: token } : {},
+      max_response_body_size: LARGEST_ANSWER,
+    });
+    status = reply.status;
+    text = await reply.text();
+  } catch (e) {
+    return unavailable((e as Error).message);
+  }
+  try {
+    return { status, fields: JSON.parse(text) as Fields };
+  } catch {
+    // What is cut off in the middle may hold a key.
+    return unavailable(`it answered ${status}${status === 200 ? ' without JSON' : excerpt(text)}`);
+  }
+}
+
+function expectDone({ status, fields }: Reply): Fields {
+  if (status !== 200) unavailable(messageOf(fields) || `it answered ${status}`);
+  return fields;
+}
+
+function unavailable(detail: string): never {
+  return refuse('store-unavailable', `etcd: ${detail}`);
+}
+
+function messageOf(fields: Fields): string {
+  return textOf(fields['message']) || textOf(fields['error']);
+}
+
+/** How a proxy, or etcd before it comes to its gateway, says what is wrong. */
+function excerpt(text: string): string {
+  const words = text
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/[^!-~]+/g, ' ')
+    .trim();
+  return words ? `: ${words.slice(0, LONGEST_EXCERPT)}` : '';
+}
+
+/** The first text after all that begin with a prefix. */
+function endOf(prefix: string): string {
+  const last = prefix.length - 1;
+  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+}
+
+function headerOf(answer: Fields): Header {
+  const header = partOf(answer, 'header');
+  return {
+    cluster: textOf(header['cluster_id']),
+    term: numberOf(header['raft_term']),
+    revision: numberOf(header['revision']),
+  };
+}
+
+function keyValues(kvs: unknown): KeyValue[] {
+  return listOf(kvs).map((kv) => ({
+    key: decode(textOf(kv['key'])),
+    value: decode(textOf(kv['value'])),
+    createRevision: numberOf(kv['create_revision']),
+    modRevision: numberOf(kv['mod_revision']),
+  }));
+}
+
+function partOf(fields: Fields, name: string): Fields {
+  return (fields[name] || {}) as Fields;
+}
+
+function listOf(value: unknown): Fields[] {
+  return Array.isArray(value) ? (value as Fields[]) : [];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function numberOf(value: unknown): number {
+  return Number(value || 0);
+}
+
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function decode(text: string): string {
+  return Buffer.from(text, 'base64').toString();
+}

@@ -1,0 +1,103 @@
+import type { Etcd, Header } from './gateway';
+import { timestamp } from '../record';
+import { type Zone, findNote, putNote } from '../store';
+
+// How far this nginx has followed etcd. Only who holds the lock `FOLLOWER` writes it, or a record that comes from etcd: what one
+// of them does is done before the next one asks etcd for more, so that no record is ever followed by an older one.
+
+/** The lock of who brings the zone up to a revision, in the order of the locks before those of all slots. */
+export const FOLLOWER = '#etcd';
+
+export interface Progress {
+  prefix: string;
+  cluster: string;
+  term: number;
+  /** The zone's clear token: after a clear all keys are gone through again. */
+  token: string;
+  /** Tells this history of revisions from that of another etcd, or of one that was restored. */
+  epoch: string;
+  /** All keys, in their order. Each answer of etcd is about one of these: how long it takes must not grow with their number. */
+  segments: Segment[];
+  /** When this was written, in milliseconds since 1970. */
+  at: string;
+}
+
+/** Keys that follow one another. */
+export interface Segment {
+  /** They are after this one; '': from the first on. */
+  after: string;
+  /** They end with this one; '': with the last. */
+  to: string;
+  /** What happened to them up to this revision is in the zone; 0: nothing is. */
+  since: number;
+  /** How many there were at that revision, with names or not. */
+  count: number;
+  /** They have to be gone through: not all that happened can be told from what was written. */
+  isOpen: boolean;
+  /** A clear wants that: then also what this etcd never had is dropped. */
+  isCleared: boolean;
+}
+
+/** null: nothing was followed under this prefix. */
+export function findProgress(etcd: Etcd): Progress | null {
+  const text = findNote(etcd.zone, 'state');
+  const progress = text === undefined ? null : (JSON.parse(text) as Progress);
+  return progress && progress.prefix === etcd.prefix ? progress : null;
+}
+
+/** What a full zone has no room for is done again in the next round. */
+export function putProgress(zone: Zone, progress: Progress): void {
+  progress.at = timestamp();
+  putNote(zone, 'state', JSON.stringify(progress));
+}
+
+/** The revision up to which all keys are in the zone. */
+export function sinceOf({ segments }: Progress): number {
+  return segments.reduce((least, { since }) => Math.min(least, since), Infinity);
+}
+
+/** Whether an answer is of a later state of the same etcd. One that was restored has lost elections or revisions. */
+export function isSameHistory({ cluster, term, segments }: Progress, header: Header): boolean {
+  return (
+    header.cluster === cluster &&
+    header.term >= term &&
+    segments.every(({ since }) => header.revision >= since)
+  );
+}
+
+/**
+ * Whether a key's slot has what the key had after some revision, or may have: then nothing of that revision is to go there.
+ *
+ * @param held the version in the slot
+ */
+export function hasPassed(
+  progress: Progress | null,
+  key: string,
+  held: string,
+  revision: number,
+): boolean {
+  if (!progress) return false;
+  const { segments, epoch } = progress;
+  return (
+    segments.some((one) => one.since >= revision && isWithin(one, key)) ||
+    (epochIn(held) === epoch && revisionIn(held) > revision)
+  );
+}
+
+export function isWithin({ after, to }: Segment, key: string): boolean {
+  return key > after && (to === '' || key <= to);
+}
+
+/** What a record notes of the value that it was made of, or that was refused. */
+export function versionOf(progress: Progress | null, revision: number): string {
+  return `${progress ? progress.epoch : ''}:${revision}`;
+}
+
+/** Of what `versionOf` made. */
+export function revisionIn(version: string): number {
+  return +version.slice(version.indexOf(':') + 1);
+}
+
+export function epochIn(version: string): string {
+  return version.slice(0, version.indexOf(':'));
+}

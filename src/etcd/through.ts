@@ -1,0 +1,213 @@
+import { fingerprintOf } from '../description';
+import { identify } from '../disk';
+import {
+  type Etcd,
+  type KeyValue,
+  type Operation,
+  deleteOperation,
+  getOperation,
+  isUnchanged,
+  putOperation,
+  transact,
+} from './gateway';
+import { FOLLOWER, findProgress, hasPassed, versionOf } from './progress';
+import type { Lookup } from '../load';
+import { type Pair, readPair } from '../pair';
+import { drop, recordOf, replace } from '../placing';
+import { refuse } from '../refusal';
+import { filesFor } from '../renewal';
+import { openValue, sealValue } from './seal';
+import { slotsOf, rsaKey } from '../slot';
+import { findVersion } from '../store';
+import { readText } from '../admin/body';
+import { findAllHeld, findHeld, tagOf } from '../admin/held';
+import { withLocks } from '../admin/locked';
+import { entityTag, expectPrecondition, isConditional } from '../admin/precondition';
+
+// Writes that go to etcd first, so that all who follow it come to have them, and that this nginx has when they are answered.
+
+/** Others may write the same key between a look and a conditional write. */
+const MOST_ATTEMPTS = 10;
+
+export interface Written {
+  /** Whether one of the names had no pair. */
+  isNew: boolean;
+  /** The first name's. */
+  record: string;
+}
+
+/**
+ * Puts a pair into etcd, and in place here.
+ *
+ * @param targets the slots of each name
+ * @throws (rejects with) store-unavailable, precondition-failed, zone-full, persist-failed: in all of them nothing is changed, but
+ *   for an etcd that takes what it does not answer
+ */
+export async function putThrough(
+  r: NginxHTTPRequest,
+  lookup: Lookup,
+  etcd: Etcd,
+  names: string[],
+  targets: string[][],
+  pair: Pair,
+): Promise<Written> {
+  const { zone } = etcd;
+  const slots = targets.reduce((all, own) => all.concat(own), []);
+  const text = pair.chain + pair.key;
+  const operations: Operation[] = [];
+  for (let i = 0; i < slots.length; i++) {
+    const slot = slots[i] as string;
+    operations.push(putOperation(etcd.prefix + slot, await sealValue(etcd, slot, text)));
+  }
+  const { before, revision } = await change(r, etcd, slots, operations, async (found) => {
+    for (let i = 0; i < names.length; i++) {
+      await expectMet(r, etcd, names[i] as string, targets[i] as string[], slots, found);
+    }
+  });
+  const isNew = targets.some((own) =>
+    own.every((slot) => !before[slots.indexOf(slot)] && !findHeld(zone, slot)),
+  );
+  try {
+    const record = await withLocks(zone, [FOLLOWER].concat(slots), () => {
+      const version = versionOf(findProgress(etcd), revision);
+      const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
+      replace(lookup, zone, open, pair, version);
+      return recordOf(lookup, zone, slots[0] as string, pair, version);
+    });
+    return { isNew, record };
+  } catch (e) {
+    await takeBack(etcd, slots, before, revision);
+    throw e;
+  }
+}
+
+/**
+ * Deletes a name from etcd, and here.
+ *
+ * @returns the revision of etcd since which it is gone
+ * @throws (rejects with) not-found, and what `putThrough` does
+ */
+export async function deleteThrough(
+  r: NginxHTTPRequest,
+  lookup: Lookup,
+  etcd: Etcd,
+  name: string,
+): Promise<number> {
+  const { zone } = etcd;
+  const { settings } = lookup;
+  const slots = [name, rsaKey(name)];
+  const persisted = settings.isPersistent ? slotsOf(settings, name) : [];
+  const operations = slots.map((slot) => deleteOperation(etcd.prefix + slot));
+  const { before, revision } = await change(r, etcd, slots, operations, async (found) => {
+    await expectMet(r, etcd, name, slots, slots, found);
+    const isThere =
+      found.some((kv) => kv !== undefined) ||
+      findAllHeld(zone, settings, name).length > 0 ||
+      persisted.some((slot) => identify(filesFor(settings, slot)) !== '');
+    if (!isThere) refuse('not-found', `Nothing is held under ${name}.`);
+  });
+  try {
+    await withLocks(zone, [FOLLOWER].concat(slots), () => {
+      const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
+      drop(
+        settings,
+        zone,
+        open,
+        persisted.filter((slot) => open.indexOf(slot) >= 0),
+      );
+    });
+  } catch (e) {
+    await takeBack(etcd, slots, before, 0);
+    throw e;
+  }
+  return revision;
+}
+
+interface Change {
+  /** What the slots had in etcd. */
+  before: (KeyValue | undefined)[];
+  revision: number;
+}
+
+/**
+ * Does all operations at once, for a conditional request only while what it was judged by is unchanged.
+ *
+ * @param expect throws where the request is not to be done
+ */
+async function change(
+  r: NginxHTTPRequest,
+  etcd: Etcd,
+  slots: string[],
+  operations: Operation[],
+  expect: (found: (KeyValue | undefined)[]) => Promise<void>,
+): Promise<Change> {
+  const keys = slots.map((slot) => etcd.prefix + slot);
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const { ranges } = await transact(etcd, [], keys.map(getOperation));
+    const before = keys.map((_, i) => (ranges[i] || [])[0]);
+    await expect(before);
+    const compare = isConditional(r)
+      ? keys.map((key, i) => isUnchanged(key, before[i] ? before[i].modRevision : 0))
+      : [];
+    const { succeeded, header } = await transact(etcd, compare, operations);
+    if (succeeded) return { before, revision: header.revision };
+  }
+  return refuse('precondition-failed', 'Others write it all the time. Read it again.');
+}
+
+/** Checks the request's conditions against what etcd has; where it has nothing, against what this nginx has of its own. */
+async function expectMet(
+  r: NginxHTTPRequest,
+  etcd: Etcd,
+  name: string,
+  own: string[],
+  slots: string[],
+  found: (KeyValue | undefined)[],
+): Promise<void> {
+  if (!isConditional(r)) return;
+  let tag = '';
+  for (let i = 0; i < own.length && !tag; i++) {
+    const slot = own[i] as string;
+    tag = await tagIn(etcd, slot, found[slots.indexOf(slot)]);
+  }
+  expectPrecondition(r, name, () => tag);
+}
+
+async function tagIn(etcd: Etcd, slot: string, kv: KeyValue | undefined): Promise<string> {
+  const held = findHeld(etcd.zone, slot);
+  // What came from etcd is gone there.
+  if (!kv) return held && held.facts.source === 'etcd' ? '' : tagOf(held);
+  try {
+    const sent = readText(await openValue(etcd, slot, kv.value));
+    return entityTag(fingerprintOf(readPair(sent.pem, sent.keyPem).leaf));
+  } catch {
+    // Nobody serves it.
+    return tagOf(held);
+  }
+}
+
+/** Whether what came after a revision may be in a locked slot already. */
+function isOvertaken(etcd: Etcd, slot: string, revision: number): boolean {
+  const held = findVersion(etcd.zone, slot);
+  return hasPassed(findProgress(etcd), etcd.prefix + slot, held, revision);
+}
+
+/** Undoes a change that could not be done here, unless somebody has made another one. */
+async function takeBack(
+  etcd: Etcd,
+  slots: string[],
+  before: (KeyValue | undefined)[],
+  revision: number,
+): Promise<void> {
+  const keys = slots.map((slot) => etcd.prefix + slot);
+  const compare = keys.map((key) => isUnchanged(key, revision));
+  const operations = keys.map((key, i) => {
+    const kv = before[i];
+    return kv ? putOperation(key, kv.value) : deleteOperation(key);
+  });
+  try {
+    await transact(etcd, compare, operations);
+  } catch {
+    // It stays there, and who follows etcd serves it.
+  }
+}

@@ -1,0 +1,154 @@
+import { readText } from '../admin/body';
+import { withLocks } from '../admin/locked';
+import { count, refusalLabels } from '../counters';
+import type { Etcd } from './gateway';
+import { epochIn, revisionIn } from './progress';
+import type { Lookup } from '../load';
+import { isRsa, readPair } from '../pair';
+import { drop, expectServable, proved, replace } from '../placing';
+import { type Facts, type Problem, factsOf, isAnswer, makeRecord, withFacts } from '../record';
+import { isRefusal, refuse } from '../refusal';
+import { openValue } from './seal';
+import { normaliseWithWildcard } from '../server_name';
+import { isRsaKey, nameOf } from '../slot';
+import { type Zone, clearToken, find, isZoneFull, put } from '../store';
+
+// What becomes of a value that etcd has, or has no more. The key is the prefix and that of a slot: a name, a wildcard, or an RSA
+// slot's.
+
+/** Where it goes. */
+export interface Target {
+  lookup: Lookup;
+  zone: Zone;
+  etcd: Etcd;
+}
+
+/** Puts the pair of a value in place, or notes why not. */
+export async function take(
+  into: Target,
+  slot: string,
+  value: string,
+  version: string,
+): Promise<void> {
+  const { lookup, zone, etcd } = into;
+  const name = nameOf(slot);
+  if (!isSlotKey(slot)) {
+    lookup.r.error(
+      `cert_rotation: etcd has the key "${printable(slot)}", which is no server name, nor a wildcard`,
+    );
+    return;
+  }
+  try {
+    const sent = readText(await openValue(etcd, slot, value));
+    const pair = readPair(sent.pem, sent.keyPem);
+    if (isRsaKey(slot) && !isRsa(pair)) {
+      refuse(
+        'unsupported-key',
+        `an RSA slot is for RSA keys, and this one is ${pair.privateKey.kind}`,
+      );
+    }
+    expectServable(lookup, pair, [name]);
+    const proven = await proved(lookup, pair);
+    await withLocks(zone, [slot], () => replace(lookup, zone, [slot], proven, version));
+    const until = new Date(pair.leaf.notAfter * 1000).toISOString();
+    lookup.r.log(
+      `cert_rotation: ${name}: taken from etcd ${whereIn(version)}, valid until ${until}`,
+    );
+  } catch (e) {
+    const code = isRefusal(e) ? e.code : isZoneFull(e) ? 'zone-full' : 'internal';
+    await noteRefused(into, slot, version, {
+      code,
+      detail: (e as Error).message,
+      isOfEtcd: true,
+    });
+  }
+}
+
+/** Whether what a key has after the prefix is a slot's. */
+export function isSlotKey(text: string): boolean {
+  const name = nameOf(text);
+  return name !== '' && normaliseWithWildcard(name) === name;
+}
+
+function whereIn(version: string): string {
+  return `at revision ${revisionIn(version)}`;
+}
+
+/** Anybody who writes to etcd may make up a key. */
+function printable(text: string): string {
+  return text.slice(0, 100).replace(/[^!-~]/g, '?');
+}
+
+async function noteRefused(
+  into: Target,
+  slot: string,
+  version: string,
+  problem: Problem,
+): Promise<void> {
+  const { lookup, zone } = into;
+  const isPair = await withLocks(zone, [slot], () => {
+    const held = find(zone, slot) || '';
+    const last = factsOf(held);
+    const token = clearToken(zone);
+    const record =
+      last && isAnswer(held)
+        ? withFacts(held, token, Object.assign({}, last, { problem, etcd: version }))
+        : makeRecord(token, refusedFacts(problem, version), null);
+    put(zone, slot, record);
+    return isAnswer(record);
+  });
+  count(zone, 'refusals_total', refusalLabels('etcd', problem.code));
+  const consequence = isPair ? 'the pair held before is still served' : 'nothing is served for it';
+  lookup.r.error(
+    `cert_rotation: ${nameOf(slot)}: ${problem.code}: ${problem.detail} (etcd ${whereIn(version)}); ${consequence}`,
+  );
+}
+
+function refusedFacts(problem: Problem, etcd: string): Facts {
+  return { source: 'etcd', files: '', notAfter: 0, loadedAt: 0, problem, etcd };
+}
+
+/**
+ * Lets go of a slot whose key is gone. A pair that another etcd had stays, until it is cleared or deleted: nobody has deleted it
+ * from this one, which may be empty by mistake.
+ *
+ * @param epoch of the etcd that does not have it; '': it is to go whoever had it
+ */
+export async function letGo(into: Target, slot: string, epoch: string): Promise<void> {
+  const { lookup, zone } = into;
+  const { settings } = lookup;
+  const isGone = await withLocks(zone, [slot], () => {
+    const held = find(zone, slot) || '';
+    const last = factsOf(held);
+    if (!last || last.etcd === undefined) return undefined;
+    const { source, problem } = last;
+    if (source !== 'etcd') {
+      const rest = Object.assign({}, last);
+      delete rest.etcd;
+      if (problem?.isOfEtcd) delete rest.problem;
+      put(zone, slot, withFacts(held, clearToken(zone), rest));
+      return undefined;
+    }
+    if (!epoch || epochIn(last.etcd) === epoch) {
+      drop(settings, zone, [slot], settings.isPersistent ? [slot] : []);
+      return true;
+    }
+    if (problem?.code === GONE.code) return undefined;
+    put(zone, slot, withFacts(held, clearToken(zone), Object.assign({}, last, { problem: GONE })));
+    return false;
+  });
+  const name = nameOf(slot);
+  if (isGone) lookup.r.log(`cert_rotation: ${name}: gone from etcd, and dropped`);
+  if (isGone === false) {
+    lookup.r.error(
+      `cert_rotation: ${name}: ${GONE.code}: ${GONE.detail}; what is held is still served`,
+    );
+  }
+}
+
+const GONE: Problem = {
+  code: 'gone',
+  isOfEtcd: true,
+  detail:
+    'this etcd is another one than before, or was restored, and does not have it; a clear drops it',
+};
