@@ -4053,7 +4053,7 @@ function start() {
     }
     function transact(etcd, compare2, success) {
         return _async_to_generator(function() {
-            var answer2, responses;
+            var answer2;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -4066,14 +4066,16 @@ function start() {
                         ];
                     case 1:
                         answer2 = _state.sent();
-                        responses = listOf(answer2["responses"]);
                         return [
                             2,
                             {
                                 header: headerOf(answer2),
                                 succeeded: answer2["succeeded"] === true,
-                                ranges: responses.map(function(response) {
-                                    return keyValues(partOf(response, "response_range")["kvs"]);
+                                found: listOf(answer2["responses"]).map(function(response) {
+                                    var kvs = listOf(partOf(response, "response_range")["kvs"]).concat(listOf([
+                                        partOf(response, "response_put")["prev_kv"]
+                                    ]), listOf(partOf(response, "response_delete_range")["prev_kvs"]));
+                                    return keyValues(kvs)[0];
                                 })
                             }
                         ];
@@ -4092,14 +4094,16 @@ function start() {
         return {
             request_put: {
                 key: encode2(key),
-                value: encode2(value)
+                value: encode2(value),
+                prev_kv: true
             }
         };
     }
     function deleteOperation(key) {
         return {
             request_delete_range: {
-                key: encode2(key)
+                key: encode2(key),
+                prev_kv: true
             }
         };
     }
@@ -4319,10 +4323,14 @@ function start() {
         });
     }
     function partOf(fields, name) {
-        return fields[name] || {};
+        var part = fields[name];
+        return isFields(part) ? part : {};
     }
     function listOf(value) {
-        return Array.isArray(value) ? value : [];
+        return Array.isArray(value) ? value.filter(isFields) : [];
+    }
+    function isFields(value) {
+        return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
     }
     function textOf2(value) {
         return typeof value === "string" ? value : "";
@@ -4448,6 +4456,15 @@ function start() {
             var since = param2.since;
             return Math.min(least, since);
         }, Infinity);
+    }
+    function expectNew(param, key, created) {
+        var segments = param.segments;
+        var segment = segments.filter(function(one) {
+            return isWithin(one, key);
+        })[0];
+        if (!segment || segment.isOpen || created <= segment.since) return false;
+        segment.isOpen = true;
+        return true;
     }
     function isSameHistory(param, header) {
         var cluster = param.cluster, term = param.term, segments = param.segments;
@@ -4870,10 +4887,17 @@ function start() {
                             withLocks(zone, [
                                 FOLLOWER
                             ].concat(slots), function() {
-                                var version = versionOf(findProgress(etcd), revision);
+                                var progress = findProgress(etcd);
+                                var version = versionOf(progress, revision);
                                 var open = slots.filter(function(slot2) {
                                     return !isOvertaken(etcd, slot2, revision);
                                 });
+                                var isNews = open.filter(function(slot2) {
+                                    var _a, _b;
+                                    var created = (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+                                    return progress !== null && expectNew(progress, etcd.prefix + slot2, created);
+                                });
+                                if (progress && isNews.length > 0) putProgress(zone, progress);
                                 replace(lookup, zone, open, pair, version);
                                 return recordOf2(lookup, zone, slots[0], pair, version);
                             })
@@ -5002,7 +5026,7 @@ function start() {
                 switch(_state.label){
                     case 0:
                         _loop = function _loop(attempt2) {
-                            var ranges, before, compare2, _ref, succeeded, header;
+                            var found, compare2, _ref, succeeded, header, before;
                             return _ts_generator(this, function(_state2) {
                                 switch(_state2.label){
                                     case 0:
@@ -5011,25 +5035,22 @@ function start() {
                                             transact(etcd, [], keys.map(getOperation))
                                         ];
                                     case 1:
-                                        ranges = _state2.sent().ranges;
-                                        before = keys.map(function(_, i) {
-                                            return (ranges[i] || [])[0];
-                                        });
+                                        found = _state2.sent().found;
                                         return [
                                             4,
-                                            expect(before)
+                                            expect(found)
                                         ];
                                     case 2:
                                         _state2.sent();
                                         compare2 = isConditional(r) ? keys.map(function(key, i) {
-                                            return isUnchanged(key, before[i] ? before[i].modRevision : 0);
+                                            return isUnchanged(key, found[i] ? found[i].modRevision : 0);
                                         }) : [];
                                         return [
                                             4,
                                             transact(etcd, compare2, operations)
                                         ];
                                     case 3:
-                                        _ref = _state2.sent(), succeeded = _ref.succeeded, header = _ref.header;
+                                        _ref = _state2.sent(), succeeded = _ref.succeeded, header = _ref.header, before = _ref.found;
                                         if (succeeded) return [
                                             2,
                                             {
@@ -6645,6 +6666,14 @@ function start() {
                     case 1:
                         found = _state.sent();
                         expectSameHistory(progress, found.header);
+                        created = found.kvs.filter(function(param) {
+                            var createRevision = param.createRevision;
+                            return createRevision > since;
+                        }).length;
+                        if (created > 0) {
+                            segment.isOpen = true;
+                            putProgress(one.zone, progress);
+                        }
                         return [
                             4,
                             takeAll(one, progress, found.kvs)
@@ -6653,16 +6682,10 @@ function start() {
                         if (!_state.sent()) return [
                             2
                         ];
-                        created = found.kvs.filter(function(param) {
-                            var createRevision = param.createRevision;
-                            return createRevision > since;
-                        }).length;
-                        if (found.more || found.count !== segment.count + created || found.count > 2 * PAGE) {
-                            segment.isOpen = true;
-                            return [
-                                2
-                            ];
-                        }
+                        segment.isOpen = found.more || found.count !== segment.count + created || found.count > 2 * PAGE;
+                        if (segment.isOpen) return [
+                            2
+                        ];
                         segment.since = found.header.revision;
                         segment.count = found.count;
                         return [
@@ -6713,9 +6736,9 @@ function start() {
                     case 3:
                         outcome = _state.sent();
                         expectSameHistory(progress, outcome.header);
-                        values = outcome.ranges.reduce(function(all, kv) {
-                            return all.concat(kv);
-                        }, []);
+                        values = outcome.found.filter(function(kv) {
+                            return kv !== void 0;
+                        });
                         return [
                             4,
                             takeAll(one, progress, values)

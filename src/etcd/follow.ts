@@ -182,13 +182,16 @@ async function takeChanges(one: Round, progress: Progress, segment: Segment): Pr
     limit: BATCH,
   });
   expectSameHistory(progress, found.header);
-  if (!(await takeAll(one, progress, found.kvs))) return;
   const created = found.kvs.filter(({ createRevision }) => createRevision > since).length;
-  // A key that was there and is there no more, or that was made anew since, leaves fewer than that.
-  if (found.more || found.count !== segment.count + created || found.count > 2 * PAGE) {
+  if (created > 0) {
+    // Before one is taken: the next round may be another one's, and the key be gone by then.
     segment.isOpen = true;
-    return;
+    putProgress(one.zone, progress);
   }
+  if (!(await takeAll(one, progress, found.kvs))) return;
+  // A key that was there and is there no more, or that was made anew since, leaves fewer than that.
+  segment.isOpen = found.more || found.count !== segment.count + created || found.count > 2 * PAGE;
+  if (segment.isOpen) return;
   segment.since = found.header.revision;
   segment.count = found.count;
 }
@@ -211,7 +214,7 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
     const gets = changed.slice(at, at + BATCH).map(({ key }) => getOperation(key));
     const outcome = await transact(etcd, [], gets);
     expectSameHistory(progress, outcome.header);
-    const values = outcome.ranges.reduce((all, kv) => all.concat(kv), []);
+    const values = outcome.found.filter((kv): kv is KeyValue => kv !== undefined);
     if (!(await takeAll(one, progress, values))) return;
   }
   const last = more ? kvs[kvs.length - 1] : undefined;

@@ -62,8 +62,8 @@ export interface Outcome {
   header: Header;
   /** Whether all comparisons held. */
   succeeded: boolean;
-  /** What each operation that was done gave back. */
-  ranges: KeyValue[][];
+  /** What each operation that was done has read, or written over. */
+  found: (KeyValue | undefined)[];
 }
 
 /** In bytes: sixteen values of the largest size that etcd takes unless told, 1.5 MiB, as base64. */
@@ -131,11 +131,16 @@ export async function transact(
   success: Operation[],
 ): Promise<Outcome> {
   const answer = await call(etcd, '/v3/kv/txn', { compare, success });
-  const responses = listOf(answer['responses']);
   return {
     header: headerOf(answer),
     succeeded: answer['succeeded'] === true,
-    ranges: responses.map((response) => keyValues(partOf(response, 'response_range')['kvs'])),
+    found: listOf(answer['responses']).map((response) => {
+      const kvs = listOf(partOf(response, 'response_range')['kvs']).concat(
+        listOf([partOf(response, 'response_put')['prev_kv']]),
+        listOf(partOf(response, 'response_delete_range')['prev_kvs']),
+      );
+      return keyValues(kvs)[0];
+    }),
   };
 }
 
@@ -144,11 +149,11 @@ export function getOperation(key: string): Operation {
 }
 
 export function putOperation(key: string, value: string): Operation {
-  return { request_put: { key: encode(key), value: encode(value) } };
+  return { request_put: { key: encode(key), value: encode(value), prev_kv: true } };
 }
 
 export function deleteOperation(key: string): Operation {
-  return { request_delete_range: { key: encode(key) } };
+  return { request_delete_range: { key: encode(key), prev_kv: true } };
 }
 
 /** That a key was last written at a revision; 0: that it is not there. */
@@ -272,11 +277,16 @@ function keyValues(kvs: unknown): KeyValue[] {
 }
 
 function partOf(fields: Fields, name: string): Fields {
-  return (fields[name] || {}) as Fields;
+  const part = fields[name];
+  return isFields(part) ? part : {};
 }
 
 function listOf(value: unknown): Fields[] {
-  return Array.isArray(value) ? (value as Fields[]) : [];
+  return Array.isArray(value) ? value.filter(isFields) : [];
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null;
 }
 
 function textOf(value: unknown): string {

@@ -56,6 +56,20 @@ export function sinceOf({ segments }: Progress): number {
   return segments.reduce((least, { since }) => Math.min(least, since), Infinity);
 }
 
+/**
+ * Has what is written into a key's slot looked for again in the next round, where the key was not yet there in the last one:
+ * the number of keys does not tell that such a key is gone again. To be noted before it is written.
+ *
+ * @param created the revision at which the key was made
+ * @returns whether there is something to note
+ */
+export function expectNew({ segments }: Progress, key: string, created: number): boolean {
+  const segment = segments.filter((one) => isWithin(one, key))[0];
+  if (!segment || segment.isOpen || created <= segment.since) return false;
+  segment.isOpen = true;
+  return true;
+}
+
 /** Whether an answer is of a later state of the same etcd. One that was restored has lost elections or revisions. */
 export function isSameHistory({ cluster, term, segments }: Progress, header: Header): boolean {
   return (

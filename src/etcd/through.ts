@@ -10,7 +10,7 @@ import {
   putOperation,
   transact,
 } from './gateway';
-import { FOLLOWER, findProgress, hasPassed, versionOf } from './progress';
+import { FOLLOWER, expectNew, findProgress, hasPassed, putProgress, versionOf } from './progress';
 import type { Lookup } from '../load';
 import { type Pair, readPair } from '../pair';
 import { drop, recordOf, replace } from '../placing';
@@ -69,8 +69,14 @@ export async function putThrough(
   );
   try {
     const record = await withLocks(zone, [FOLLOWER].concat(slots), () => {
-      const version = versionOf(findProgress(etcd), revision);
+      const progress = findProgress(etcd);
+      const version = versionOf(progress, revision);
       const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
+      const isNews = open.filter((slot) => {
+        const created = before[slots.indexOf(slot)]?.createRevision ?? revision;
+        return progress !== null && expectNew(progress, etcd.prefix + slot, created);
+      });
+      if (progress && isNews.length > 0) putProgress(zone, progress);
       replace(lookup, zone, open, pair, version);
       return recordOf(lookup, zone, slots[0] as string, pair, version);
     });
@@ -124,7 +130,7 @@ export async function deleteThrough(
 }
 
 interface Change {
-  /** What the slots had in etcd. */
+  /** What the slots had in etcd until then. */
   before: (KeyValue | undefined)[];
   revision: number;
 }
@@ -143,13 +149,12 @@ async function change(
 ): Promise<Change> {
   const keys = slots.map((slot) => etcd.prefix + slot);
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const { ranges } = await transact(etcd, [], keys.map(getOperation));
-    const before = keys.map((_, i) => (ranges[i] || [])[0]);
-    await expect(before);
+    const { found } = await transact(etcd, [], keys.map(getOperation));
+    await expect(found);
     const compare = isConditional(r)
-      ? keys.map((key, i) => isUnchanged(key, before[i] ? before[i].modRevision : 0))
+      ? keys.map((key, i) => isUnchanged(key, found[i] ? found[i].modRevision : 0))
       : [];
-    const { succeeded, header } = await transact(etcd, compare, operations);
+    const { succeeded, header, found: before } = await transact(etcd, compare, operations);
     if (succeeded) return { before, revision: header.revision };
   }
   return refuse('precondition-failed', 'Others write it all the time. Read it again.');

@@ -1,0 +1,170 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { delete_cert } from '../../src/admin/delete';
+import { put_cert } from '../../src/admin/put';
+import { follow } from '../../src/etcd/follow';
+import { createAuthority, type Pair } from '../support/certificates';
+import { FakeEtcd } from './fake_etcd';
+import { FakeZone, fullError } from './fake_zone';
+
+// What comes between two requests of a round, or of a put, at a time of the test's choice.
+
+const PREFIX = '/certs/';
+const authority = await createAuthority();
+const issue = (...names: string[]): Promise<Pair> => authority.issue({ names });
+const [first, second, third] = [
+  await issue('a.example'),
+  await issue('a.example'),
+  await issue('a.example'),
+];
+const wild = await issue('*.w.example');
+const PAIRS: Record<string, Pair> = { first, second, third, wild };
+
+const folder = mkdtempSync(join(tmpdir(), 'njs-cert-rotation-follow-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+let etcd: FakeEtcd;
+let log: string[];
+
+/** One nginx. */
+class Node {
+  readonly zone = new FakeZone();
+  readonly variables: Record<string, string> = {
+    cert_etcd: 'http://127.0.0.1:2379',
+    cert_file: `${folder}/{name}.cert.pem`,
+    cert_key_file: `${folder}/{name}.key.pem`,
+  };
+
+  /** Does a round, and as many as it takes until there is nothing left to do. */
+  async round(most = 20): Promise<void> {
+    for (let i = 0; i < most; i++) {
+      this.isOn();
+      const asked = etcd.asked.length;
+      await follow({ variables: this.variables });
+      if (etcd.asked.length === asked + 1) return;
+    }
+  }
+
+  async put(name: string, pair: Pair, headers = {}): Promise<number> {
+    return this.ask(put_cert, 'PUT', name, pair.pairPem, headers);
+  }
+
+  async delete(name: string): Promise<number> {
+    return this.ask(delete_cert, 'DELETE', name);
+  }
+
+  /** Which of the test's pairs is held under a key of the zone. */
+  held(slot: string): string | undefined {
+    const record = this.zone.get(slot) ?? '';
+    return Object.keys(PAIRS).find((name) => record.includes(PAIRS[name]!.certPem));
+  }
+
+  get failure(): unknown {
+    return JSON.parse(this.zone.get('#etcd:failure') ?? 'null') as unknown;
+  }
+
+  isOn(): void {
+    vi.stubGlobal('ngx', {
+      ...{ INFO: 'info', ERR: 'error', worker_id: 0 },
+      shared: { certs: this.zone },
+      fetch: etcd.fetch,
+      log: (level: string, message: string) => log.push(`${level}: ${message}`),
+    });
+  }
+
+  private async ask(
+    handler: typeof put_cert,
+    method: string,
+    name: string,
+    requestText = '',
+    headersIn = {},
+  ): Promise<number> {
+    this.isOn();
+    let answered = 0;
+    await handler({
+      ...{ method, uri: `${PREFIX}${name}`, requestText, headersIn, headersOut: {}, args: {} },
+      variables: { ...this.variables, remote_addr: '127.0.0.1', realip_remote_addr: '127.0.0.1' },
+      remoteAddress: '127.0.0.1',
+      log: () => undefined,
+      error: (message: string) => log.push(`error: ${message}`),
+      return: (status: number) => (answered = status),
+    });
+    return answered;
+  }
+}
+
+let node: Node;
+
+beforeEach(() => {
+  vi.stubGlobal('njs', { version_number: 0x010000 });
+  etcd = new FakeEtcd();
+  log = [];
+  node = new Node();
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe('a name that is new and gone again', () => {
+  beforeEach(async () => {
+    etcd.put(`${PREFIX}other.example`, (await issue('other.example')).pairPem);
+    await node.round();
+  });
+
+  test('put through this node, deleted elsewhere before its next round', async () => {
+    expect(await node.put('a.example', first)).toBe(201);
+    expect(node.held('a.example')).toBe('first');
+    etcd.del(`${PREFIX}a.example`);
+    await node.round();
+    expect(node.held('a.example')).toBeUndefined();
+  });
+
+  test('taken in a round that was ended after that', async () => {
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+    etcd.put(`${PREFIX}b.w.example`, wild.pairPem);
+    const set = node.zone.set.bind(node.zone);
+    // nginx ends a round that takes too long without a word.
+    let isOver = false;
+    const now = vi.spyOn(Date, 'now');
+    node.zone.set = (key, value) => {
+      if (key === 'a.example') {
+        isOver = true;
+        const later = Date.now() + 300;
+        now.mockImplementation(() => later);
+      }
+      return set(key, value);
+    };
+    await node.round(1);
+    now.mockRestore();
+    node.zone.set = set;
+    expect(isOver).toBe(true);
+    expect(node.held('a.example')).toBe('first');
+    etcd.del(`${PREFIX}a.example`);
+    await node.round();
+    expect(node.held('a.example')).toBeUndefined();
+    expect(node.held('b.w.example')).toBe('wild');
+  });
+});
+
+test('a put that has no room takes back nothing that somebody else has put meanwhile', async () => {
+  etcd.put(`${PREFIX}a.example`, first.pairPem);
+  await node.round();
+  etcd.before = (_, asks) => {
+    // The put has looked at the key, and has not written it.
+    if (asks !== asked + 2) return;
+    etcd.put(`${PREFIX}a.example`, second.pairPem);
+    node.zone.room = 0;
+    node.zone.set = () => {
+      throw fullError();
+    };
+  };
+  const asked = etcd.asked.length;
+  expect(await node.put('a.example', third)).toBe(507);
+  expect(etcd.get(`${PREFIX}a.example`)).toBe(second.pairPem);
+  expect(node.held('a.example')).toBe('first');
+});
