@@ -552,14 +552,14 @@ function start() {
             return zone.get(key) || "{}";
         });
     }
-    function findNote(zone, note) {
-        return zone.get(NOTE_PREFIX + note);
+    function findNote(zone, note2) {
+        return zone.get(NOTE_PREFIX + note2);
     }
-    function putNote(zone, note, text) {
-        return replaceValue(zone, NOTE_PREFIX + note, text);
+    function putNote(zone, note2, text) {
+        return replaceValue(zone, NOTE_PREFIX + note2, text);
     }
-    function dropNote(zone, note) {
-        zone.delete(NOTE_PREFIX + note);
+    function dropNote(zone, note2) {
+        zone.delete(NOTE_PREFIX + note2);
     }
     function hasRoom(write2) {
         try {
@@ -4441,6 +4441,11 @@ function start() {
         return address;
     }
     var FOLLOWER = "#etcd";
+    function expectFollower(zone, ticket) {
+        if (!isLocked(zone, FOLLOWER, ticket)) {
+            refuse("store-unavailable", "etcd: a round took so long that another one came before it");
+        }
+    }
     function findProgress(etcd) {
         var text = findNote(etcd.zone, "state");
         var progress = text === void 0 ? null : JSON.parse(text);
@@ -6224,6 +6229,15 @@ function start() {
             });
         })();
     }
+    function withSlot(param, slot, work2) {
+        var zone = param.zone, ticket = param.ticket;
+        return withLocks(zone, [
+            slot
+        ], function() {
+            expectFollower(zone, ticket);
+            return work2();
+        });
+    }
     function take(into, slot, value, version) {
         return _async_to_generator(function() {
             var lookup, zone, etcd, name, sent, pair, proven, until, e, code;
@@ -6269,9 +6283,7 @@ function start() {
                         proven = _state.sent();
                         return [
                             4,
-                            withLocks(zone, [
-                                slot
-                            ], function() {
+                            withSlot(into, slot, function() {
                                 return replace(lookup, zone, [
                                     slot
                                 ], proven, version);
@@ -6288,6 +6300,7 @@ function start() {
                     case 5:
                         e = _state.sent();
                         code = isRefusal(e) ? e.code : isZoneFull(e) ? "zone-full" : "internal";
+                        if (code === "store-unavailable") throw e;
                         return [
                             4,
                             noteRefused(into, slot, version, {
@@ -6329,9 +6342,7 @@ function start() {
                         lookup = into.lookup, zone = into.zone;
                         return [
                             4,
-                            withLocks(zone, [
-                                slot
-                            ], function() {
+                            withSlot(into, slot, function() {
                                 var held = find2(zone, slot) || "";
                                 var last = factsOf2(held);
                                 var token = clearToken2(zone);
@@ -6375,9 +6386,7 @@ function start() {
                         settings = lookup.settings;
                         return [
                             4,
-                            withLocks(zone, [
-                                slot
-                            ], function() {
+                            withSlot(into, slot, function() {
                                 var held = find2(zone, slot) || "";
                                 var last = factsOf2(held);
                                 if (!last || last.etcd === void 0) return void 0;
@@ -6453,12 +6462,7 @@ function start() {
                         ]);
                         return [
                             4,
-                            round({
-                                lookup: lookup,
-                                zone: zone,
-                                etcd: etcd,
-                                end: Date.now() + BUDGET_MS
-                            })
+                            round(lookup, etcd)
                         ];
                     case 2:
                         _state.sent();
@@ -6493,22 +6497,26 @@ function start() {
             }
         };
     }
-    function round(one) {
+    function round(lookup, etcd) {
         return _async_to_generator(function() {
-            var zone, etcd, header, left, ticket;
+            var zone, end, _tmp, left, ticket, _tmp1;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = one.zone, etcd = one.etcd;
+                        zone = etcd.zone;
+                        end = Date.now() + BUDGET_MS;
+                        _tmp = [
+                            zone,
+                            findProgress(etcd)
+                        ];
                         return [
                             4,
-                            readKeys(etcd, "", "", {
-                                countOnly: true
-                            })
+                            newest(etcd)
                         ];
                     case 1:
-                        header = _state.sent().header;
-                        if (isUpToDate(zone, findProgress(etcd), header)) return [
+                        if (isUpToDate.apply(void 0, _tmp.concat([
+                            _state.sent()
+                        ]))) return [
                             2
                         ];
                         left = findNote(zone, "follower");
@@ -6523,28 +6531,64 @@ function start() {
                         _state.trys.push([
                             2,
                             ,
-                            4,
-                            5
+                            5,
+                            6
                         ]);
+                        _tmp1 = [
+                            {
+                                lookup: lookup,
+                                zone: zone,
+                                etcd: etcd,
+                                ticket: ticket,
+                                end: end
+                            }
+                        ];
                         return [
                             4,
-                            catchUp(one, header)
+                            newest(etcd)
                         ];
                     case 3:
+                        return [
+                            4,
+                            catchUp.apply(void 0, _tmp1.concat([
+                                _state.sent()
+                            ]))
+                        ];
+                    case 4:
                         _state.sent();
                         return [
                             3,
-                            5
+                            6
                         ];
-                    case 4:
+                    case 5:
                         dropNote(zone, "follower");
                         unlock(zone, FOLLOWER, ticket);
                         return [
                             7
                         ];
-                    case 5:
+                    case 6:
                         return [
                             2
+                        ];
+                }
+            });
+        })();
+    }
+    function newest(etcd) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            readKeys(etcd, "", "", {
+                                countOnly: true
+                            })
+                        ];
+                    case 1:
+                        return [
+                            2,
+                            _state.sent().header
                         ];
                 }
             });
@@ -6608,7 +6652,7 @@ function start() {
                         _state.sent();
                         _state.label = 5;
                     case 5:
-                        putProgress(zone, progress);
+                        note(one, progress);
                         return [
                             3,
                             1
@@ -6620,6 +6664,11 @@ function start() {
                 }
             });
         })();
+    }
+    function note(param, progress) {
+        var zone = param.zone, ticket = param.ticket;
+        expectFollower(zone, ticket);
+        putProgress(zone, progress);
     }
     function begun2(etcd, param, token) {
         var cluster = param.cluster, term = param.term;
@@ -6672,7 +6721,7 @@ function start() {
                         }).length;
                         if (created > 0) {
                             segment.isOpen = true;
-                            putProgress(one.zone, progress);
+                            note(one, progress);
                         }
                         return [
                             4,

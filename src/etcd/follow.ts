@@ -14,6 +14,7 @@ import {
   FOLLOWER,
   type Progress,
   type Segment,
+  expectFollower,
   findProgress,
   isSameHistory,
   isWithin,
@@ -21,6 +22,7 @@ import {
   versionOf,
 } from './progress';
 import { type Target, isSlotKey, letGo, take } from './value';
+import type { Lookup } from '../load';
 import { lookupFor } from '../lookup';
 import { refuse } from '../refusal';
 import type { Session } from '../settings';
@@ -78,12 +80,7 @@ export async function follow(session: NginxPeriodicSession): Promise<void> {
   const failure = findFailure(zone);
   if (failure && isWaiting(failure)) return;
   try {
-    await round({
-      lookup,
-      zone,
-      etcd,
-      end: Date.now() + BUDGET_MS,
-    });
+    await round(lookup, etcd);
     noteSuccess(lookup, zone, failure);
   } catch (e) {
     noteFailure(lookup, zone, failure, e as Error);
@@ -103,10 +100,10 @@ function loggingTo(variables: NginxPeriodicSession['variables']): Session {
   } as unknown as Session;
 }
 
-async function round(one: Round): Promise<void> {
-  const { zone, etcd } = one;
-  const { header } = await readKeys(etcd, '', '', { countOnly: true });
-  if (isUpToDate(zone, findProgress(etcd), header)) return;
+async function round(lookup: Lookup, etcd: Etcd): Promise<void> {
+  const { zone } = etcd;
+  const end = Date.now() + BUDGET_MS;
+  if (isUpToDate(zone, findProgress(etcd), await newest(etcd))) return;
   // nginx has at most one of these handlers in a worker: what this one left behind was killed.
   const left = findNote(zone, 'follower');
   if (left !== undefined && left.endsWith(`:${process.pid}`)) unlock(zone, FOLLOWER, left);
@@ -114,11 +111,16 @@ async function round(one: Round): Promise<void> {
   if (ticket === undefined) return;
   putNote(zone, 'follower', ticket);
   try {
-    await catchUp(one, header);
+    // Asked again: another worker may have come further than the first answer, which then looks like that of a restored etcd.
+    await catchUp({ lookup, zone, etcd, ticket, end }, await newest(etcd));
   } finally {
     dropNote(zone, 'follower');
     unlock(zone, FOLLOWER, ticket);
   }
+}
+
+async function newest(etcd: Etcd): Promise<Header> {
+  return (await readKeys(etcd, '', '', { countOnly: true })).header;
 }
 
 function isUpToDate(zone: Zone, progress: Progress | null, header: Header): boolean {
@@ -149,8 +151,14 @@ async function catchUp(one: Round, header: Header): Promise<void> {
     if (segment.since >= header.revision && !segment.isOpen) return;
     if (segment.isOpen) await goThrough(one, progress, segment);
     else await takeChanges(one, progress, segment);
-    putProgress(zone, progress);
+    note(one, progress);
   }
+}
+
+/** @throws store-unavailable: another worker is further by now */
+function note({ zone, ticket }: Round, progress: Progress): void {
+  expectFollower(zone, ticket);
+  putProgress(zone, progress);
 }
 
 /** Nothing is known of this etcd: of what is held, only what it has again is its own. */
@@ -186,7 +194,7 @@ async function takeChanges(one: Round, progress: Progress, segment: Segment): Pr
   if (created > 0) {
     // Before one is taken: the next round may be another one's, and the key be gone by then.
     segment.isOpen = true;
-    putProgress(one.zone, progress);
+    note(one, progress);
   }
   if (!(await takeAll(one, progress, found.kvs))) return;
   // A key that was there and is there no more, or that was made anew since, leaves fewer than that.

@@ -1,6 +1,7 @@
 import type { Etcd, Header } from './gateway';
 import { timestamp } from '../record';
-import { type Zone, findNote, putNote } from '../store';
+import { refuse } from '../refusal';
+import { type Zone, findNote, isLocked, putNote } from '../store';
 
 // How far this nginx has followed etcd. Only who holds the lock `FOLLOWER` writes it, or a record that comes from etcd: what one
 // of them does is done before the next one asks etcd for more, so that no record is ever followed by an older one.
@@ -36,6 +37,17 @@ export interface Segment {
   isOpen: boolean;
   /** A clear wants that: then also what this etcd never had is dropped. */
   isCleared: boolean;
+}
+
+/**
+ * To be asked before each write: a worker that was halted, or an etcd that was long in answering, may have cost the lock.
+ *
+ * @throws store-unavailable: it did, and others may have written what is newer
+ */
+export function expectFollower(zone: Zone, ticket: string): void {
+  if (!isLocked(zone, FOLLOWER, ticket)) {
+    refuse('store-unavailable', 'etcd: a round took so long that another one came before it');
+  }
 }
 
 /** null: nothing was followed under this prefix. */

@@ -2,7 +2,7 @@ import { readText } from '../admin/body';
 import { withLocks } from '../admin/locked';
 import { count, refusalLabels } from '../counters';
 import type { Etcd } from './gateway';
-import { epochIn, revisionIn } from './progress';
+import { epochIn, expectFollower, revisionIn } from './progress';
 import type { Lookup } from '../load';
 import { isRsa, readPair } from '../pair';
 import { drop, expectServable, proved, replace } from '../placing';
@@ -21,9 +21,27 @@ export interface Target {
   lookup: Lookup;
   zone: Zone;
   etcd: Etcd;
+  /** Of the lock `FOLLOWER`. */
+  ticket: string;
 }
 
-/** Puts the pair of a value in place, or notes why not. */
+/**
+ * Does what changes a slot.
+ *
+ * @throws (rejects with) store-unavailable: `expectFollower`
+ */
+function withSlot<T>({ zone, ticket }: Target, slot: string, work: () => T): Promise<T> {
+  return withLocks(zone, [slot], () => {
+    expectFollower(zone, ticket);
+    return work();
+  });
+}
+
+/**
+ * Puts the pair of a value in place, or notes why not.
+ *
+ * @throws (rejects with) store-unavailable: `expectFollower`
+ */
 export async function take(
   into: Target,
   slot: string,
@@ -49,13 +67,14 @@ export async function take(
     }
     expectServable(lookup, pair, [name]);
     const proven = await proved(lookup, pair);
-    await withLocks(zone, [slot], () => replace(lookup, zone, [slot], proven, version));
+    await withSlot(into, slot, () => replace(lookup, zone, [slot], proven, version));
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     lookup.r.log(
       `cert_rotation: ${name}: taken from etcd ${whereIn(version)}, valid until ${until}`,
     );
   } catch (e) {
     const code = isRefusal(e) ? e.code : isZoneFull(e) ? 'zone-full' : 'internal';
+    if (code === 'store-unavailable') throw e;
     await noteRefused(into, slot, version, {
       code,
       detail: (e as Error).message,
@@ -86,7 +105,7 @@ async function noteRefused(
   problem: Problem,
 ): Promise<void> {
   const { lookup, zone } = into;
-  const isPair = await withLocks(zone, [slot], () => {
+  const isPair = await withSlot(into, slot, () => {
     const held = find(zone, slot) || '';
     const last = factsOf(held);
     const token = clearToken(zone);
@@ -117,7 +136,7 @@ function refusedFacts(problem: Problem, etcd: string): Facts {
 export async function letGo(into: Target, slot: string, epoch: string): Promise<void> {
   const { lookup, zone } = into;
   const { settings } = lookup;
-  const isGone = await withLocks(zone, [slot], () => {
+  const isGone = await withSlot(into, slot, () => {
     const held = find(zone, slot) || '';
     const last = factsOf(held);
     if (!last || last.etcd === undefined) return undefined;

@@ -1,7 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  test,
+  vi,
+  type MockInstance,
+} from 'vitest';
 import { delete_cert } from '../../src/admin/delete';
 import { put_cert } from '../../src/admin/put';
 import { follow } from '../../src/etcd/follow';
@@ -63,8 +72,10 @@ class Node {
     return Object.keys(PAIRS).find((name) => record.includes(PAIRS[name]!.certPem));
   }
 
-  get failure(): unknown {
-    return JSON.parse(this.zone.get('#etcd:failure') ?? 'null') as unknown;
+  /** Why the last round failed; '': it did not. */
+  get failure(): string {
+    const text = this.zone.get('#etcd:failure');
+    return text === undefined ? '' : (JSON.parse(text) as { message: string }).message;
   }
 
   isOn(): void {
@@ -167,4 +178,55 @@ test('a put that has no room takes back nothing that somebody else has put meanw
   expect(await node.put('a.example', third)).toBe(507);
   expect(etcd.get(`${PREFIX}a.example`)).toBe(second.pairPem);
   expect(node.held('a.example')).toBe('first');
+});
+
+describe('an answer that is long in coming', () => {
+  const LOCK_LIFETIME_MS = 5000;
+  let now: MockInstance<typeof Date.now> | undefined;
+
+  beforeEach(async () => {
+    etcd.put(`${PREFIX}a.example`, third.pairPem);
+    await node.round();
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+  });
+
+  afterEach(() => {
+    now?.mockRestore();
+  });
+
+  /** Does something once the values have been read, and before they are taken. */
+  function meanwhile(work: () => Promise<void>): void {
+    const before = etcd.asked.length;
+    etcd.after = async (_, asks) => {
+      if (asks === before + 3) await work();
+    };
+  }
+
+  test('does not bring back what was before a put', async () => {
+    meanwhile(async () => {
+      const later = Date.now() + LOCK_LIFETIME_MS + 1;
+      now = vi.spyOn(Date, 'now').mockImplementation(() => later);
+      expect(await node.put('a.example', second)).toBe(200);
+      now.mockRestore();
+    });
+    await node.round(1);
+    expect(node.held('a.example')).toBe('second');
+    expect(node.failure).toContain('took so long');
+  });
+
+  test('is not taken for that of a restored etcd', async () => {
+    const epoch = (): unknown =>
+      (JSON.parse(node.zone.get('#etcd:state')!) as { epoch: unknown }).epoch;
+    const before = epoch();
+    const asked = etcd.asked.length;
+    etcd.after = async (_, asks) => {
+      if (asks !== asked + 1) return;
+      // Another worker.
+      etcd.put(`${PREFIX}a.example`, second.pairPem);
+      await node.round();
+    };
+    await node.round(1);
+    expect(node.held('a.example')).toBe('second');
+    expect(epoch()).toBe(before);
+  });
 });
