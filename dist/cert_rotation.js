@@ -4012,7 +4012,7 @@ function start() {
         if (!url) return void 0;
         return {
             url: url.replace(/\/+$/, ""),
-            prefix: variables["cert_etcd_prefix"] || DEFAULT_PREFIX,
+            prefix: bytesOf(Buffer.from(variables["cert_etcd_prefix"] || DEFAULT_PREFIX)),
             user: variables["cert_etcd_user"] || "",
             passwordFile: variables["cert_etcd_password_file"] || "",
             sealKeyFile: variables["cert_seal_key_file"] || "",
@@ -4028,8 +4028,8 @@ function start() {
                         return [
                             4,
                             call(etcd, "/v3/kv/range", {
-                                key: encode2(after ? "".concat(after, "\0") : etcd.prefix),
-                                range_end: encode2(to ? "".concat(to, "\0") : endOf(etcd.prefix)),
+                                key: encodeKey(after ? "".concat(after, "\0") : etcd.prefix),
+                                range_end: encodeKey(to ? "".concat(to, "\0") : endOf(etcd.prefix)),
                                 limit: options.limit || 0,
                                 keys_only: !!options.keysOnly,
                                 count_only: !!options.countOnly,
@@ -4086,14 +4086,14 @@ function start() {
     function getOperation(key) {
         return {
             request_range: {
-                key: encode2(key)
+                key: encodeKey(key)
             }
         };
     }
     function putOperation(key, value) {
         return {
             request_put: {
-                key: encode2(key),
+                key: encodeKey(key),
                 value: encode2(value),
                 prev_kv: true
             }
@@ -4102,14 +4102,14 @@ function start() {
     function deleteOperation(key) {
         return {
             request_delete_range: {
-                key: encode2(key),
+                key: encodeKey(key),
                 prev_kv: true
             }
         };
     }
     function isUnchanged(key, modRevision) {
         return {
-            key: encode2(key),
+            key: encodeKey(key),
             target: "MOD",
             result: "EQUAL",
             mod_revision: "".concat(modRevision)
@@ -4211,7 +4211,7 @@ function start() {
                         fields = expectDone.apply(void 0, [
                             _state.sent()
                         ]);
-                        token = textOf2(fields["token"]);
+                        token = textOf2(fields["token"]) || unavailable("it gave no token");
                         putNote(etcd.zone, "token", token);
                         return [
                             2,
@@ -4223,7 +4223,7 @@ function start() {
     }
     function post(etcd, path, body, token) {
         return _async_to_generator(function() {
-            var status, text, reply, e;
+            var status, text, reply, e, fields;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -4265,21 +4265,18 @@ function start() {
                         ];
                     case 4:
                         try {
-                            return [
+                            fields = JSON.parse(text);
+                            if (isFields(fields)) return [
                                 2,
                                 {
                                     status: status,
-                                    fields: JSON.parse(text)
+                                    fields: fields
                                 }
                             ];
-                        } catch (e2) {
-                            return [
-                                2,
-                                unavailable("it answered ".concat(status).concat(status === 200 ? " without JSON" : excerpt(text)))
-                            ];
-                        }
+                        } catch (e2) {}
                         return [
-                            2
+                            2,
+                            unavailable("it answered ".concat(status).concat(status === 200 ? " without JSON of its own" : excerpt(text)))
                         ];
                 }
             });
@@ -4294,11 +4291,14 @@ function start() {
         return refuse("store-unavailable", "etcd: ".concat(detail));
     }
     function messageOf(fields) {
-        return textOf2(fields["message"]) || textOf2(fields["error"]);
+        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
     }
     function excerpt(text) {
-        var words = text.replace(/<[^>]*>/g, " ").replace(/[^!-~]+/g, " ").trim();
-        return words ? ": ".concat(words.slice(0, LONGEST_EXCERPT)) : "";
+        var words = wordsOf(text.replace(/<[^>]*>/g, " "));
+        return words ? ": ".concat(words) : "";
+    }
+    function wordsOf(text) {
+        return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_EXCERPT);
     }
     function endOf(prefix) {
         var last = prefix.length - 1;
@@ -4306,17 +4306,21 @@ function start() {
     }
     function headerOf(answer2) {
         var header = partOf(answer2, "header");
+        var cluster = textOf2(header["cluster_id"]);
+        var term = numberOf(header["raft_term"]);
+        var revision = numberOf(header["revision"]);
+        if (!cluster || !(term > 0) || !(revision > 0)) unavailable("its answer has no revision");
         return {
-            cluster: textOf2(header["cluster_id"]),
-            term: numberOf(header["raft_term"]),
-            revision: numberOf(header["revision"])
+            cluster: cluster,
+            term: term,
+            revision: revision
         };
     }
     function keyValues(kvs) {
         return listOf(kvs).map(function(kv) {
             return {
-                key: decode2(textOf2(kv["key"])),
-                value: decode2(textOf2(kv["value"])),
+                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
+                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
                 createRevision: numberOf(kv["create_revision"]),
                 modRevision: numberOf(kv["mod_revision"])
             };
@@ -4341,8 +4345,17 @@ function start() {
     function encode2(text) {
         return Buffer.from(text).toString("base64");
     }
-    function decode2(text) {
-        return Buffer.from(text, "base64").toString();
+    function encodeKey(key) {
+        var bytes = Buffer.alloc(key.length);
+        for(var i = 0; i < key.length; i++)bytes[i] = key.charCodeAt(i);
+        return bytes.toString("base64");
+    }
+    function bytesOf(bytes) {
+        var text = bytes.toString();
+        if (/^[\0-\x7f]*$/.test(text)) return text;
+        var all = "";
+        for(var i = 0; i < bytes.length; i++)all += String.fromCharCode(bytes[i]);
+        return all;
     }
     var ATTRIBUTES = {
         "550403": "CN",
@@ -6246,12 +6259,6 @@ function start() {
                     case 0:
                         lookup = into.lookup, zone = into.zone, etcd = into.etcd;
                         name = nameOf(slot);
-                        if (!isSlotKey(slot)) {
-                            lookup.r.error('cert_rotation: etcd has the key "'.concat(printable(slot), '", which is no server name, nor a wildcard'));
-                            return [
-                                2
-                            ];
-                        }
                         _state.label = 1;
                     case 1:
                         _state.trys.push([
@@ -6324,8 +6331,15 @@ function start() {
         })();
     }
     function isSlotKey(text) {
-        var name = nameOf(text);
+        var name = isFileKey2(text) ? "" : nameOf(text);
         return name !== "" && normaliseWithWildcard(name) === name;
+    }
+    function noteForeign(param, texts) {
+        var lookup = param.lookup;
+        var first = texts[0];
+        if (first === void 0) return;
+        var more = texts.length > 1 ? ", and ".concat(texts.length - 1, " more like it") : "";
+        lookup.r.error('cert_rotation: etcd has the key "'.concat(printable(first), '", which is no server name, nor a wildcard').concat(more));
     }
     function whereIn(version) {
         return "at revision ".concat(revisionIn(version));
@@ -6735,6 +6749,12 @@ function start() {
                         if (segment.isOpen) return [
                             2
                         ];
+                        noteForeign(one, found.kvs.map(function(param) {
+                            var key = param.key;
+                            return slotOf(one.etcd, key);
+                        }).filter(function(slot) {
+                            return !isSlotKey(slot);
+                        }));
                         segment.since = found.header.revision;
                         segment.count = found.count;
                         return [
@@ -6746,7 +6766,7 @@ function start() {
     }
     function goThrough(one, progress, segment) {
         return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, changed, at, gets, outcome, values, last, rest;
+            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, last, rest;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6761,11 +6781,13 @@ function start() {
                     case 1:
                         _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
                         expectSameHistory(progress, header);
+                        foreign = [];
                         changed = kvs.filter(function(param) {
                             var key = param.key, modRevision = param.modRevision;
                             var slot = slotOf(etcd, key);
-                            if (!isSlotKey(slot)) return modRevision > segment.since;
-                            return findVersion(zone, slot) !== versionOf(progress, modRevision);
+                            if (isSlotKey(slot)) return findVersion(zone, slot) !== versionOf(progress, modRevision);
+                            if (modRevision > segment.since) foreign.push(slot);
+                            return false;
                         });
                         at = 0;
                         _state.label = 2;
@@ -6818,6 +6840,7 @@ function start() {
                         ];
                     case 7:
                         _state.sent();
+                        noteForeign(one, foreign);
                         segment.since = header.revision;
                         segment.count = kvs.length;
                         segment.isOpen = false;
@@ -6910,7 +6933,7 @@ function start() {
                         kv = kvs[i];
                         slot = slotOf(one.etcd, kv.key);
                         version = versionOf(progress, kv.modRevision);
-                        if (!(findVersion(one.zone, slot) !== version)) return [
+                        if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
                             3,
                             4
                         ];

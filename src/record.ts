@@ -65,7 +65,7 @@ export interface Facts {
   found?: Found;
   /** Of a pointer: the keys of other files with a certificate for the name. */
   others?: string[];
-  /** The last value of the slot that came from etcd, taken or refused; see etcd_progress.ts. */
+  /** The last value of the slot that came from etcd, taken or refused; see etcd/progress.ts. */
   etcd?: string;
 }
 

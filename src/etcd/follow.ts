@@ -21,7 +21,7 @@ import {
   putProgress,
   versionOf,
 } from './progress';
-import { type Target, isSlotKey, letGo, take } from './value';
+import { type Target, isSlotKey, letGo, noteForeign, take } from './value';
 import type { Lookup } from '../load';
 import { lookupFor } from '../lookup';
 import { refuse } from '../refusal';
@@ -200,6 +200,10 @@ async function takeChanges(one: Round, progress: Progress, segment: Segment): Pr
   // A key that was there and is there no more, or that was made anew since, leaves fewer than that.
   segment.isOpen = found.more || found.count !== segment.count + created || found.count > 2 * PAGE;
   if (segment.isOpen) return;
+  noteForeign(
+    one,
+    found.kvs.map(({ key }) => slotOf(one.etcd, key)).filter((slot) => !isSlotKey(slot)),
+  );
   segment.since = found.header.revision;
   segment.count = found.count;
 }
@@ -212,11 +216,13 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
     limit: PAGE,
   });
   expectSameHistory(progress, header);
+  const foreign: string[] = [];
   const changed = kvs.filter(({ key, modRevision }) => {
     const slot = slotOf(etcd, key);
-    // Of what is no slot's key it was said when it was written.
-    if (!isSlotKey(slot)) return modRevision > segment.since;
-    return findVersion(zone, slot) !== versionOf(progress, modRevision);
+    if (isSlotKey(slot)) return findVersion(zone, slot) !== versionOf(progress, modRevision);
+    // Of the others it was said when they were written.
+    if (modRevision > segment.since) foreign.push(slot);
+    return false;
   });
   for (let at = 0; at < changed.length; at += BATCH) {
     const gets = changed.slice(at, at + BATCH).map(({ key }) => getOperation(key));
@@ -232,6 +238,7 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
     segment.to = last.key;
   }
   await letGoOfOthers(one, progress, segment, kvs);
+  noteForeign(one, foreign);
   segment.since = header.revision;
   segment.count = kvs.length;
   segment.isOpen = false;
@@ -278,7 +285,7 @@ async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise
     const kv = kvs[i] as KeyValue;
     const slot = slotOf(one.etcd, kv.key);
     const version = versionOf(progress, kv.modRevision);
-    if (findVersion(one.zone, slot) !== version) {
+    if (isSlotKey(slot) && findVersion(one.zone, slot) !== version) {
       await take(one, slot, kv.value, version);
       await pause();
     }

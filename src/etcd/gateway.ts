@@ -10,7 +10,7 @@ import { type Zone, dropNote, findNote, putNote } from '../store';
 export interface Etcd {
   /** Where its gateway is, without a slash at the end. */
   url: string;
-  /** What all keys begin with. */
+  /** What all keys begin with; of these a character is a byte, as etcd compares them. */
   prefix: string;
   /** Empty: etcd asks for no password. */
   user: string;
@@ -83,7 +83,7 @@ export function etcdOf(variables: Variables, zone: Zone): Etcd | undefined {
   if (!url) return undefined;
   return {
     url: url.replace(/\/+$/, ''),
-    prefix: variables['cert_etcd_prefix'] || DEFAULT_PREFIX,
+    prefix: bytesOf(Buffer.from(variables['cert_etcd_prefix'] || DEFAULT_PREFIX)),
     user: variables['cert_etcd_user'] || '',
     passwordFile: variables['cert_etcd_password_file'] || '',
     sealKeyFile: variables['cert_seal_key_file'] || '',
@@ -105,8 +105,8 @@ export async function readKeys(
   options: RangeOptions,
 ): Promise<Range> {
   const answer = await call(etcd, '/v3/kv/range', {
-    key: encode(after ? `${after}\0` : etcd.prefix),
-    range_end: encode(to ? `${to}\0` : endOf(etcd.prefix)),
+    key: encodeKey(after ? `${after}\0` : etcd.prefix),
+    range_end: encodeKey(to ? `${to}\0` : endOf(etcd.prefix)),
     limit: options.limit || 0,
     keys_only: !!options.keysOnly,
     count_only: !!options.countOnly,
@@ -145,21 +145,21 @@ export async function transact(
 }
 
 export function getOperation(key: string): Operation {
-  return { request_range: { key: encode(key) } };
+  return { request_range: { key: encodeKey(key) } };
 }
 
 export function putOperation(key: string, value: string): Operation {
-  return { request_put: { key: encode(key), value: encode(value), prev_kv: true } };
+  return { request_put: { key: encodeKey(key), value: encode(value), prev_kv: true } };
 }
 
 export function deleteOperation(key: string): Operation {
-  return { request_delete_range: { key: encode(key), prev_kv: true } };
+  return { request_delete_range: { key: encodeKey(key), prev_kv: true } };
 }
 
 /** That a key was last written at a revision; 0: that it is not there. */
 export function isUnchanged(key: string, modRevision: number): Operation {
   return {
-    key: encode(key),
+    key: encodeKey(key),
     target: 'MOD',
     result: 'EQUAL',
     mod_revision: `${modRevision}`,
@@ -202,7 +202,7 @@ async function authenticate(etcd: Etcd): Promise<string> {
   const fields = expectDone(
     await post(etcd, '/v3/auth/authenticate', { name: etcd.user, password }, ''),
   );
-  const token = textOf(fields['token']);
+  const token = textOf(fields['token']) || unavailable('it gave no token');
   putNote(etcd.zone, 'token', token);
   return token;
 }
@@ -223,11 +223,15 @@ async function post(etcd: Etcd, path: string, body: object, token: string): Prom
     return unavailable((e as Error).message);
   }
   try {
-    return { status, fields: JSON.parse(text) as Fields };
+    const fields: unknown = JSON.parse(text);
+    if (isFields(fields)) return { status, fields };
   } catch {
-    // What is cut off in the middle may hold a key.
-    return unavailable(`it answered ${status}${status === 200 ? ' without JSON' : excerpt(text)}`);
+    // The engine's own message may quote the text.
   }
+  // What is cut off in the middle may hold a key.
+  return unavailable(
+    `it answered ${status}${status === 200 ? ' without JSON of its own' : excerpt(text)}`,
+  );
 }
 
 function expectDone({ status, fields }: Reply): Fields {
@@ -240,16 +244,21 @@ function unavailable(detail: string): never {
 }
 
 function messageOf(fields: Fields): string {
-  return textOf(fields['message']) || textOf(fields['error']);
+  return wordsOf(textOf(fields['message']) || textOf(fields['error']));
 }
 
 /** How a proxy, or etcd before it comes to its gateway, says what is wrong. */
 function excerpt(text: string): string {
-  const words = text
-    .replace(/<[^>]*>/g, ' ')
+  const words = wordsOf(text.replace(/<[^>]*>/g, ' '));
+  return words ? `: ${words}` : '';
+}
+
+/** The beginning of a text, in one line. */
+function wordsOf(text: string): string {
+  return text
     .replace(/[^!-~]+/g, ' ')
-    .trim();
-  return words ? `: ${words.slice(0, LONGEST_EXCERPT)}` : '';
+    .trim()
+    .slice(0, LONGEST_EXCERPT);
 }
 
 /** The first text after all that begin with a prefix. */
@@ -258,19 +267,20 @@ function endOf(prefix: string): string {
   return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
 }
 
+/** @throws store-unavailable: it is no answer of etcd's, and nothing is to be made of what it lacks */
 function headerOf(answer: Fields): Header {
   const header = partOf(answer, 'header');
-  return {
-    cluster: textOf(header['cluster_id']),
-    term: numberOf(header['raft_term']),
-    revision: numberOf(header['revision']),
-  };
+  const cluster = textOf(header['cluster_id']);
+  const term = numberOf(header['raft_term']);
+  const revision = numberOf(header['revision']);
+  if (!cluster || !(term > 0) || !(revision > 0)) unavailable('its answer has no revision');
+  return { cluster, term, revision };
 }
 
 function keyValues(kvs: unknown): KeyValue[] {
   return listOf(kvs).map((kv) => ({
-    key: decode(textOf(kv['key'])),
-    value: decode(textOf(kv['value'])),
+    key: bytesOf(Buffer.from(textOf(kv['key']), 'base64')),
+    value: Buffer.from(textOf(kv['value']), 'base64').toString(),
     createRevision: numberOf(kv['create_revision']),
     modRevision: numberOf(kv['mod_revision']),
   }));
@@ -301,6 +311,17 @@ function encode(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-function decode(text: string): string {
-  return Buffer.from(text, 'base64').toString();
+function encodeKey(key: string): string {
+  const bytes = Buffer.alloc(key.length);
+  for (let i = 0; i < key.length; i++) bytes[i] = key.charCodeAt(i);
+  return bytes.toString('base64');
+}
+
+/** A text with a character for each byte: other bytes than those of UTF-8 stay what they are, and keep their order. */
+function bytesOf(bytes: Buffer): string {
+  const text = bytes.toString();
+  if (/^[\0-\x7f]*$/.test(text)) return text;
+  let all = '';
+  for (let i = 0; i < bytes.length; i++) all += String.fromCharCode(bytes[i] as number);
+  return all;
 }

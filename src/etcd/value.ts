@@ -10,7 +10,7 @@ import { type Facts, type Problem, factsOf, isAnswer, makeRecord, withFacts } fr
 import { isRefusal, refuse } from '../refusal';
 import { openValue } from './seal';
 import { normaliseWithWildcard } from '../server_name';
-import { isRsaKey, nameOf } from '../slot';
+import { isFileKey, isRsaKey, nameOf } from '../slot';
 import { type Zone, clearToken, find, isZoneFull, put } from '../store';
 
 // What becomes of a value that etcd has, or has no more. The key is the prefix and that of a slot: a name, a wildcard, or an RSA
@@ -40,6 +40,7 @@ function withSlot<T>({ zone, ticket }: Target, slot: string, work: () => T): Pro
 /**
  * Puts the pair of a value in place, or notes why not.
  *
+ * @param slot its key: `isSlotKey`
  * @throws (rejects with) store-unavailable: `expectFollower`
  */
 export async function take(
@@ -50,12 +51,6 @@ export async function take(
 ): Promise<void> {
   const { lookup, zone, etcd } = into;
   const name = nameOf(slot);
-  if (!isSlotKey(slot)) {
-    lookup.r.error(
-      `cert_rotation: etcd has the key "${printable(slot)}", which is no server name, nor a wildcard`,
-    );
-    return;
-  }
   try {
     const sent = readText(await openValue(etcd, slot, value));
     const pair = readPair(sent.pem, sent.keyPem);
@@ -83,10 +78,24 @@ export async function take(
   }
 }
 
-/** Whether what a key has after the prefix is a slot's. */
+/** Whether what a key has after the prefix is a slot's. What a scan has found is not for etcd to replace. */
 export function isSlotKey(text: string): boolean {
-  const name = nameOf(text);
+  const name = isFileKey(text) ? '' : nameOf(text);
   return name !== '' && normaliseWithWildcard(name) === name;
+}
+
+/**
+ * Says that some keys are none of slots.
+ *
+ * @param texts what they have after the prefix
+ */
+export function noteForeign({ lookup }: Target, texts: string[]): void {
+  const first = texts[0];
+  if (first === undefined) return;
+  const more = texts.length > 1 ? `, and ${texts.length - 1} more like it` : '';
+  lookup.r.error(
+    `cert_rotation: etcd has the key "${printable(first)}", which is no server name, nor a wildcard${more}`,
+  );
 }
 
 function whereIn(version: string): string {

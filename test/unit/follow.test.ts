@@ -230,3 +230,56 @@ describe('an answer that is long in coming', () => {
     expect(epoch()).toBe(before);
   });
 });
+
+describe('what is none of ours', () => {
+  const FOREIGN = 400;
+  /** More than there are keys in an answer. */
+  const MANY = 1100;
+
+  beforeEach(async () => {
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+    await node.round();
+  });
+
+  test(`${FOREIGN} keys that are no names are said in a line, and hold up nothing`, async () => {
+    for (let i = 0; i < FOREIGN; i++) etcd.put(`${PREFIX}1/${i}`, '');
+    etcd.put(`${PREFIX}a.example`, second.pairPem);
+    await node.round(3);
+    expect(node.held('a.example')).toBe('second');
+    expect(log.filter((line) => line.includes('no server name'))).toEqual([
+      `error: cert_rotation: etcd has the key "1/0", which is no server name, nor a wildcard, and ${FOREIGN - 1} more like it`,
+    ]);
+  });
+
+  test(`${MANY} keys of other bytes than those of UTF-8`, async () => {
+    for (let i = 0; i < MANY; i++) etcd.put(`${PREFIX}\xff${i}`, '');
+    await node.round();
+    const { segments } = JSON.parse(node.zone.get('#etcd:state')!) as { segments: unknown[] };
+    expect(segments).toHaveLength(3);
+    etcd.del(`${PREFIX}\xff0`);
+    etcd.put(`${PREFIX}a.example`, second.pairPem);
+    await node.round(1);
+    expect(node.held('a.example')).toBe('second');
+  });
+
+  test('the key of a file that a scan has found', async () => {
+    etcd.put(`${PREFIX}*file:a.example`, second.pairPem);
+    await node.round();
+    expect(node.held('*file:a.example')).toBeUndefined();
+    expect(log.join()).toContain('etcd has the key "*file:a.example"');
+  });
+
+  test.each(['{}', '[]', 'null', '7', '"text"', '{"header":[null],"kvs":7}', '<html>\n'])(
+    'an answer of %s takes nothing away, and is said once',
+    async (text) => {
+      etcd.answer = text;
+      await node.round(1);
+      expect(await node.put('a.example', second)).toBe(503);
+      expect(await node.delete('a.example')).toBe(503);
+      expect(node.held('a.example')).toBe('first');
+      expect(log.filter((line) => line.includes('still served'))).toHaveLength(1);
+      expect(log.join()).not.toContain('gone');
+      etcd.answer = undefined;
+    },
+  );
+});
