@@ -2496,6 +2496,14 @@ function start() {
             putPointer(settings, zone, slot, key);
         });
     }
+    function restorePointers(settings, zone, keys, isEmptied) {
+        keys.filter(isFileKey2).forEach(function(key) {
+            var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
+            slotsFor(settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
+                restorePointer(settings, zone, slot, key);
+            });
+        });
+    }
     function pointsOnlyTo(held, key) {
         return held !== void 0 && isPointer2(held) && targetOf2(held) === key && held.endsWith("{}");
     }
@@ -6390,9 +6398,13 @@ function start() {
             etcd: etcd
         };
     }
-    function letGo(into, slot, epoch) {
+    function isToLetGo(zone, slot, isCleared2) {
+        if (findVersion(zone, slot) === "") return false;
+        return isCleared2 || readSummary2(findSummary(zone, slot)).problem !== GONE.code;
+    }
+    function letGo(into, slot, epoch, isCleared2) {
         return _async_to_generator(function() {
-            var lookup, zone, settings, isGone, name;
+            var lookup, zone, settings, why, name;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6404,6 +6416,13 @@ function start() {
                                 var held = find2(zone, slot) || "";
                                 var last = factsOf2(held);
                                 if (!last || last.etcd === void 0) return void 0;
+                                var keepFor = function keepFor2(reason) {
+                                    var _a;
+                                    put(zone, slot, withFacts(held, clearToken2(zone), Object.assign({}, last, {
+                                        problem: reason
+                                    })));
+                                    return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
+                                };
                                 var source = last.source, problem = last.problem;
                                 if (source !== "etcd") {
                                     var rest = Object.assign({}, last);
@@ -6412,30 +6431,36 @@ function start() {
                                     put(zone, slot, withFacts(held, clearToken2(zone), rest));
                                     return void 0;
                                 }
-                                if (!epoch || epochIn(last.etcd) === epoch) {
+                                var isOwn = epochIn(last.etcd) === epoch;
+                                if (!isOwn && !isCleared2) return keepFor(GONE);
+                                var isInFiles = settings.isPersistent && isOwn && holdsPair(held);
+                                try {
                                     drop2(settings, zone, [
                                         slot
-                                    ], settings.isPersistent ? [
+                                    ], isInFiles ? [
                                         slot
                                     ] : []);
-                                    return true;
+                                } catch (e) {
+                                    if (!isRefusal(e)) throw e;
+                                    return keepFor({
+                                        code: e.code,
+                                        isOfEtcd: true,
+                                        detail: e.message
+                                    });
                                 }
-                                if ((problem == null ? void 0 : problem.code) === GONE.code) return void 0;
-                                put(zone, slot, withFacts(held, clearToken2(zone), Object.assign({}, last, {
-                                    problem: GONE
-                                })));
-                                return false;
+                                return null;
                             })
                         ];
                     case 1:
-                        isGone = _state.sent();
+                        why = _state.sent();
                         name = nameOf(slot);
-                        if (isGone) lookup.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
-                        if (isGone === false) {
-                            lookup.r.error("cert_rotation: ".concat(name, ": ").concat(GONE.code, ": ").concat(GONE.detail, "; what is held is still served"));
+                        if (why === null) lookup.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
+                        if (why) {
+                            lookup.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
                         }
                         return [
-                            2
+                            2,
+                            why === null
                         ];
                 }
             });
@@ -6449,6 +6474,7 @@ function start() {
     var BUDGET_MS = 250;
     var BATCH = 16;
     var PAGE = 512;
+    var SLICE4 = 16;
     function follow2(session) {
         return _async_to_generator(function() {
             var variables, lookup, zone, etcd, failure, e;
@@ -6839,7 +6865,9 @@ function start() {
                             letGoOfOthers(one, progress, segment, kvs)
                         ];
                     case 7:
-                        _state.sent();
+                        if (!_state.sent()) return [
+                            2
+                        ];
                         noteForeign(one, foreign);
                         segment.since = header.revision;
                         segment.count = kvs.length;
@@ -6854,53 +6882,84 @@ function start() {
     }
     function letGoOfOthers(one, progress, segment, kvs) {
         return _async_to_generator(function() {
-            var zone, etcd, listed2, gone, epoch, i;
+            var lookup, zone, etcd, isCleared2, listed2, gone, keys, dropped, at, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = one.zone, etcd = one.etcd;
+                        lookup = one.lookup, zone = one.zone, etcd = one.etcd;
+                        isCleared2 = segment.isCleared;
                         listed2 = {};
                         kvs.forEach(function(param) {
                             var key = param.key;
                             listed2[key] = true;
                         });
                         gone = [];
+                        keys = one.keys || (one.keys = keysOf(zone));
                         return [
                             4,
-                            eachSlice(keysOf(zone), function(slots) {
-                                slots.forEach(function(slot) {
-                                    var key = etcd.prefix + slot;
-                                    if (listed2[key] || !isWithin(segment, key)) return;
-                                    if (findVersion(zone, slot) !== "") gone.push(slot);
+                            eachSlice(keys, function(slots) {
+                                slots.forEach(function(slot2) {
+                                    var key = etcd.prefix + slot2;
+                                    if (isWithin(segment, key) && !listed2[key] && isToLetGo(zone, slot2, isCleared2)) {
+                                        gone.push(slot2);
+                                    }
                                 });
                             })
                         ];
                     case 1:
                         _state.sent();
-                        epoch = segment.isCleared ? "" : progress.epoch;
-                        i = 0;
+                        dropped = {};
+                        at = 0;
                         _state.label = 2;
                     case 2:
-                        if (!(i < gone.length)) return [
+                        if (!(at < gone.length && Date.now() < one.end)) return [
+                            3,
+                            6
+                        ];
+                        slot = gone[at];
+                        return [
+                            4,
+                            letGo(one, slot, progress.epoch, isCleared2)
+                        ];
+                    case 3:
+                        if (_state.sent()) dropped[etcd.prefix + slot] = true;
+                        if (!(at % SLICE4 === SLICE4 - 1)) return [
                             3,
                             5
                         ];
                         return [
                             4,
-                            letGo(one, gone[i], epoch)
+                            pause()
                         ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
                     case 4:
-                        i++;
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        at++;
                         return [
                             3,
                             2
                         ];
-                    case 5:
+                    case 6:
+                        if (!(lookup.settings.scan && Object.keys(dropped).length > 0)) return [
+                            3,
+                            8
+                        ];
                         return [
-                            2
+                            4,
+                            eachSlice(keys, function(slots) {
+                                restorePointers(lookup.settings, zone, slots, function(slot2) {
+                                    return !!dropped[etcd.prefix + slot2];
+                                });
+                            })
+                        ];
+                    case 7:
+                        _state.sent();
+                        _state.label = 8;
+                    case 8:
+                        return [
+                            2,
+                            at === gone.length
                         ];
                 }
             });
@@ -6937,6 +6996,7 @@ function start() {
                             3,
                             4
                         ];
+                        delete one.keys;
                         return [
                             4,
                             take(one, slot, kv.value, version)

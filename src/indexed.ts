@@ -8,12 +8,13 @@ import {
   isPointer,
   makePointer,
   makeRecord,
+  readFileSummary,
   staled,
   targetOf,
 } from './record';
 import type { Settings } from './settings';
-import { nameOf, rsaKey } from './slot';
-import { type Zone, find, lockIfRoom, put, remove, spaceOf, unlock } from './store';
+import { isFileKey, nameOf, rsaKey } from './slot';
+import { type Zone, find, findSummary, lockIfRoom, put, remove, spaceOf, unlock } from './store';
 
 // The index of what a scan has found: each file's pair under the file's key, and a pointer to it in the slot of each of its
 // certificate's names. What else a slot may hold goes before: the pair of the name's own files, if they are elsewhere; and
@@ -66,6 +67,28 @@ export function keepFile(lookup: Lookup, zone: Zone, key: string, record: string
 export function restorePointer(settings: Settings, zone: Zone, slot: string, key: string): boolean {
   return withSlots(zone, [slot], () => {
     putPointer(settings, zone, slot, key);
+  });
+}
+
+/**
+ * Puts pointers into slots that were emptied, to what a scan has found for them. What another worker is busy with, the next scan
+ * does.
+ *
+ * @param keys of the zone, with those of files among them
+ */
+export function restorePointers(
+  settings: Settings,
+  zone: Zone,
+  keys: string[],
+  isEmptied: (slot: string) => boolean,
+): void {
+  keys.filter(isFileKey).forEach((key) => {
+    const { names, isRsa } = readFileSummary(findSummary(zone, key));
+    slotsFor(settings, names, isRsa)
+      .filter(isEmptied)
+      .forEach((slot) => {
+        restorePointer(settings, zone, slot, key);
+      });
   });
 }
 

@@ -21,7 +21,8 @@ import {
   putProgress,
   versionOf,
 } from './progress';
-import { type Target, isSlotKey, letGo, noteForeign, take } from './value';
+import { type Target, isSlotKey, isToLetGo, letGo, noteForeign, take } from './value';
+import { restorePointers } from '../indexed';
 import type { Lookup } from '../load';
 import { lookupFor } from '../lookup';
 import { refuse } from '../refusal';
@@ -52,10 +53,15 @@ const BATCH = 16;
  */
 const PAGE = 512;
 
+/** Names that are let go of between two pauses. */
+const SLICE = 16;
+
 /** One round. */
 interface Round extends Target {
   /** When to begin nothing new, in milliseconds since 1970. */
   end: number;
+  /** All keys of the zone, until a value is taken: to list 10,000 names for each segment would take longer than all else. */
+  keys?: string[];
 }
 
 /**
@@ -237,7 +243,7 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
     progress.segments.splice(progress.segments.indexOf(segment) + 1, 0, rest);
     segment.to = last.key;
   }
-  await letGoOfOthers(one, progress, segment, kvs);
+  if (!(await letGoOfOthers(one, progress, segment, kvs))) return;
   noteForeign(one, foreign);
   segment.since = header.revision;
   segment.count = kvs.length;
@@ -245,28 +251,46 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
   segment.isCleared = false;
 }
 
-/** Lets go of what is held in a segment's slots and is not among its keys. */
+/**
+ * Lets go of what is held in a segment's slots and is not among its keys.
+ *
+ * @returns false where the time was up before all was done
+ */
 async function letGoOfOthers(
   one: Round,
   progress: Progress,
   segment: Segment,
   kvs: KeyValue[],
-): Promise<void> {
-  const { zone, etcd } = one;
+): Promise<boolean> {
+  const { lookup, zone, etcd } = one;
+  const { isCleared } = segment;
   const listed: Record<string, boolean> = {};
   kvs.forEach(({ key }) => {
     listed[key] = true;
   });
   const gone: string[] = [];
-  await eachSlice(keysOf(zone), (slots) => {
+  const keys = one.keys || (one.keys = keysOf(zone));
+  await eachSlice(keys, (slots) => {
     slots.forEach((slot) => {
       const key = etcd.prefix + slot;
-      if (listed[key] || !isWithin(segment, key)) return;
-      if (findVersion(zone, slot) !== '') gone.push(slot);
+      if (isWithin(segment, key) && !listed[key] && isToLetGo(zone, slot, isCleared)) {
+        gone.push(slot);
+      }
     });
   });
-  const epoch = segment.isCleared ? '' : progress.epoch;
-  for (let i = 0; i < gone.length; i++) await letGo(one, gone[i] as string, epoch);
+  const dropped: Record<string, boolean> = {};
+  let at = 0;
+  for (; at < gone.length && Date.now() < one.end; at++) {
+    const slot = gone[at] as string;
+    if (await letGo(one, slot, progress.epoch, isCleared)) dropped[etcd.prefix + slot] = true;
+    if (at % SLICE === SLICE - 1) await pause();
+  }
+  if (lookup.settings.scan && Object.keys(dropped).length > 0) {
+    await eachSlice(keys, (slots) => {
+      restorePointers(lookup.settings, zone, slots, (slot) => !!dropped[etcd.prefix + slot]);
+    });
+  }
+  return at === gone.length;
 }
 
 /** @throws store-unavailable: the next round begins anew */
@@ -286,6 +310,7 @@ async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise
     const slot = slotOf(one.etcd, kv.key);
     const version = versionOf(progress, kv.modRevision);
     if (isSlotKey(slot) && findVersion(one.zone, slot) !== version) {
+      delete one.keys;
       await take(one, slot, kv.value, version);
       await pause();
     }

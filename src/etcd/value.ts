@@ -6,12 +6,21 @@ import { epochIn, expectFollower, revisionIn } from './progress';
 import type { Lookup } from '../load';
 import { isRsa, readPair } from '../pair';
 import { drop, expectServable, proved, replace } from '../placing';
-import { type Facts, type Problem, factsOf, isAnswer, makeRecord, withFacts } from '../record';
+import {
+  type Facts,
+  type Problem,
+  factsOf,
+  holdsPair,
+  isAnswer,
+  makeRecord,
+  readSummary,
+  withFacts,
+} from '../record';
 import { isRefusal, refuse } from '../refusal';
 import { openValue } from './seal';
 import { normaliseWithWildcard } from '../server_name';
 import { isFileKey, isRsaKey, nameOf } from '../slot';
-import { type Zone, clearToken, find, isZoneFull, put } from '../store';
+import { type Zone, clearToken, find, findSummary, findVersion, isZoneFull, put } from '../store';
 
 // What becomes of a value that etcd has, or has no more. The key is the prefix and that of a slot: a name, a wildcard, or an RSA
 // slot's.
@@ -136,19 +145,40 @@ function refusedFacts(problem: Problem, etcd: string): Facts {
   return { source: 'etcd', files: '', notAfter: 0, loadedAt: 0, problem, etcd };
 }
 
+/** Whether `letGo` has something to do in a slot whose key is gone. */
+export function isToLetGo(zone: Zone, slot: string, isCleared: boolean): boolean {
+  if (findVersion(zone, slot) === '') return false;
+  return isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+}
+
 /**
  * Lets go of a slot whose key is gone. A pair that another etcd had stays, until it is cleared or deleted: nobody has deleted it
- * from this one, which may be empty by mistake.
+ * from this one, which may be empty by mistake. Its files stay even then.
  *
- * @param epoch of the etcd that does not have it; '': it is to go whoever had it
+ * @param epoch of the etcd that does not have it
+ * @param isCleared it is to go whoever had it
+ * @returns whether the slot was dropped
  */
-export async function letGo(into: Target, slot: string, epoch: string): Promise<void> {
+export async function letGo(
+  into: Target,
+  slot: string,
+  epoch: string,
+  isCleared: boolean,
+): Promise<boolean> {
   const { lookup, zone } = into;
   const { settings } = lookup;
-  const isGone = await withSlot(into, slot, () => {
+  const why = await withSlot(into, slot, (): Problem | null | undefined => {
     const held = find(zone, slot) || '';
     const last = factsOf(held);
     if (!last || last.etcd === undefined) return undefined;
+    const keepFor = (reason: Problem): Problem | undefined => {
+      put(
+        zone,
+        slot,
+        withFacts(held, clearToken(zone), Object.assign({}, last, { problem: reason })),
+      );
+      return last.problem?.detail === reason.detail ? undefined : reason;
+    };
     const { source, problem } = last;
     if (source !== 'etcd') {
       const rest = Object.assign({}, last);
@@ -157,21 +187,26 @@ export async function letGo(into: Target, slot: string, epoch: string): Promise<
       put(zone, slot, withFacts(held, clearToken(zone), rest));
       return undefined;
     }
-    if (!epoch || epochIn(last.etcd) === epoch) {
-      drop(settings, zone, [slot], settings.isPersistent ? [slot] : []);
-      return true;
+    const isOwn = epochIn(last.etcd) === epoch;
+    if (!isOwn && !isCleared) return keepFor(GONE);
+    // A value that was refused was never written to files.
+    const isInFiles = settings.isPersistent && isOwn && holdsPair(held);
+    try {
+      drop(settings, zone, [slot], isInFiles ? [slot] : []);
+    } catch (e) {
+      if (!isRefusal(e)) throw e;
+      return keepFor({ code: e.code, isOfEtcd: true, detail: e.message });
     }
-    if (problem?.code === GONE.code) return undefined;
-    put(zone, slot, withFacts(held, clearToken(zone), Object.assign({}, last, { problem: GONE })));
-    return false;
+    return null;
   });
   const name = nameOf(slot);
-  if (isGone) lookup.r.log(`cert_rotation: ${name}: gone from etcd, and dropped`);
-  if (isGone === false) {
+  if (why === null) lookup.r.log(`cert_rotation: ${name}: gone from etcd, and dropped`);
+  if (why) {
     lookup.r.error(
-      `cert_rotation: ${name}: ${GONE.code}: ${GONE.detail}; what is held is still served`,
+      `cert_rotation: ${name}: ${why.code}: ${why.detail}; what is held is still served`,
     );
   }
+  return why === null;
 }
 
 const GONE: Problem = {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import fs, { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -14,6 +14,8 @@ import {
 import { delete_cert } from '../../src/admin/delete';
 import { put_cert } from '../../src/admin/put';
 import { follow } from '../../src/etcd/follow';
+import { FIRST_TOKEN, makeRecord } from '../../src/record';
+import { clearAll, put } from '../../src/store';
 import { createAuthority, type Pair } from '../support/certificates';
 import { FakeEtcd } from './fake_etcd';
 import { FakeZone, fullError } from './fake_zone';
@@ -282,4 +284,83 @@ describe('what is none of ours', () => {
       etcd.answer = undefined;
     },
   );
+});
+
+describe('a key that is gone', () => {
+  const file = (name: string): string => join(folder, name);
+
+  test('of a value that was refused: the files of the name stay', async () => {
+    node.variables['cert_persist'] = 'on';
+    writeFileSync(file('a.example.cert.pem'), first.chainPem);
+    writeFileSync(file('a.example.key.pem'), first.keyPem);
+    etcd.put(`${PREFIX}a.example`, 'garbage');
+    await node.round();
+    etcd.del(`${PREFIX}a.example`);
+    await node.round();
+    expect(existsSync(file('a.example.cert.pem'))).toBe(true);
+    expect(existsSync(file('a.example.key.pem'))).toBe(true);
+  });
+
+  test('with an etcd that is empty, before a clear: the files stay', async () => {
+    node.variables['cert_persist'] = 'on';
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+    await node.round();
+    etcd = new FakeEtcd();
+    await node.round();
+    expect(node.held('a.example')).toBe('first');
+    clearAll(node.zone);
+    await node.round();
+    expect(node.held('a.example')).toBeUndefined();
+    expect(existsSync(file('a.example.cert.pem'))).toBe(true);
+  });
+
+  test('of a name whose files cannot be removed: the others go on', async () => {
+    node.variables['cert_persist'] = 'on';
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+    await node.round();
+    const fail = (): never => {
+      throw new Error('EROFS');
+    };
+    const rename = vi.spyOn(fs, 'renameSync').mockImplementation(fail);
+    const unlink = vi.spyOn(fs, 'unlinkSync').mockImplementation(fail);
+    etcd.del(`${PREFIX}a.example`);
+    await node.round();
+    unlink.mockRestore();
+    rename.mockRestore();
+    expect(node.failure).toBe('');
+    expect(log.filter((line) => line.includes('a.example: persist-failed'))).toHaveLength(1);
+    etcd.put(`${PREFIX}b.w.example`, wild.pairPem);
+    await node.round();
+    expect(node.held('b.w.example')).toBe('wild');
+  });
+
+  test('what a scan has found for the name is served at once', async () => {
+    node.variables['cert_scan'] = `${folder}/scanned/*.pem`;
+    node.variables['cert_key_file'] = `${folder}/scanned/*.pem`;
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+    await node.round();
+    const found = { names: ['a.example'], isRsa: false, notBefore: 0 };
+    const facts = { source: 'disk' as const, files: 'f', notAfter: 9e9, loadedAt: 0, found };
+    const pem = { chain: second.chainPem, key: second.keyPem };
+    put(node.zone, '*file:a', makeRecord(FIRST_TOKEN, facts, pem));
+    etcd.del(`${PREFIX}a.example`);
+    await node.round();
+    expect(node.zone.get('a.example')).toContain('*file:a');
+  });
+
+  test('as thousands of others: no round goes on with it beyond its time', async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `${PREFIX}n${i}.w.example`);
+    for (const name of names) etcd.put(name, 'garbage');
+    await node.round(100);
+    etcd = new FakeEtcd();
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    await node.round(100);
+    expect(log.filter((line) => line.includes(': gone: '))).toHaveLength(names.length);
+    expect(timers.mock.calls.length).toBeGreaterThan(names.length / 20);
+    timers.mockRestore();
+    const before = log.length;
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+    await node.round(100);
+    expect(log).toHaveLength(before + 1);
+  });
 });
