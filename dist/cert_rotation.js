@@ -4462,6 +4462,7 @@ function start() {
         return address;
     }
     var FOLLOWER = "#etcd";
+    var PLACE2 = 4096;
     function expectFollower(zone, ticket) {
         if (!isLocked(zone, FOLLOWER, ticket)) {
             refuse("store-unavailable", "etcd: a round took so long that another one came before it");
@@ -4474,7 +4475,11 @@ function start() {
     }
     function putProgress(zone, progress) {
         progress.at = timestamp2();
-        putNote(zone, "state", JSON.stringify(progress));
+        var text = JSON.stringify(progress);
+        var padding = " ".repeat(PLACE2 - text.length % PLACE2);
+        if (!putNote(zone, "state", text + padding)) {
+            refuse("zone-full", "the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size");
+        }
     }
     function sinceOf(param) {
         var segments = param.segments;
@@ -6651,11 +6656,13 @@ function start() {
                         progress = findProgress(etcd);
                         if (!progress || !isSameHistory(progress, header)) {
                             progress = begun2(etcd, header, token);
+                            note(one, progress);
                         } else if (progress.token !== token) {
                             progress.token = token;
                             progress.segments.forEach(function(segment2) {
                                 segment2.isOpen = true;
                                 segment2.isCleared = true;
+                                segment2.tried = "";
                             });
                         }
                         progress.term = header.term;
@@ -6725,7 +6732,9 @@ function start() {
                     since: 0,
                     count: 0,
                     isOpen: true,
-                    isCleared: false
+                    isCleared: false,
+                    tried: "",
+                    triedAt: 0
                 }
             ],
             at: ""
@@ -6768,7 +6777,7 @@ function start() {
                             takeAll(one, progress, found.kvs)
                         ];
                     case 2:
-                        if (!_state.sent()) return [
+                        if (_state.sent() < found.kvs.length) return [
                             2
                         ];
                         segment.isOpen = found.more || found.count !== segment.count + created || found.count > 2 * PAGE;
@@ -6792,7 +6801,7 @@ function start() {
     }
     function goThrough(one, progress, segment) {
         return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, last, rest;
+            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6811,10 +6820,14 @@ function start() {
                         changed = kvs.filter(function(param) {
                             var key = param.key, modRevision = param.modRevision;
                             var slot = slotOf(etcd, key);
-                            if (isSlotKey(slot)) return findVersion(zone, slot) !== versionOf(progress, modRevision);
+                            if (isSlotKey(slot)) {
+                                var isTried = key <= segment.tried && modRevision <= segment.triedAt;
+                                return !isTried && findVersion(zone, slot) !== versionOf(progress, modRevision);
+                            }
                             if (modRevision > segment.since) foreign.push(slot);
                             return false;
                         });
+                        if (!segment.tried) segment.triedAt = header.revision;
                         at = 0;
                         _state.label = 2;
                     case 2:
@@ -6841,7 +6854,10 @@ function start() {
                             takeAll(one, progress, values)
                         ];
                     case 4:
-                        if (!_state.sent()) return [
+                        taken = _state.sent();
+                        last2 = values[taken - 1];
+                        if (last2 && last2.key > segment.tried) segment.tried = last2.key;
+                        if (taken < values.length) return [
                             2
                         ];
                         _state.label = 5;
@@ -6873,6 +6889,7 @@ function start() {
                         segment.count = kvs.length;
                         segment.isOpen = false;
                         segment.isCleared = false;
+                        segment.tried = "";
                         return [
                             2
                         ];
@@ -6987,7 +7004,7 @@ function start() {
                         ];
                         if (Date.now() >= one.end) return [
                             2,
-                            false
+                            i
                         ];
                         kv = kvs[i];
                         slot = slotOf(one.etcd, kv.key);
@@ -7019,7 +7036,7 @@ function start() {
                     case 5:
                         return [
                             2,
-                            true
+                            kvs.length
                         ];
                 }
             });

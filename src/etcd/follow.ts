@@ -144,11 +144,14 @@ async function catchUp(one: Round, header: Header): Promise<void> {
   let progress = findProgress(etcd);
   if (!progress || !isSameHistory(progress, header)) {
     progress = begun(etcd, header, token);
+    // While there is room for it.
+    note(one, progress);
   } else if (progress.token !== token) {
     progress.token = token;
     progress.segments.forEach((segment) => {
       segment.isOpen = true;
       segment.isCleared = true;
+      segment.tried = '';
     });
   }
   progress.term = header.term;
@@ -161,7 +164,7 @@ async function catchUp(one: Round, header: Header): Promise<void> {
   }
 }
 
-/** @throws store-unavailable: another worker is further by now */
+/** @throws store-unavailable: another worker is further by now; zone-full */
 function note({ zone, ticket }: Round, progress: Progress): void {
   expectFollower(zone, ticket);
   putProgress(zone, progress);
@@ -175,7 +178,18 @@ function begun(etcd: Etcd, { cluster, term }: Header, token: string): Progress {
     term,
     token,
     epoch: Date.now().toString(36),
-    segments: [{ after: '', to: '', since: 0, count: 0, isOpen: true, isCleared: false }],
+    segments: [
+      {
+        after: '',
+        to: '',
+        since: 0,
+        count: 0,
+        isOpen: true,
+        isCleared: false,
+        tried: '',
+        triedAt: 0,
+      },
+    ],
     at: '',
   };
 }
@@ -202,7 +216,7 @@ async function takeChanges(one: Round, progress: Progress, segment: Segment): Pr
     segment.isOpen = true;
     note(one, progress);
   }
-  if (!(await takeAll(one, progress, found.kvs))) return;
+  if ((await takeAll(one, progress, found.kvs)) < found.kvs.length) return;
   // A key that was there and is there no more, or that was made anew since, leaves fewer than that.
   segment.isOpen = found.more || found.count !== segment.count + created || found.count > 2 * PAGE;
   if (segment.isOpen) return;
@@ -225,17 +239,24 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
   const foreign: string[] = [];
   const changed = kvs.filter(({ key, modRevision }) => {
     const slot = slotOf(etcd, key);
-    if (isSlotKey(slot)) return findVersion(zone, slot) !== versionOf(progress, modRevision);
+    if (isSlotKey(slot)) {
+      const isTried = key <= segment.tried && modRevision <= segment.triedAt;
+      return !isTried && findVersion(zone, slot) !== versionOf(progress, modRevision);
+    }
     // Of the others it was said when they were written.
     if (modRevision > segment.since) foreign.push(slot);
     return false;
   });
+  if (!segment.tried) segment.triedAt = header.revision;
   for (let at = 0; at < changed.length; at += BATCH) {
     const gets = changed.slice(at, at + BATCH).map(({ key }) => getOperation(key));
     const outcome = await transact(etcd, [], gets);
     expectSameHistory(progress, outcome.header);
     const values = outcome.found.filter((kv): kv is KeyValue => kv !== undefined);
-    if (!(await takeAll(one, progress, values))) return;
+    const taken = await takeAll(one, progress, values);
+    const last = values[taken - 1];
+    if (last && last.key > segment.tried) segment.tried = last.key;
+    if (taken < values.length) return;
   }
   const last = more ? kvs[kvs.length - 1] : undefined;
   if (last) {
@@ -249,6 +270,7 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
   segment.count = kvs.length;
   segment.isOpen = false;
   segment.isCleared = false;
+  segment.tried = '';
 }
 
 /**
@@ -302,10 +324,10 @@ function slotOf({ prefix }: Etcd, key: string): string {
   return key.slice(prefix.length);
 }
 
-/** @returns false where the time was up before all were taken */
-async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise<boolean> {
+/** @returns how many were taken before the time was up */
+async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise<number> {
   for (let i = 0; i < kvs.length; i++) {
-    if (Date.now() >= one.end) return false;
+    if (Date.now() >= one.end) return i;
     const kv = kvs[i] as KeyValue;
     const slot = slotOf(one.etcd, kv.key);
     const version = versionOf(progress, kv.modRevision);
@@ -315,5 +337,5 @@ async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise
       await pause();
     }
   }
-  return true;
+  return kvs.length;
 }

@@ -37,7 +37,16 @@ export interface Segment {
   isOpen: boolean;
   /** A clear wants that: then also what this etcd never had is dropped. */
   isCleared: boolean;
+  /**
+   * The time was up after this key while they were gone through: up to it there is nothing to do but for what was written after
+   * `triedAt`, also where the zone had no room to note what became of a value. '': that was not so.
+   */
+  tried: string;
+  triedAt: number;
 }
+
+/** What is added to a state's text until it is a multiple of that long, in bytes: a page of nginx, or more. */
+const PLACE = 4096;
 
 /**
  * To be asked before each write: a worker that was halted, or an etcd that was long in answering, may have cost the lock.
@@ -57,10 +66,18 @@ export function findProgress(etcd: Etcd): Progress | null {
   return progress && progress.prefix === etcd.prefix ? progress : null;
 }
 
-/** What a full zone has no room for is done again in the next round. */
+/** @throws zone-full: it would all be done again in the next round */
 export function putProgress(zone: Zone, progress: Progress): void {
   progress.at = timestamp();
-  putNote(zone, 'state', JSON.stringify(progress));
+  const text = JSON.stringify(progress);
+  // A zone that is full has the place of the last one.
+  const padding = ' '.repeat(PLACE - (text.length % PLACE));
+  if (!putNote(zone, 'state', text + padding)) {
+    refuse(
+      'zone-full',
+      'the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size',
+    );
+  }
 }
 
 /** The revision up to which all keys are in the zone. */

@@ -364,3 +364,24 @@ describe('a key that is gone', () => {
     expect(log).toHaveLength(before + 1);
   });
 });
+
+test('a zone that has no room for all: each that it lacks is said once, and changes are taken', async () => {
+  const NAMES = 400;
+  const set = node.zone.set.bind(node.zone);
+  let room = 100;
+  node.zone.set = (key, value) => {
+    if (key.endsWith('.w.example') && !key.startsWith('#') && !node.zone.get(key)) {
+      if (room === 0) throw fullError();
+      room--;
+    }
+    return set(key, value);
+  };
+  for (let i = 0; i < NAMES; i++) etcd.put(`${PREFIX}n${i}.w.example`, wild.pairPem);
+  await node.round(30);
+  expect(log.filter((line) => line.includes('taken from etcd'))).toHaveLength(100);
+  expect(log.filter((line) => line.includes(': zone-full: '))).toHaveLength(NAMES - 100);
+  const renewed = await issue('n0.w.example');
+  etcd.put(`${PREFIX}n0.w.example`, renewed.pairPem);
+  await node.round();
+  expect(node.zone.get('n0.w.example')).toContain(renewed.certPem);
+});
