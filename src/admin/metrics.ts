@@ -4,12 +4,12 @@ import { type Summary, readSummary } from '../record';
 import { refuse } from '../refusal';
 import { type Settings, variablesOf, zoneName } from '../settings';
 import { readScanState } from '../scan_state';
+import { eachSlice } from '../slices';
 import { isFileKey, isRsaKey, nameOf } from '../slot';
 import { type Zone, findSummary, keysOf, missesName, spaceOf } from '../store';
 import { handle } from './handle';
 import { etcdText } from '../etcd/metrics';
 import { headOf, sample } from './exposition';
-import { eachSlice } from './names';
 import { CODES, isJudgedByNginx } from './problem';
 
 // The text format of Prometheus, version 0.0.4. All samples of a family have to follow each other.

@@ -1,21 +1,6 @@
+import { eachSlice } from '../slices';
 import { isFileKey, nameOf } from '../slot';
-import { type Zone, isSlot, keysOf } from '../store';
-import { pause } from '../pause';
-
-/** Keys that are looked at between two pauses: about a millisecond. Half of them are slots. */
-const SLICE = 1000;
-
-/**
- * Goes through the keys of all slots with a record, with a pair or without, in no order, in slices.
- *
- * @param keys of `keysOf`
- */
-export async function eachSlice(keys: string[], work: (slots: string[]) => void): Promise<void> {
-  for (let at = 0; at < keys.length; at += SLICE) {
-    work(keys.slice(at, at + SLICE).filter(isSlot));
-    await pause();
-  }
-}
+import { type Zone, keysOf } from '../store';
 
 /** The first names that come after one, in order, and no more than `most`. */
 export function namesAfter(zone: Zone, after: string, most: number): Promise<string[]> {

@@ -1,4 +1,3 @@
-import { eachSlice } from '../admin/names';
 import { pause } from '../pause';
 import {
   type Etcd,
@@ -27,6 +26,7 @@ import type { Lookup } from '../load';
 import { lookupFor } from '../lookup';
 import { refuse } from '../refusal';
 import type { Session } from '../settings';
+import { eachSlice } from '../slices';
 import {
   type Zone,
   clearToken,
