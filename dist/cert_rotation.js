@@ -6476,7 +6476,8 @@ function start() {
         isOfEtcd: true,
         detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
     };
-    var BUDGET_MS = 250;
+    var BUDGET_MS = 350;
+    var SLICE_MS2 = 5;
     var BATCH = 16;
     var PAGE = 512;
     var SLICE4 = 16;
@@ -6991,49 +6992,58 @@ function start() {
     }
     function takeAll(one, progress, kvs) {
         return _async_to_generator(function() {
-            var i, kv, slot, version;
+            var sliceEnd, i, now, kv, slot, version;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
+                        sliceEnd = Date.now() + SLICE_MS2;
                         i = 0;
                         _state.label = 1;
                     case 1:
                         if (!(i < kvs.length)) return [
                             3,
-                            5
+                            6
                         ];
-                        if (Date.now() >= one.end) return [
+                        now = Date.now();
+                        if (now >= one.end) return [
                             2,
                             i
                         ];
+                        if (!(now >= sliceEnd)) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            pause()
+                        ];
+                    case 2:
+                        _state.sent();
+                        sliceEnd = Date.now() + SLICE_MS2;
+                        _state.label = 3;
+                    case 3:
                         kv = kvs[i];
                         slot = slotOf(one.etcd, kv.key);
                         version = versionOf(progress, kv.modRevision);
                         if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
                             3,
-                            4
+                            5
                         ];
                         delete one.keys;
                         return [
                             4,
                             take(one, slot, kv.value, version)
                         ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            4,
-                            pause()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
                     case 4:
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
                         i++;
                         return [
                             3,
                             1
                         ];
-                    case 5:
+                    case 6:
                         return [
                             2,
                             kvs.length

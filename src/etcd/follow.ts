@@ -41,9 +41,12 @@ import {
 
 /**
  * How long a round begins something new, in milliseconds. nginx ends a handler that still runs when its next round comes, and an
- * interval of 500 ms leaves the other half for what has begun by then.
+ * interval of 500 ms leaves the rest for what has begun by then.
  */
-const BUDGET_MS = 250;
+const BUDGET_MS = 350;
+
+/** For how long values are taken before handshakes get their turn, in milliseconds. It ends with the value that it has begun. */
+const SLICE_MS = 5;
 
 /** Values in one answer. */
 const BATCH = 16;
@@ -326,15 +329,21 @@ function slotOf({ prefix }: Etcd, key: string): string {
 
 /** @returns how many were taken before the time was up */
 async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise<number> {
+  // etcd was waited for, and handshakes had their turn.
+  let sliceEnd = Date.now() + SLICE_MS;
   for (let i = 0; i < kvs.length; i++) {
-    if (Date.now() >= one.end) return i;
+    const now = Date.now();
+    if (now >= one.end) return i;
+    if (now >= sliceEnd) {
+      await pause();
+      sliceEnd = Date.now() + SLICE_MS;
+    }
     const kv = kvs[i] as KeyValue;
     const slot = slotOf(one.etcd, kv.key);
     const version = versionOf(progress, kv.modRevision);
     if (isSlotKey(slot) && findVersion(one.zone, slot) !== version) {
       delete one.keys;
       await take(one, slot, kv.value, version);
-      await pause();
     }
   }
   return kvs.length;

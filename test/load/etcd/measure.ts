@@ -8,6 +8,7 @@ import { followerConf, startEtcd, type Cluster } from '../../support/etcd.js';
 import { nginxConf, startNginx, type Nginx } from '../../support/nginx.js';
 import { openConnection } from '../../support/tls_client.js';
 import { now } from '../clock.js';
+import { quantileOf } from '../statistics.js';
 import { createLeaves, type Leaves } from '../scale/leaves.js';
 import { nameOf } from '../scale/names.js';
 
@@ -18,6 +19,8 @@ export const INTERVAL_MS = 500;
 
 /** How long requests to etcd are counted, in milliseconds. */
 const IDLE_MS = 20_000;
+/** To compare with those while a node joins. */
+const HANDSHAKES = 1000;
 /** Values in one transaction: together less than the 1.5 MiB that etcd takes. */
 const BATCH = 100;
 const POLL_MS = 5;
@@ -32,12 +35,27 @@ export interface Measurement {
   putMs: number[];
   /** Per second, of one node: with what is in the headers, in both directions. */
   idle: { requests: number; bytes: number };
-  /** From the start of nginx to the first handshake with the last name. */
-  warmMs: number;
-  /** The longest handshake of that node for its first name meanwhile. */
-  stallMs: number;
+  /** Of the last node to join. */
+  joining: Joining;
   /** How often a node logged that a round was ended by the next one. */
   killed: number;
+}
+
+/** In milliseconds. */
+export interface Latency {
+  median: number;
+  /** One of a hundred is longer. */
+  high: number;
+  longest: number;
+}
+
+export interface Joining {
+  /** From the first handshake with the first name to that with the last. */
+  warmMs: number;
+  /** Of handshakes with its first name meanwhile. */
+  meanwhile: Latency;
+  /** The same when it is warm. */
+  warm: Latency;
 }
 
 /** Measures with a cluster of its own that has some names. */
@@ -47,14 +65,13 @@ export async function measure(runtime: Runtime, names: number, puts: number): Pr
   try {
     const leaves = await createLeaves('ec');
     await timed(`${names} names into etcd`, () => fill(cluster, leaves, names));
-    const last = Array.from({ length: names }, (_, i) => nameOf(i)).sort()[names - 1]!;
-    const first = Array.from({ length: names }, (_, i) => nameOf(i)).sort()[0]!;
-    let joined = { warmMs: 0, stallMs: 0 };
+    const sorted = Array.from({ length: names }, (_, i) => nameOf(i)).sort();
+    let joining: Joining | undefined;
     for (let i = 0; i < NODES; i++) {
-      joined = await timed(`node ${i + 1} joins`, async () => {
+      joining = await timed(`node ${i + 1} joins`, async () => {
         const node = await startNode(runtime, cluster);
         nodes.push(node);
-        return untilWarm(node, first, last);
+        return joined(node, sorted[0]!, sorted[names - 1]!);
       });
     }
     const idle = await idleCost(nodes[0]!);
@@ -67,7 +84,7 @@ export async function measure(runtime: Runtime, names: number, puts: number): Pr
     const killed = nodes
       .map(({ log }) => log().split('killing previous instance').length - 1)
       .reduce((sum, one) => sum + one, 0);
-    return { names, putMs, idle, ...joined, killed };
+    return { names, putMs, idle, joining: joining!, killed };
   } finally {
     await Promise.all(nodes.map((node) => node.stop()));
     await cluster.stop();
@@ -141,21 +158,26 @@ async function until(isSo: () => Promise<boolean>): Promise<number> {
   return now();
 }
 
-async function untilWarm(
-  node: Nginx,
-  first: string,
-  last: string,
-): Promise<Pick<Measurement, 'warmMs' | 'stallMs'>> {
-  const start = now();
-  let stallMs = 0;
-  await until(async () => (await serialAt(node, first)) !== '');
-  const end = await until(async () => {
+function latencyOf(taken: number[]): Latency {
+  const [median, high, longest] = [0.5, 0.99, 1].map((share) => quantileOf(taken, share));
+  return { median: median!, high: high!, longest: longest! };
+}
+
+async function joined(node: Nginx, first: string, last: string): Promise<Joining> {
+  const handshakeMs = async (): Promise<number> => {
     const begun = now();
     await serialAt(node, first);
-    stallMs = Math.max(stallMs, now() - begun);
+    return now() - begun;
+  };
+  const start = await until(async () => (await serialAt(node, first)) !== '');
+  const meanwhile: number[] = [];
+  const end = await until(async () => {
+    meanwhile.push(await handshakeMs());
     return (await serialAt(node, last)) !== '';
   });
-  return { warmMs: end - start, stallMs };
+  const warm: number[] = [];
+  await until(async () => warm.push(await handshakeMs()) >= HANDSHAKES);
+  return { warmMs: end - start, meanwhile: latencyOf(meanwhile), warm: latencyOf(warm) };
 }
 
 async function idleCost(node: Nginx): Promise<Measurement['idle']> {
