@@ -3016,6 +3016,18 @@ function start() {
             return setTimeout(resolve22, 1);
         });
     }
+    function callerOf(param) {
+        var variables = param.variables;
+        return {
+            variables: variables,
+            log: function log(message) {
+                ngx.log(ngx.INFO, message);
+            },
+            error: function error(message) {
+                ngx.log(ngx.ERR, message);
+            }
+        };
+    }
     function readScanTemplate(template) {
         var parts = template.split("/");
         var at = parts.map(function(part2) {
@@ -3096,15 +3108,7 @@ function start() {
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        caller = {
-                            variables: session.variables,
-                            log: function log(message) {
-                                ngx.log(ngx.INFO, message);
-                            },
-                            error: function error(message) {
-                                ngx.log(ngx.ERR, message);
-                            }
-                        };
+                        caller = callerOf(session);
                         _state.label = 1;
                     case 1:
                         _state.trys.push([
@@ -4027,6 +4031,29 @@ function start() {
             zone: zone
         };
     }
+    function readHeader(etcd) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            call(etcd, "/v3/kv/range", {
+                                key: encodeKey(etcd.prefix),
+                                keys_only: true
+                            })
+                        ];
+                    case 1:
+                        return [
+                            2,
+                            headerOf.apply(void 0, [
+                                _state.sent()
+                            ])
+                        ];
+                }
+            });
+        })();
+    }
     function readKeys(etcd, after, to, options) {
         return _async_to_generator(function() {
             var answer2;
@@ -4040,7 +4067,6 @@ function start() {
                                 range_end: encodeKey(to ? "".concat(to, "\0") : endOf(etcd.prefix)),
                                 limit: options.limit || 0,
                                 keys_only: !!options.keysOnly,
-                                count_only: !!options.countOnly,
                                 min_mod_revision: options.minModRevision || 0
                             })
                         ];
@@ -6483,14 +6509,13 @@ function start() {
     var SLICE4 = 16;
     function follow2(session) {
         return _async_to_generator(function() {
-            var variables, lookup, zone, etcd, failure, e;
+            var lookup, zone, etcd, failure, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        variables = session.variables;
-                        lookup = lookupFor(loggingTo(variables));
+                        lookup = lookupFor(callerOf(session));
                         zone = lookup.zone;
-                        etcd = zone && etcdOf(variables, zone);
+                        etcd = zone && etcdOf(session.variables, zone);
                         if (!zone || !etcd) return [
                             2
                         ];
@@ -6532,17 +6557,6 @@ function start() {
             });
         })();
     }
-    function loggingTo(variables) {
-        return {
-            variables: variables,
-            log: function log(message) {
-                ngx.log(ngx.INFO, message);
-            },
-            error: function error(message) {
-                ngx.log(ngx.ERR, message);
-            }
-        };
-    }
     function round(lookup, etcd) {
         return _async_to_generator(function() {
             var zone, end, _tmp, left, ticket, _tmp1;
@@ -6557,7 +6571,7 @@ function start() {
                         ];
                         return [
                             4,
-                            newest(etcd)
+                            readHeader(etcd)
                         ];
                     case 1:
                         if (isUpToDate.apply(void 0, _tmp.concat([
@@ -6591,7 +6605,7 @@ function start() {
                         ];
                         return [
                             4,
-                            newest(etcd)
+                            readHeader(etcd)
                         ];
                     case 3:
                         return [
@@ -6615,26 +6629,6 @@ function start() {
                     case 6:
                         return [
                             2
-                        ];
-                }
-            });
-        })();
-    }
-    function newest(etcd) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            readKeys(etcd, "", "", {
-                                countOnly: true
-                            })
-                        ];
-                    case 1:
-                        return [
-                            2,
-                            _state.sent().header
                         ];
                 }
             });

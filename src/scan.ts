@@ -3,6 +3,7 @@ import { pointsOnlyTo, restorePointer, slotsFor } from './indexed';
 import { type Lookup, load } from './load';
 import { lookupFor } from './lookup';
 import { pause } from './pause';
+import { callerOf } from './periodic';
 import { holdsPair, isCleared, readFileSummary } from './record';
 import { identityFor } from './renewal';
 import { labelsIn, readScanTemplate } from './scan_template';
@@ -62,15 +63,7 @@ interface Effort {
  * files when nginx starts, after each clear, and when `$cert_check_interval` is over; reads those that have changed.
  */
 export async function scan(session: NginxPeriodicSession): Promise<void> {
-  const caller: Caller = {
-    variables: session.variables,
-    log: (message) => {
-      ngx.log(ngx.INFO, message);
-    },
-    error: (message) => {
-      ngx.log(ngx.ERR, message);
-    },
-  };
+  const caller = callerOf(session);
   try {
     const effort: Effort = { read: 0, lookedAt: 0, lacksRoom: false };
     const end = Date.now() + CALL_MS;

@@ -1,10 +1,12 @@
 import { pause } from '../pause';
+import { callerOf } from '../periodic';
 import {
   type Etcd,
   type Header,
   type KeyValue,
   etcdOf,
   getOperation,
+  readHeader,
   readKeys,
   transact,
 } from './gateway';
@@ -25,7 +27,6 @@ import { restorePointers } from '../indexed';
 import type { Lookup } from '../load';
 import { lookupFor } from '../lookup';
 import { refuse } from '../refusal';
-import type { Session } from '../settings';
 import { eachSlice } from '../slices';
 import {
   type Zone,
@@ -81,10 +82,9 @@ interface Round extends Target {
  * Each pair passes the checks of a put. Whatever fails, what is held is served.
  */
 export async function follow(session: NginxPeriodicSession): Promise<void> {
-  const variables = session.variables;
-  const lookup = lookupFor(loggingTo(variables));
+  const lookup = lookupFor(callerOf(session));
   const { zone } = lookup;
-  const etcd = zone && etcdOf(variables, zone);
+  const etcd = zone && etcdOf(session.variables, zone);
   if (!zone || !etcd) return;
   const failure = findFailure(zone);
   if (failure && isWaiting(failure)) return;
@@ -96,23 +96,10 @@ export async function follow(session: NginxPeriodicSession): Promise<void> {
   }
 }
 
-/** What the lookup needs of a request. A periodic session cannot log. */
-function loggingTo(variables: NginxPeriodicSession['variables']): Session {
-  return {
-    variables,
-    log: (message: string) => {
-      ngx.log(ngx.INFO, message);
-    },
-    error: (message: string) => {
-      ngx.log(ngx.ERR, message);
-    },
-  } as unknown as Session;
-}
-
 async function round(lookup: Lookup, etcd: Etcd): Promise<void> {
   const { zone } = etcd;
   const end = Date.now() + BUDGET_MS;
-  if (isUpToDate(zone, findProgress(etcd), await newest(etcd))) return;
+  if (isUpToDate(zone, findProgress(etcd), await readHeader(etcd))) return;
   // nginx has at most one of these handlers in a worker: what this one left behind was killed.
   const left = findNote(zone, 'follower');
   if (left !== undefined && left.endsWith(`:${process.pid}`)) unlock(zone, FOLLOWER, left);
@@ -121,15 +108,11 @@ async function round(lookup: Lookup, etcd: Etcd): Promise<void> {
   putNote(zone, 'follower', ticket);
   try {
     // Asked again: another worker may have come further than the first answer, which then looks like that of a restored etcd.
-    await catchUp({ lookup, zone, etcd, ticket, end }, await newest(etcd));
+    await catchUp({ lookup, zone, etcd, ticket, end }, await readHeader(etcd));
   } finally {
     dropNote(zone, 'follower');
     unlock(zone, FOLLOWER, ticket);
   }
-}
-
-async function newest(etcd: Etcd): Promise<Header> {
-  return (await readKeys(etcd, '', '', { countOnly: true })).header;
 }
 
 function isUpToDate(zone: Zone, progress: Progress | null, header: Header): boolean {

@@ -50,7 +50,6 @@ export interface Range {
 export interface RangeOptions {
   limit?: number;
   keysOnly?: boolean;
-  countOnly?: boolean;
   /** Only keys that were written at this revision or later. */
   minModRevision?: number;
 }
@@ -92,6 +91,17 @@ export function etcdOf(variables: Variables, zone: Zone): Etcd | undefined {
 }
 
 /**
+ * How far the store is, whatever the number of keys: it looks for one that is nobody's.
+ *
+ * @throws (rejects with) store-unavailable
+ */
+export async function readHeader(etcd: Etcd): Promise<Header> {
+  return headerOf(
+    await call(etcd, '/v3/kv/range', { key: encodeKey(etcd.prefix), keys_only: true }),
+  );
+}
+
+/**
  * Reads keys under the prefix.
  *
  * @param after the key that they come after; '': none
@@ -109,7 +119,6 @@ export async function readKeys(
     range_end: encodeKey(to ? `${to}\0` : endOf(etcd.prefix)),
     limit: options.limit || 0,
     keys_only: !!options.keysOnly,
-    count_only: !!options.countOnly,
     min_mod_revision: options.minModRevision || 0,
   });
   return {
