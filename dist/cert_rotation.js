@@ -6559,24 +6559,19 @@ function start() {
     }
     function round(lookup, etcd) {
         return _async_to_generator(function() {
-            var zone, end, _tmp, left, ticket, _tmp1;
+            var zone, end, header, left, ticket, progress, isSame, _tmp, _tmp1;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         zone = etcd.zone;
                         end = Date.now() + BUDGET_MS;
-                        _tmp = [
-                            zone,
-                            findProgress(etcd)
-                        ];
                         return [
                             4,
                             readHeader(etcd)
                         ];
                     case 1:
-                        if (isUpToDate.apply(void 0, _tmp.concat([
-                            _state.sent()
-                        ]))) return [
+                        header = _state.sent();
+                        if (isUpToDate(zone, findProgress(etcd), header)) return [
                             2
                         ];
                         left = findNote(zone, "follower");
@@ -6591,10 +6586,12 @@ function start() {
                         _state.trys.push([
                             2,
                             ,
-                            5,
-                            6
+                            7,
+                            8
                         ]);
-                        _tmp1 = [
+                        progress = findProgress(etcd);
+                        isSame = !progress || isSameHistory(progress, header);
+                        _tmp = [
                             {
                                 lookup: lookup,
                                 zone: zone,
@@ -6603,30 +6600,43 @@ function start() {
                                 end: end
                             }
                         ];
+                        if (!isSame) return [
+                            3,
+                            3
+                        ];
+                        _tmp1 = header;
                         return [
-                            4,
-                            readHeader(etcd)
+                            3,
+                            5
                         ];
                     case 3:
                         return [
                             4,
-                            catchUp.apply(void 0, _tmp1.concat([
-                                _state.sent()
-                            ]))
+                            readHeader(etcd)
                         ];
                     case 4:
+                        _tmp1 = _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        return [
+                            4,
+                            catchUp.apply(void 0, _tmp.concat([
+                                _tmp1
+                            ]))
+                        ];
+                    case 6:
                         _state.sent();
                         return [
                             3,
-                            6
+                            8
                         ];
-                    case 5:
+                    case 7:
                         dropNote(zone, "follower");
                         unlock(zone, FOLLOWER, ticket);
                         return [
                             7
                         ];
-                    case 6:
+                    case 8:
                         return [
                             2
                         ];

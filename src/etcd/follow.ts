@@ -99,7 +99,8 @@ export async function follow(session: NginxPeriodicSession): Promise<void> {
 async function round(lookup: Lookup, etcd: Etcd): Promise<void> {
   const { zone } = etcd;
   const end = Date.now() + BUDGET_MS;
-  if (isUpToDate(zone, findProgress(etcd), await readHeader(etcd))) return;
+  const header = await readHeader(etcd);
+  if (isUpToDate(zone, findProgress(etcd), header)) return;
   // nginx has at most one of these handlers in a worker: what this one left behind was killed.
   const left = findNote(zone, 'follower');
   if (left !== undefined && left.endsWith(`:${process.pid}`)) unlock(zone, FOLLOWER, left);
@@ -107,8 +108,10 @@ async function round(lookup: Lookup, etcd: Etcd): Promise<void> {
   if (ticket === undefined) return;
   putNote(zone, 'follower', ticket);
   try {
-    // Asked again: another worker may have come further than the first answer, which then looks like that of a restored etcd.
-    await catchUp({ lookup, zone, etcd, ticket, end }, await readHeader(etcd));
+    const progress = findProgress(etcd);
+    // Another worker may have come further meanwhile, and then it looks like the answer of an etcd that was restored.
+    const isSame = !progress || isSameHistory(progress, header);
+    await catchUp({ lookup, zone, etcd, ticket, end }, isSame ? header : await readHeader(etcd));
   } finally {
     dropNote(zone, 'follower');
     unlock(zone, FOLLOWER, ticket);

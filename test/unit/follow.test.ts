@@ -200,7 +200,7 @@ describe('an answer that is long in coming', () => {
   function meanwhile(work: () => Promise<void>): void {
     const before = etcd.asked.length;
     etcd.after = async (_, asks) => {
-      if (asks === before + 3) await work();
+      if (asks === before + 2) await work();
     };
   }
 
