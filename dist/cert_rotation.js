@@ -5212,6 +5212,10 @@ function start() {
                             2,
                             held && held.facts.source === "etcd" ? "" : tagOf(held)
                         ];
+                        if (versionOf(findProgress(etcd), kv.modRevision) === findVersion(etcd.zone, slot)) return [
+                            2,
+                            tagOf(held)
+                        ];
                         _state.label = 1;
                     case 1:
                         _state.trys.push([
@@ -5831,8 +5835,9 @@ function start() {
         var left = until - Date.now();
         return left > 0 && left <= LONGEST_RETRY_MS2;
     }
-    function findFailure(zone) {
-        var text = findNote(zone, "failure");
+    function findFailure(zone, misses) {
+        var _a;
+        var text = (_a = findNote(zone, "failure")) != null ? _a : misses && findNote(misses, "failure");
         return text === void 0 ? null : JSON.parse(text);
     }
     function noteSuccess(param, zone, failure) {
@@ -5844,6 +5849,7 @@ function start() {
         }
         if (!failure) return;
         dropNote(zone, "failure");
+        if (misses) dropNote(misses, "failure");
         r.log("cert_rotation: etcd answers again");
     }
     function noteFailure(lookup, zone, failure, e) {
@@ -5858,10 +5864,11 @@ function start() {
             until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
             succeededAt: failure ? failure.succeededAt : +(findNote(lookup.misses || zone, "success") || 0)
         };
-        putNote(zone, "failure", JSON.stringify(next));
+        var text = JSON.stringify(next);
+        if (!putNote(zone, "failure", text) && lookup.misses) putNote(lookup.misses, "failure", text);
     }
     function succeededAt(zone, misses, progress) {
-        var failure = findFailure(zone);
+        var failure = findFailure(zone, misses);
         return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, progress ? +progress.at : 0);
     }
     var PREFIX2 = "cert_rotation_";
@@ -6306,6 +6313,7 @@ function start() {
                             ,
                             7
                         ]);
+                        if (value.length > LARGEST_FILE) refuse("malformed", "the value is larger than 1 MiB");
                         return [
                             4,
                             openValue(etcd, slot, value)
@@ -6519,7 +6527,7 @@ function start() {
                         if (!zone || !etcd) return [
                             2
                         ];
-                        failure = findFailure(zone);
+                        failure = findFailure(zone, lookup.misses);
                         if (failure && isWaiting(failure)) return [
                             2
                         ];

@@ -86,7 +86,7 @@ export async function follow(session: NginxPeriodicSession): Promise<void> {
   const { zone } = lookup;
   const etcd = zone && etcdOf(session.variables, zone);
   if (!zone || !etcd) return;
-  const failure = findFailure(zone);
+  const failure = findFailure(zone, lookup.misses);
   if (failure && isWaiting(failure)) return;
   try {
     await round(lookup, etcd);

@@ -30,8 +30,8 @@ export function isWaiting({ until }: Failure): boolean {
 }
 
 /** null: the last round succeeded. */
-export function findFailure(zone: Zone): Failure | null {
-  const text = findNote(zone, 'failure');
+export function findFailure(zone: Zone, misses: Zone | undefined): Failure | null {
+  const text = findNote(zone, 'failure') ?? (misses && findNote(misses, 'failure'));
   return text === undefined ? null : (JSON.parse(text) as Failure);
 }
 
@@ -47,6 +47,7 @@ export function noteSuccess({ r, misses }: Lookup, zone: Zone, failure: Failure 
   }
   if (!failure) return;
   dropNote(zone, 'failure');
+  if (misses) dropNote(misses, 'failure');
   r.log('cert_rotation: etcd answers again');
 }
 
@@ -63,7 +64,9 @@ export function noteFailure(lookup: Lookup, zone: Zone, failure: Failure | null,
     until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS),
     succeededAt: failure ? failure.succeededAt : +(findNote(lookup.misses || zone, 'success') || 0),
   };
-  putNote(zone, 'failure', JSON.stringify(next));
+  const text = JSON.stringify(next);
+  // Names that somebody makes up clear the other zone, but a full one has no room at all.
+  if (!putNote(zone, 'failure', text) && lookup.misses) putNote(lookup.misses, 'failure', text);
 }
 
 /** When a whole round last succeeded, in milliseconds since 1970; 0: none is known to have. */
@@ -72,7 +75,7 @@ export function succeededAt(
   misses: Zone | undefined,
   progress: Progress | null,
 ): number {
-  const failure = findFailure(zone);
+  const failure = findFailure(zone, misses);
   return Math.max(
     +(findNote(misses || zone, 'success') || 0),
     failure ? failure.succeededAt : 0,

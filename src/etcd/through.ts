@@ -182,6 +182,9 @@ async function tagIn(etcd: Etcd, slot: string, kv: KeyValue | undefined): Promis
   const held = findHeld(etcd.zone, slot);
   // What came from etcd is gone there.
   if (!kv) return held && held.facts.source === 'etcd' ? '' : tagOf(held);
+  // Also where it was refused: what is held is what a client sees.
+  if (versionOf(findProgress(etcd), kv.modRevision) === findVersion(etcd.zone, slot))
+    return tagOf(held);
   try {
     const sent = readText(await openValue(etcd, slot, kv.value));
     return entityTag(fingerprintOf(readPair(sent.pem, sent.keyPem).leaf));

@@ -1,6 +1,7 @@
 import { readText } from '../admin/body';
 import { withLocks } from '../admin/locked';
 import { count, refusalLabels } from '../counters';
+import { LARGEST_FILE } from '../disk';
 import type { Etcd } from './gateway';
 import { epochIn, expectFollower, revisionIn } from './progress';
 import type { Lookup } from '../load';
@@ -61,6 +62,7 @@ export async function take(
   const { lookup, zone, etcd } = into;
   const name = nameOf(slot);
   try {
+    if (value.length > LARGEST_FILE) refuse('malformed', 'the value is larger than 1 MiB');
     const sent = readText(await openValue(etcd, slot, value));
     const pair = readPair(sent.pem, sent.keyPem);
     if (isRsaKey(slot) && !isRsa(pair)) {

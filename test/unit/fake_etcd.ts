@@ -11,7 +11,6 @@ interface RangeRequest {
   range_end?: string;
   limit?: number;
   keys_only?: boolean;
-  count_only?: boolean;
   min_mod_revision?: number;
 }
 
@@ -84,8 +83,7 @@ export class FakeEtcd {
     const kvs = (limit ? found.slice(0, limit) : found).map((kv) =>
       options.keys_only ? { ...kv, value: undefined } : kv,
     );
-    const count = String(all.length);
-    return options.count_only ? { count } : { kvs, more: kvs.length < found.length, count };
+    return { kvs, more: kvs.length < found.length, count: String(all.length) };
   }
 
   private transact({ compare, success }: Transaction): object {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import fs, { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,7 +148,7 @@ describe('a name that is new and gone again', () => {
     node.zone.set = (key, value) => {
       if (key === 'a.example') {
         isOver = true;
-        const later = Date.now() + 300;
+        const later = Date.now() + 1000;
         now.mockImplementation(() => later);
       }
       return set(key, value);
@@ -363,6 +364,25 @@ describe('a key that is gone', () => {
     await node.round(100);
     expect(log).toHaveLength(before + 1);
   });
+});
+
+test('a condition is about what is held where the newest value was refused', async () => {
+  const { fingerprint256 } = new X509Certificate(first.certPem);
+  const tag = `"${fingerprint256.replaceAll(':', '').toLowerCase()}"`;
+  await node.put('a.example', first);
+  etcd.put(`${PREFIX}a.example`, wild.pairPem);
+  await node.round();
+  expect(node.held('a.example')).toBe('first');
+  expect(await node.put('a.example', second, { 'If-Match': '"0"' })).toBe(412);
+  expect(await node.put('a.example', second, { 'If-Match': tag })).toBe(200);
+  expect(node.held('a.example')).toBe('second');
+});
+
+test('a value is no larger than the body of a put', async () => {
+  etcd.put(`${PREFIX}a.example`, first.pairPem + ' '.repeat(1024 * 1024));
+  await node.round();
+  expect(node.held('a.example')).toBeUndefined();
+  expect(log.join()).toMatch(/malformed: the value is larger than 1 MiB/);
 });
 
 test('a zone that has no room for all: each that it lacks is said once, and changes are taken', async () => {
