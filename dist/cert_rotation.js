@@ -1322,8 +1322,8 @@ function start() {
         square[0] = square[0] - 3;
         var difference = product(reduce(square, field, size), xs);
         subtract(difference, ySquaredMinusB);
-        var rest = reduce(difference, field, size);
-        return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
+        var rest2 = reduce(difference, field, size);
+        return compare(rest2, zeros(size)) === 0 || compare(rest2, p) === 0;
     }
     function limbsOf(hex, size) {
         var limbs = [];
@@ -2467,6 +2467,10 @@ function start() {
         return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
     }
     var RESERVED = 1 / 16;
+    function isRoomy(zone) {
+        var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free = _spaceOf.free;
+        return free >= capacity * RESERVED;
+    }
     function slotsFor(settings, names, isRsa2) {
         return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
     }
@@ -2512,9 +2516,8 @@ function start() {
             remove(zone, key);
             return;
         }
-        var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free = _spaceOf.free;
-        var isRoomy = free >= capacity * RESERVED || holdsPair(find2(zone, key) || "");
-        if (isRoomy && put(zone, key, record)) return;
+        var hasPlace = isRoomy(zone) || holdsPair(find2(zone, key) || "");
+        if (hasPlace && put(zone, key, record)) return;
         remove(zone, key);
         put(zone, key, staled(makeRecord(FIRST_TOKEN2, factsOf2(record), null)));
     }
@@ -2557,16 +2560,16 @@ function start() {
             remove(zone, slot);
             return;
         }
-        var rest = others.length > 0 ? {
+        var rest2 = others.length > 0 ? {
             others: others
         } : {};
         if ((facts == null ? void 0 : facts.problem) && !holdsPair(held)) {
-            rest.files = facts.files;
-            rest.problem = facts.problem;
-            if (facts.etcd !== void 0) rest.etcd = facts.etcd;
+            rest2.files = facts.files;
+            rest2.problem = facts.problem;
+            if (facts.etcd !== void 0) rest2.etcd = facts.etcd;
         }
         var isSame = isPointer2(held) && facts !== null && targetOf2(held) === best && (facts.others || []).join() === others.join();
-        if (!isSame) put(zone, slot, makePointer(best, rest));
+        if (!isSame) put(zone, slot, makePointer(best, rest2));
     }
     function ranked(settings, zone, slot, keys) {
         var now = Date.now() / 1e3;
@@ -3012,8 +3015,14 @@ function start() {
         return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
     }
     function pause() {
+        return sleep(1);
+    }
+    function rest(since) {
+        return sleep(2 * (Date.now() - since) + 1);
+    }
+    function sleep(ms) {
         return new Promise(function(resolve22) {
-            return setTimeout(resolve22, 1);
+            return setTimeout(resolve22, ms);
         });
     }
     function callerOf(param) {
@@ -3092,12 +3101,74 @@ function start() {
         return hasRoom2;
     }
     var SLICE_MS = 5;
+    var KEYS = 1e3;
+    function slices() {
+        var began = Date.now();
+        return function() {
+            return _async_to_generator(function() {
+                return _ts_generator(this, function(_state) {
+                    switch(_state.label){
+                        case 0:
+                            if (Date.now() - began < SLICE_MS) return [
+                                2
+                            ];
+                            return [
+                                4,
+                                rest(began)
+                            ];
+                        case 1:
+                            _state.sent();
+                            began = Date.now();
+                            return [
+                                2
+                            ];
+                    }
+                });
+            })();
+        };
+    }
+    function eachSlice(keys, work2) {
+        return _async_to_generator(function() {
+            var giveWay, at;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        giveWay = slices();
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < keys.length)) return [
+                            3,
+                            4
+                        ];
+                        work2(keys.slice(at, at + KEYS).filter(isSlot));
+                        return [
+                            4,
+                            giveWay()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        at += KEYS;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
     var INTERVAL_MS = 500;
-    var CALL_MS = 250;
+    var CALL_MS = 400;
     var MOST_READ = 200;
     var MOST_LOOKED_AT = 2500;
     var RATE = 2e3;
-    var PATIENCE_MS = 3e3;
+    var PATIENCE_MS = 6e3;
     var MINUTE_MS = 6e4;
     var LOCK = "#scan";
     var NO_ROOM = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
@@ -3136,7 +3207,7 @@ function start() {
                         ];
                         return [
                             4,
-                            pause()
+                            rest(now)
                         ];
                     case 3:
                         _state.sent();
@@ -3168,7 +3239,7 @@ function start() {
     }
     function scanNow(caller) {
         return _async_to_generator(function() {
-            var since, effort, progress, patience, zone, state, now;
+            var since, effort, progress, patience, began, zone, state, now;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -3182,6 +3253,7 @@ function start() {
                         patience = 0;
                         _state.label = 1;
                     case 1:
+                        began = Date.now();
                         if (hasStrength(effort)) {
                             if (scanSlice(caller, since, effort) === "done") return [
                                 2
@@ -3204,7 +3276,7 @@ function start() {
                         }
                         return [
                             4,
-                            pause()
+                            rest(began)
                         ];
                     case 2:
                         _state.sent();
@@ -3365,7 +3437,10 @@ function start() {
             var loaded = load(lookup, key);
             var held = find2(zone, key);
             if (held !== void 0 && holdsPair(held) && isCleared(held, lookup.token)) return false;
-            if (loaded && held === void 0) effort.lacksRoom = true;
+            if (loaded && held === void 0) {
+                if (isRoomy(zone)) return false;
+                effort.lacksRoom = true;
+            }
             known = readFileSummary(findSummary(zone, key));
         }
         var slots = slotsFor(lookup.settings, known.names, known.isRsa);
@@ -5416,42 +5491,6 @@ function start() {
             });
         }).apply(this, arguments);
     }
-    var SLICE = 1e3;
-    function eachSlice(keys, work2) {
-        return _async_to_generator(function() {
-            var at;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        at = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(at < keys.length)) return [
-                            3,
-                            4
-                        ];
-                        work2(keys.slice(at, at + SLICE).filter(isSlot));
-                        return [
-                            4,
-                            pause()
-                        ];
-                    case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        at += SLICE;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
     function namesAfter(zone, after, most) {
         return keysAfter(zone, after, most, false);
     }
@@ -5492,10 +5531,9 @@ function start() {
             return name !== sorted[i - 1];
         });
     }
-    var SLICE2 = 8;
     function filePage(zone, settings, after, limit) {
         return _async_to_generator(function() {
-            var files, labels, i, key, record, facts;
+            var files, labels, giveWay, i, key, record, facts;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -5506,6 +5544,7 @@ function start() {
                         ];
                     case 1:
                         labels = _state.sent();
+                        giveWay = slices();
                         i = 0;
                         _state.label = 2;
                     case 2:
@@ -5517,13 +5556,9 @@ function start() {
                         record = find2(zone, key) || "";
                         facts = factsOf2(record);
                         if (facts) files.push(fileEntryOf(filesOf(settings, key).cert, record, facts));
-                        if (!(i % SLICE2 === SLICE2 - 1)) return [
-                            3,
-                            4
-                        ];
                         return [
                             4,
-                            pause()
+                            giveWay()
                         ];
                     case 3:
                         _state.sent();
@@ -5564,7 +5599,6 @@ function start() {
     }
     var DEFAULT_LIMIT = 100;
     var LARGEST_LIMIT = 1e3;
-    var SLICE3 = 8;
     var CHAIN_TYPE = "application/pem-certificate-chain";
     function list_certs2(r) {
         return _async_to_generator(function() {
@@ -5721,7 +5755,7 @@ function start() {
     }
     function addEntries(certs, zone, settings, after, limit) {
         return _async_to_generator(function() {
-            var wanted, following, names, i, name, _findAllHeld, shown, other;
+            var wanted, following, names, giveWay, i, name, _findAllHeld, shown, other;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -5733,6 +5767,7 @@ function start() {
                     case 1:
                         following = _state.sent();
                         names = following.slice(0, wanted);
+                        giveWay = slices();
                         i = 0;
                         _state.label = 2;
                     case 2:
@@ -5743,13 +5778,9 @@ function start() {
                         name = names[i];
                         _findAllHeld = _sliced_to_array(findAllHeld(zone, settings, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
                         if (shown) certs.push(entryOfAll(settings, name, shown, other));
-                        if (!(i % SLICE3 === SLICE3 - 1)) return [
-                            3,
-                            4
-                        ];
                         return [
                             4,
-                            pause()
+                            giveWay()
                         ];
                     case 3:
                         _state.sent();
@@ -6464,10 +6495,10 @@ function start() {
                                 };
                                 var source = last.source, problem = last.problem;
                                 if (source !== "etcd") {
-                                    var rest = Object.assign({}, last);
-                                    delete rest.etcd;
-                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
-                                    put(zone, slot, withFacts(held, clearToken2(zone), rest));
+                                    var rest2 = Object.assign({}, last);
+                                    delete rest2.etcd;
+                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest2.problem;
+                                    put(zone, slot, withFacts(held, clearToken2(zone), rest2));
                                     return void 0;
                                 }
                                 var isOwn = epochIn(last.etcd) === epoch;
@@ -6510,11 +6541,9 @@ function start() {
         isOfEtcd: true,
         detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
     };
-    var BUDGET_MS = 350;
-    var SLICE_MS2 = 5;
+    var BUDGET_MS = 400;
     var BATCH = 16;
     var PAGE = 512;
-    var SLICE4 = 16;
     function follow2(session) {
         return _async_to_generator(function() {
             var lookup, zone, etcd, failure, e;
@@ -6814,7 +6843,7 @@ function start() {
     }
     function goThrough(one, progress, segment) {
         return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
+            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest2;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6883,10 +6912,10 @@ function start() {
                     case 6:
                         last = more ? kvs[kvs.length - 1] : void 0;
                         if (last) {
-                            rest = Object.assign({}, segment, {
+                            rest2 = Object.assign({}, segment, {
                                 after: last.key
                             });
-                            progress.segments.splice(progress.segments.indexOf(segment) + 1, 0, rest);
+                            progress.segments.splice(progress.segments.indexOf(segment) + 1, 0, rest2);
                             segment.to = last.key;
                         }
                         return [
@@ -6912,7 +6941,7 @@ function start() {
     }
     function letGoOfOthers(one, progress, segment, kvs) {
         return _async_to_generator(function() {
-            var lookup, zone, etcd, isCleared2, listed2, gone, keys, dropped, at, slot;
+            var lookup, zone, etcd, isCleared2, listed2, gone, keys, dropped, giveWay, at, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6939,6 +6968,7 @@ function start() {
                     case 1:
                         _state.sent();
                         dropped = {};
+                        giveWay = slices();
                         at = 0;
                         _state.label = 2;
                     case 2:
@@ -6953,13 +6983,9 @@ function start() {
                         ];
                     case 3:
                         if (_state.sent()) dropped[etcd.prefix + slot] = true;
-                        if (!(at % SLICE4 === SLICE4 - 1)) return [
-                            3,
-                            5
-                        ];
                         return [
                             4,
-                            pause()
+                            giveWay()
                         ];
                     case 4:
                         _state.sent();
@@ -7004,58 +7030,50 @@ function start() {
     }
     function takeAll(one, progress, kvs) {
         return _async_to_generator(function() {
-            var sliceEnd, i, now, kv, slot, version;
+            var giveWay, i, kv, slot, version;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        sliceEnd = Date.now() + SLICE_MS2;
+                        giveWay = slices();
                         i = 0;
                         _state.label = 1;
                     case 1:
                         if (!(i < kvs.length)) return [
                             3,
-                            6
+                            5
                         ];
-                        now = Date.now();
-                        if (now >= one.end) return [
+                        if (Date.now() >= one.end) return [
                             2,
                             i
                         ];
-                        if (!(now >= sliceEnd)) return [
-                            3,
-                            3
-                        ];
-                        return [
-                            4,
-                            pause()
-                        ];
-                    case 2:
-                        _state.sent();
-                        sliceEnd = Date.now() + SLICE_MS2;
-                        _state.label = 3;
-                    case 3:
                         kv = kvs[i];
                         slot = slotOf(one.etcd, kv.key);
                         version = versionOf(progress, kv.modRevision);
                         if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
                             3,
-                            5
+                            4
                         ];
                         delete one.keys;
                         return [
                             4,
                             take(one, slot, kv.value, version)
                         ];
-                    case 4:
+                    case 2:
                         _state.sent();
-                        _state.label = 5;
-                    case 5:
+                        return [
+                            4,
+                            giveWay()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
                         i++;
                         return [
                             3,
                             1
                         ];
-                    case 6:
+                    case 5:
                         return [
                             2,
                             kvs.length

@@ -30,6 +30,12 @@ import { type Zone, find, findSummary, lockIfRoom, put, remove, spaceOf, unlock 
 /** This part of the zone is not for pairs that a scan has found: handshakes are to find room for pointers, and for locks. */
 const RESERVED = 1 / 16;
 
+/** Whether there is room for more pairs that a scan finds. */
+export function isRoomy(zone: Zone): boolean {
+  const { capacity, free } = spaceOf(zone);
+  return free >= capacity * RESERVED;
+}
+
 /** The slots in which a certificate is served. */
 export function slotsFor(settings: Settings, names: string[], isRsa: boolean): string[] {
   return isRsa && settings.certFileRsa !== '' ? names.map(rsaKey) : names;
@@ -102,9 +108,8 @@ function store(zone: Zone, key: string, record: string): void {
     remove(zone, key);
     return;
   }
-  const { capacity, free } = spaceOf(zone);
-  const isRoomy = free >= capacity * RESERVED || holdsPair(find(zone, key) || '');
-  if (isRoomy && put(zone, key, record)) return;
+  const hasPlace = isRoomy(zone) || holdsPair(find(zone, key) || '');
+  if (hasPlace && put(zone, key, record)) return;
   // What is known of it, at least: each handshake reads the pair from its files then.
   remove(zone, key);
   put(zone, key, staled(makeRecord(FIRST_TOKEN, factsOf(record) as Facts, null)));

@@ -1,8 +1,8 @@
 import { filesOf, identify, isSettled, list } from './disk';
-import { pointsOnlyTo, restorePointer, slotsFor } from './indexed';
+import { isRoomy, pointsOnlyTo, restorePointer, slotsFor } from './indexed';
 import { type Lookup, load } from './load';
 import { lookupFor } from './lookup';
-import { pause } from './pause';
+import { rest } from './pause';
 import { callerOf } from './periodic';
 import { holdsPair, isCleared, readFileSummary } from './record';
 import { identityFor } from './renewal';
@@ -16,18 +16,16 @@ import {
   writeScanState,
 } from './scan_state';
 import type { Caller, Settings } from './settings';
+import { SLICE_MS } from './slices';
 import { fileKey } from './slot';
 import { type Zone, find, findSummary, lockIfRoom, noteLeftOut, unlock } from './store';
 
 // Looks for certificates in the folder of `$cert_scan`. A scan is done in slices, each by any worker that comes for it: the
 // state is in the zone, and a lock is held for no longer than a slice. Handshakes wait for one slice and no more.
 
-/** For how long a slice goes on, in milliseconds. It ends with the file that it has begun. */
-const SLICE_MS = 5;
-
 /** Of `js_periodic`, as it is documented. A call leaves off before the next one: nginx would end it, and log an error. */
 const INTERVAL_MS = 500;
-const CALL_MS = 250;
+const CALL_MS = 400;
 
 /**
  * The njs engine gives memory back at the end of a call: some 200 kB for each file that is read, and 5 kB for each one that
@@ -39,8 +37,8 @@ const MOST_LOOKED_AT = 2500;
 /** Of files that have not changed, a worker looks at this many per second in the long run: it takes some 5 % of its time. */
 const RATE = 2000;
 
-/** Who can do no more waits for others as long as these get on: in milliseconds. */
-const PATIENCE_MS = 3000;
+/** Who can do no more waits for others as long as these get on, in milliseconds: for longer than a killed worker's lock lasts. */
+const PATIENCE_MS = 6000;
 
 const MINUTE_MS = 60_000;
 
@@ -69,10 +67,10 @@ export async function scan(session: NginxPeriodicSession): Promise<void> {
     const end = Date.now() + CALL_MS;
     let now = Date.now();
     let longest = 0;
-    // On a busy worker a slice and a pause take longer, and the last ones may not last until the next call.
+    // On a busy worker a slice and a rest take longer, and the last ones may not last until the next call.
     while (now + longest < end && hasStrength(effort)) {
       if (scanSlice(caller, 0, effort) === 'done') return;
-      await pause();
+      await rest(now);
       longest = Math.max(longest, Date.now() - now);
       now = Date.now();
     }
@@ -91,6 +89,7 @@ export async function scanNow(caller: Caller): Promise<void> {
   let progress = '';
   let patience = 0;
   for (;;) {
+    const began = Date.now();
     if (hasStrength(effort)) {
       if (scanSlice(caller, since, effort) === 'done') return;
     } else {
@@ -107,7 +106,7 @@ export async function scanNow(caller: Caller): Promise<void> {
       }
       progress = now;
     }
-    await pause();
+    await rest(began);
   }
 }
 
@@ -274,7 +273,11 @@ function index(lookup: Lookup, zone: Zone, key: string, effort: Effort): boolean
     const loaded = load(lookup, key);
     const held = find(zone, key);
     if (held !== undefined && holdsPair(held) && isCleared(held, lookup.token)) return false;
-    if (loaded && held === undefined) effort.lacksRoom = true;
+    if (loaded && held === undefined) {
+      // Another worker is busy with one of its names, or was killed when it was.
+      if (isRoomy(zone)) return false;
+      effort.lacksRoom = true;
+    }
     known = readFileSummary(findSummary(zone, key));
   }
   const slots = slotsFor(lookup.settings, known.names, known.isRsa);

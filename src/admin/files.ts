@@ -1,7 +1,7 @@
 import { filesOf } from '../disk';
-import { pause } from '../pause';
 import { type Facts, checkedAt, factsOf, holdsPair } from '../record';
 import type { Settings } from '../settings';
+import { slices } from '../slices';
 import { fileKey } from '../slot';
 import { type Zone, find } from '../store';
 import { type Entry, entryOf } from './entry';
@@ -23,9 +23,6 @@ export interface FileEntry {
   certificate?: Entry;
 }
 
-/** Files that are described between two pauses. */
-const SLICE = 8;
-
 /**
  * The files whose labels come after one, in that order.
  *
@@ -41,12 +38,13 @@ export async function filePage(
   const files: FileEntry[] = [];
   // One more tells whether there is a next page.
   const labels = await labelsAfter(zone, after, limit + 1);
+  const giveWay = slices();
   for (let i = 0; i < Math.min(labels.length, limit); i++) {
     const key = fileKey(labels[i] as string);
     const record = find(zone, key) || '';
     const facts = factsOf(record);
     if (facts) files.push(fileEntryOf(filesOf(settings, key).cert, record, facts));
-    if (i % SLICE === SLICE - 1) await pause();
+    await giveWay();
   }
   return { files, next: labels.length > limit ? (labels[limit - 1] as string) : null };
 }

@@ -1,10 +1,10 @@
 import { filesOf } from '../disk';
 import type { Lookup } from '../load';
-import { pause } from '../pause';
 import { chainOf, factsOf } from '../record';
 import { refuse } from '../refusal';
 import { normaliseWithWildcard } from '../server_name';
 import type { Settings } from '../settings';
+import { slices } from '../slices';
 import { rsaKey } from '../slot';
 import { type Zone, find } from '../store';
 import { type Entry, entryOf } from './entry';
@@ -18,9 +18,6 @@ import { answer, answerJson } from './problem';
 
 const DEFAULT_LIMIT = 100;
 const LARGEST_LIMIT = 1000;
-
-/** Certificates that are read between two pauses: some milliseconds, for which handshakes on this worker wait. */
-const SLICE = 8;
 
 const CHAIN_TYPE = 'application/pem-certificate-chain';
 
@@ -121,12 +118,13 @@ async function addEntries(
   // One more tells whether there is a next page.
   const following = await namesAfter(zone, after, wanted + 1);
   const names = following.slice(0, wanted);
+  const giveWay = slices();
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     // Read only now: it may have changed, or be gone, since the names were listed.
     const [shown, other] = findAllHeld(zone, settings, name);
     if (shown) certs.push(entryOfAll(settings, name, shown, other));
-    if (i % SLICE === SLICE - 1) await pause();
+    await giveWay();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;
 }

@@ -1,4 +1,3 @@
-import { pause } from '../pause';
 import { callerOf } from '../periodic';
 import {
   type Etcd,
@@ -27,7 +26,7 @@ import { restorePointers } from '../indexed';
 import type { Lookup } from '../load';
 import { lookupFor } from '../lookup';
 import { refuse } from '../refusal';
-import { eachSlice } from '../slices';
+import { eachSlice, slices } from '../slices';
 import {
   type Zone,
   clearToken,
@@ -44,10 +43,7 @@ import {
  * How long a round begins something new, in milliseconds. nginx ends a handler that still runs when its next round comes, and an
  * interval of 500 ms leaves the rest for what has begun by then.
  */
-const BUDGET_MS = 350;
-
-/** For how long values are taken before handshakes get their turn, in milliseconds. It ends with the value that it has begun. */
-const SLICE_MS = 5;
+const BUDGET_MS = 400;
 
 /** Values in one answer. */
 const BATCH = 16;
@@ -56,9 +52,6 @@ const BATCH = 16;
  * keys that it is asked about, also of those that it then leaves out.
  */
 const PAGE = 512;
-
-/** Names that are let go of between two pauses. */
-const SLICE = 16;
 
 /** One round. */
 interface Round extends Target {
@@ -290,11 +283,12 @@ async function letGoOfOthers(
     });
   });
   const dropped: Record<string, boolean> = {};
+  const giveWay = slices();
   let at = 0;
   for (; at < gone.length && Date.now() < one.end; at++) {
     const slot = gone[at] as string;
     if (await letGo(one, slot, progress.epoch, isCleared)) dropped[etcd.prefix + slot] = true;
-    if (at % SLICE === SLICE - 1) await pause();
+    await giveWay();
   }
   if (lookup.settings.scan && Object.keys(dropped).length > 0) {
     await eachSlice(keys, (slots) => {
@@ -315,21 +309,16 @@ function slotOf({ prefix }: Etcd, key: string): string {
 
 /** @returns how many were taken before the time was up */
 async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise<number> {
-  // etcd was waited for, and handshakes had their turn.
-  let sliceEnd = Date.now() + SLICE_MS;
+  const giveWay = slices();
   for (let i = 0; i < kvs.length; i++) {
-    const now = Date.now();
-    if (now >= one.end) return i;
-    if (now >= sliceEnd) {
-      await pause();
-      sliceEnd = Date.now() + SLICE_MS;
-    }
+    if (Date.now() >= one.end) return i;
     const kv = kvs[i] as KeyValue;
     const slot = slotOf(one.etcd, kv.key);
     const version = versionOf(progress, kv.modRevision);
     if (isSlotKey(slot) && findVersion(one.zone, slot) !== version) {
       delete one.keys;
       await take(one, slot, kv.value, version);
+      await giveWay();
     }
   }
   return kvs.length;

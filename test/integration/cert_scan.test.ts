@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { ClientOptions } from '../support/tls_client.js';
 import { growth, scrape } from '../support/metrics.js';
 import { errorsOf, expectNoKey } from './log.js';
+import { backdoorOf, BACKDOOR } from './backdoor.js';
 import { PERIODIC, startFolder } from './scanning.js';
 import { serialsOfAllWorkers, startSite } from './site.js';
 
@@ -418,6 +419,16 @@ describe('certificates of two kinds for a name', () => {
     await site.clear();
     expect(await site.serial('a.example')).toBe(rsa.serial);
   });
+});
+
+test('a file whose name is locked by a worker that was killed is found all the same', async () => {
+  const { site, write } = await startFolder(BACKDOOR);
+  await backdoorOf(site).set('#lock:locked.example', `${Date.now()}:1`);
+  const { serial } = await write('any', ['locked.example', 'other.example']);
+  await site.clear();
+  expect(await site.serial('other.example')).toBe(serial);
+  expect(await site.serial('locked.example')).toBe(serial);
+  expect(errorsOf(site)).toEqual([]);
 });
 
 test('with $cert_persist on a put makes files of its own, which win until they are deleted', async () => {

@@ -19,6 +19,7 @@ const DEFAULTS = {
   scan: '',
   fallback: '',
   isPersistent: false,
+  followsEtcd: false,
 };
 
 test('the variables are those of the request', () => {
