@@ -168,6 +168,30 @@ describe.skipIf(!hasEtcd)('three nginx that follow three etcd', async () => {
     });
   });
 
+  test('one member that hangs is done without', async () => {
+    const leader = await cluster.leader();
+    // The first one's container is that of etcdctl.
+    const member = cluster.members.slice(1).find((one) => one !== leader)!;
+    const etcdctl = `ETCDCTL_ENDPOINTS=http://${leader.endpoint} etcdctl`;
+    const complaints = (): number =>
+      nodes.reduce((sum, { nginx }) => sum + nginx.log().split('still served').length, 0);
+    await underClients(async () => {
+      const before = complaints();
+      await run('docker', ['pause', member.containerId]);
+      try {
+        for (let i = 0; i < nodes.length; i++) {
+          const pair = await issue('hangs.example');
+          await cluster.sh(`${etcdctl} put /certs/hangs.example`, pair.pairPem);
+          await untilServed(nodes, 'hangs.example', pair.serial);
+        }
+        expect(complaints() - before).toBeLessThanOrEqual(nodes.length);
+      } finally {
+        await run('docker', ['unpause', member.containerId]);
+      }
+      await cluster.untilHealthy();
+    });
+  });
+
   test('a leader that is killed', async () => {
     await underClients(async () => {
       const leader = await cluster.leader();

@@ -76,7 +76,7 @@ describe.skipIf(!hasEtcd)('nginx/etcd.conf', async () => {
     directory,
     mounts: { [FOLDER]: folder },
     http: textOf('etcd.conf')
-      .replace(/^ *server 192\.0\.2\.1:2379;$/m, `server ${cluster.members[0]!.endpoint};`)
+      .replace(/^ *server 192\.0\.2\.1:2379 /m, `server ${cluster.members[0]!.endpoint} `)
       .replace(/^ *server 192\..*$/gm, '')
       .replace('# js_var $cert_seal_key_file', 'js_var $cert_seal_key_file'),
   });

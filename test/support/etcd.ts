@@ -55,7 +55,8 @@ export interface ClusterOptions {
 }
 
 /**
- * What an nginx follows a cluster with, in its http block: a proxy of its own, so that any member will do, and the rounds.
+ * What an nginx follows a cluster with, in its http block: a proxy of its own, so that any member will do, as in nginx/etcd.conf, and
+ * the rounds.
  *
  * @param log what the proxy writes of each request, as `access_log` has it; default: nothing
  */
@@ -64,7 +65,7 @@ export function followerConf({ members }: Cluster, log = 'off'): string {
     js_var $cert_etcd http://127.0.0.1:2379;
     js_fetch_timeout 2s;
     upstream etcd {
-      ${members.map(({ endpoint }) => `server ${endpoint} max_fails=0;`).join(' ')}
+      ${members.map(({ endpoint }) => `server ${endpoint} fail_timeout=1s;`).join(' ')}
       keepalive 4;
     }
     server {
@@ -73,11 +74,14 @@ export function followerConf({ members }: Cluster, log = 'off'): string {
       client_max_body_size 4m;
       client_body_buffer_size 4m;
       proxy_max_temp_file_size 0;
-      location / {
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_connect_timeout 100ms;
+      location / { proxy_pass http://etcd; }
+      location = /v3/kv/range {
         proxy_pass http://etcd;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_connect_timeout 100ms;
+        proxy_next_upstream error timeout non_idempotent;
+        proxy_read_timeout 150ms;
       }
       location @follow { js_periodic certs.follow interval=500ms; js_fetch_timeout 400ms; }
     }`;
