@@ -25,6 +25,7 @@ function versions(image: string): string {
     'haproxy',
     'libnginx-mod-http-js',
     'libnginx-mod-http-lua',
+    'etcd-server',
     'libssl3t64',
     'wrk',
   ];
