@@ -425,6 +425,14 @@ function start() {
     function slotsOf(settings, name) {
         return slotKeys2(name, settings.certFileRsa !== "", false);
     }
+    var NO_SUCH_PROCESS = "(3:";
+    function isRunning2(pid) {
+        try {
+            return process.kill(pid, 0);
+        } catch (e) {
+            return e.message.indexOf(NO_SUCH_PROCESS) < 0;
+        }
+    }
     var CLEAR_KEY2 = "#clear";
     var LOCK_PREFIX = "#lock:";
     var SUMMARY_PREFIX = "#summary:";
@@ -578,10 +586,14 @@ function start() {
         var ticket = "".concat(timestamp2(), ":").concat(process.pid);
         if (zone.add(key, ticket)) return ticket;
         var holder = zone.get(key);
-        if (holder === void 0 || isRecent2(holder, 0, LOCK_LIFETIME_MS)) return void 0;
+        if (holder === void 0 || isHeld(holder)) return void 0;
         var popped = zone.pop(key);
         if (popped !== void 0 && popped !== holder) zone.add(key, popped);
         return zone.add(key, ticket) ? ticket : void 0;
+    }
+    function isHeld(ticket) {
+        var pid = Number(ticket.slice(ticket.indexOf(":") + 1));
+        return isRecent2(ticket, 0, LOCK_LIFETIME_MS) && isRunning2(pid);
     }
     function lockIfRoom(zone, name) {
         var _a;

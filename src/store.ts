@@ -10,6 +10,7 @@ import {
   timestamp,
 } from './record';
 import { isFileKey } from './slot';
+import { isRunning } from './worker';
 
 // The only file that touches ngx.shared. The keys of the records are those of slots, most of them names; the keys that
 // begin with `#`, which no name does, are this file's own, and no value of theirs passes for a record.
@@ -23,7 +24,7 @@ const COUNTS_PREFIX = '#counts:';
 const SCAN_KEY = '#scan';
 const NOTE_PREFIX = '#etcd:';
 
-/** A load takes about a millisecond. Who holds a lock for longer was killed. */
+/** A load takes about a millisecond. Who holds a lock for longer is held up, and nobody knows for how long. */
 const LOCK_LIFETIME_MS = 5000;
 
 /** njs lists 1024 keys unless told. */
@@ -261,11 +262,17 @@ export function lock(zone: Zone, name: string): string | undefined {
   const ticket = `${timestamp()}:${process.pid}`;
   if (zone.add(key, ticket)) return ticket;
   const holder = zone.get(key);
-  if (holder === undefined || isRecent(holder, 0, LOCK_LIFETIME_MS)) return undefined;
+  if (holder === undefined || isHeld(holder)) return undefined;
   const popped = zone.pop(key);
   // Another worker was faster to break it, and what it put there is good.
   if (popped !== undefined && popped !== holder) zone.add(key, popped);
   return zone.add(key, ticket) ? ticket : undefined;
+}
+
+/** Whether who has a ticket is still at it, and was not killed. */
+function isHeld(ticket: string): boolean {
+  const pid = Number(ticket.slice(ticket.indexOf(':') + 1));
+  return isRecent(ticket, 0, LOCK_LIFETIME_MS) && isRunning(pid);
 }
 
 /** @returns a ticket; null: another worker holds the lock; undefined: the zone has no room for one */

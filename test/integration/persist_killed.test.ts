@@ -105,7 +105,6 @@ describe('a worker that is killed at any step', async () => {
         (name) => site.serial(name),
       );
       expect(names).toHaveLength(9);
-      // The lock of the killed worker keeps the next one from finishing its work, and not from serving.
       for (const name of names) expect(await site.serial(name), name).toBe(next.serial);
     });
 

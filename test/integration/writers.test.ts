@@ -8,7 +8,7 @@ import { startClients } from './clients.js';
 import { startSite } from './site.js';
 
 const NAME = 'a.example';
-/** How long a lock is taken for its holder's, in milliseconds. */
+/** How long a lock is taken for that of a worker that lives, in milliseconds. */
 const LOCK_LIFETIME_MS = 5000;
 /** Longer than anything here takes, in milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -49,13 +49,27 @@ describe("a lock in another worker's name", async () => {
   const backdoor = backdoorOf(site);
   const lockKey = `#lock:${NAME}`;
 
-  test.each([
-    ['that was killed', LOCK_LIFETIME_MS + 100],
-    ['of a time to come', -3600_000],
-  ])('%s is broken by the next load', async (_, age) => {
+  /** The number of a worker that is no more. */
+  async function killedWorker(): Promise<number> {
+    const [victim] = (await site.nginx.processes()).workers;
+    await site.nginx.kill('SIGKILL', victim!);
+    await expect
+      .poll(async () => (await site.nginx.processes()).workers, { timeout: PATIENCE_MS })
+      .not.toContain(victim);
+    return victim!;
+  }
+
+  test.each<[string, () => Promise<string>]>([
+    ['that was killed', async () => `${Date.now()}:${await killedWorker()}`],
+    [
+      'that is held up for too long',
+      () => Promise.resolve(`${Date.now() - LOCK_LIFETIME_MS - 100}:1`),
+    ],
+    ['of a time to come', () => Promise.resolve(`${Date.now() + 3600_000}:1`)],
+  ])('%s is broken by the next load', async (_, ticket) => {
     expect(await site.serial(NAME)).toBe(site.serials[NAME]);
     await site.renew(NAME);
-    await backdoor.set(lockKey, `${Date.now() - age}:1`);
+    await backdoor.set(lockKey, await ticket());
     await site.clear();
     const before = await backdoor.get(NAME);
     expect(await site.serial(NAME)).toBe(site.serials[NAME]);
@@ -63,26 +77,32 @@ describe("a lock in another worker's name", async () => {
     expect(await backdoor.locks()).toEqual([]);
   });
 
-  test('that works is respected: the name is served from its files, and nothing is written', async () => {
-    expect(await site.serial(NAME)).toBe(site.serials[NAME]);
-    await site.renew(NAME);
-    const before = await backdoor.get(NAME);
-    await site.clear();
-    const lock = `${Date.now()}:1`;
-    await backdoor.set(lockKey, lock);
-    for (let round = 0; round < 4; round++) {
+  test.each<[string, () => Promise<number>]>([
+    ['that works', async () => (await site.nginx.processes()).workers[0]!],
+    ["of another user's process", async () => (await site.nginx.processes()).master],
+  ])(
+    '%s is respected: the name is served from its files, and nothing is written',
+    async (_, holder) => {
       expect(await site.serial(NAME)).toBe(site.serials[NAME]);
-    }
-    // On a machine that halts for so long, what came late says nothing.
-    if (Date.now() < Number.parseInt(lock) + LOCK_LIFETIME_MS) {
-      expect(await backdoor.get(NAME)).toBe(before);
-      expect(await backdoor.get(lockKey)).toBe(lock);
-    }
-    await backdoor.set(lockKey, '');
-    expect(await site.serial(NAME)).toBe(site.serials[NAME]);
-    expect(await backdoor.get(NAME)).not.toBe(before);
-    expect(await backdoor.locks()).toEqual([]);
-  });
+      await site.renew(NAME);
+      const before = await backdoor.get(NAME);
+      await site.clear();
+      const lock = `${Date.now()}:${await holder()}`;
+      await backdoor.set(lockKey, lock);
+      for (let round = 0; round < 4; round++) {
+        expect(await site.serial(NAME)).toBe(site.serials[NAME]);
+      }
+      // On a machine that halts for so long, what came late says nothing.
+      if (Date.now() < Number.parseInt(lock) + LOCK_LIFETIME_MS) {
+        expect(await backdoor.get(NAME)).toBe(before);
+        expect(await backdoor.get(lockKey)).toBe(lock);
+      }
+      await backdoor.set(lockKey, '');
+      expect(await site.serial(NAME)).toBe(site.serials[NAME]);
+      expect(await backdoor.get(NAME)).not.toBe(before);
+      expect(await backdoor.locks()).toEqual([]);
+    },
+  );
 });
 
 describe('a worker that halts in the middle of a load', async () => {

@@ -250,7 +250,8 @@ test('the store writes nothing of its own that passes for a record', () => {
 describe('a lock', () => {
   /** What another worker does, which has another process number and so other tickets. */
   function otherWorker<T>(act: () => T): T {
-    const pid = vi.spyOn(process, 'pid', 'get').mockReturnValue(process.pid + 1);
+    const other = process.pid + 1;
+    const pid = vi.spyOn(process, 'pid', 'get').mockReturnValue(other);
     try {
       return act();
     } finally {
@@ -299,6 +300,30 @@ describe('a lock', () => {
     expect(ticket !== undefined).toBe(isBroken);
     expect(isLocked(zone, NAME, dead)).toBe(!isBroken);
     if (ticket !== undefined) expect(isLocked(zone, NAME, ticket)).toBe(true);
+  });
+
+  test.each<[string, () => true, boolean]>([
+    [
+      'at once when its holder was killed',
+      () => {
+        throw new Error('kill failed with (3:No such process)');
+      },
+      true,
+    ],
+    [
+      'not when nobody may ask for its holder',
+      () => {
+        throw new Error('kill failed with (1:Operation not permitted)');
+      },
+      false,
+    ],
+    ['not when its holder lives', () => true, false],
+  ])('is broken: %s', (_, answer, isBroken) => {
+    const ticket = otherWorker(() => lock(zone, NAME))!;
+    const kill = vi.spyOn(process, 'kill').mockImplementation(answer);
+    expect(lock(zone, NAME) !== undefined).toBe(isBroken);
+    expect(isLocked(zone, NAME, ticket)).toBe(!isBroken);
+    expect(kill).toHaveBeenCalledExactlyOnceWith(process.pid + 1, 0);
   });
 
   test("one that was broken is not given back in another's stead", () => {
