@@ -1,8 +1,8 @@
 // npm test: everything that has to hold, step by step, so that one run shows all that does not.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { message, seconds, SetUpError } from './setup/command.js';
@@ -21,6 +21,9 @@ const SHORT_LOAD = ['--seconds', '4', '--fault-seconds', '1'];
 /** Without faults, for the plain approach. */
 const PLAIN_LOAD = ['--plain', '--seconds', '6'];
 
+/** How many failures are told at the end. */
+const MOST_TOLD = 20;
+
 /** How long an interrupted step may take to clean up, in milliseconds. */
 const INTERRUPT_PATIENCE_MS = 5000;
 
@@ -31,6 +34,8 @@ interface Step {
 }
 
 const steps: Step[] = [];
+/** What failed, to be told once more at the end: of a long log the end alone may be kept. */
+const failures: string[] = [];
 const counts = { passed: 0, failed: 0, skipped: 0 };
 let running: ChildProcess | undefined;
 let isInterrupted = false;
@@ -91,7 +96,12 @@ interface VitestReport {
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: {
+    name: string;
+    message: string;
+    status: string;
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+  }[];
 }
 
 /** Runs the tests of a directory and adds them to the counts; false where one fails or there is none. */
@@ -111,6 +121,13 @@ async function runTests(directory: string, env?: NodeJS.ProcessEnv): Promise<boo
     counts.passed += report.numPassedTests;
     counts.failed += report.numFailedTests + brokenFiles.length;
     counts.skipped += report.numPendingTests + report.numTodoTests;
+    for (const { name, message, assertionResults } of report.testResults) {
+      const file = relative('.', name);
+      if (message) failures.push(`${file}: ${message}`);
+      for (const { fullName, failureMessages } of assertionResults) {
+        failures.push(...failureMessages.map((why) => `${file}: ${fullName}\n${why}`));
+      }
+    }
     return isPassed && report.numPassedTests > 0;
   } finally {
     rmSync(temporary, { recursive: true, force: true });
@@ -125,7 +142,11 @@ async function runTests(directory: string, env?: NodeJS.ProcessEnv): Promise<boo
 async function runLoad(runtime: string, report: string, args: string[]): Promise<boolean> {
   const directory = join('test/load/reports/npm-test', report);
   const script = ['--import', 'tsx', 'test/load/run.ts', '--runtime', runtime];
-  return run('node', [...script, '--report', directory, ...args]);
+  const file = join(directory, 'report.md');
+  rmSync(file, { force: true });
+  const isPassed = await run('node', [...script, '--report', directory, ...args]);
+  if (!isPassed && existsSync(file)) failures.push(readFileSync(file, 'utf8'));
+  return isPassed;
 }
 
 /** Passes the first signal on to all processes of the step that runs; those after it do not start. */
@@ -144,6 +165,7 @@ function report(): void {
     const time = seconds(durationMs).padStart(9);
     console.log(`${name.padEnd(width)} ${time}  ${isPassed ? 'passed' : 'FAILED'}`);
   }
+  for (const failure of failures.slice(0, MOST_TOLD)) console.log(`\n── FAILED: ${failure}`);
   const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
   console.log(`\n${counts.passed} passed, ${counts.failed} failed${skipped}`);
 }
