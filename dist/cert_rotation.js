@@ -3784,15 +3784,24 @@ function start() {
         answerProblem(r, code, reason);
     }
     function withLocks(zone, names, work2) {
+        return withTaken(zone, names, function(_, name) {
+            var _a;
+            return (_a = lock(zone, name)) != null ? _a : null;
+        }, work2);
+    }
+    function withLocksIfRoom(zone, names, work2) {
+        return withTaken(zone, names, lockIfRoom, work2);
+    }
+    function withTaken(zone, names, take2, work2) {
         return _async_to_generator(function() {
-            var ordered, tickets, i, _;
+            var ordered, taken, i, name, ticket;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         ordered = names.slice().sort();
                         _state.label = 1;
                     case 1:
-                        tickets = [];
+                        taken = [];
                         _state.label = 2;
                     case 2:
                         _state.trys.push([
@@ -3808,15 +3817,17 @@ function start() {
                             3,
                             6
                         ];
-                        _ = tickets.push;
+                        name = ordered[i];
                         return [
                             4,
-                            ticketFor(zone, ordered[i])
+                            ticketFor(zone, name, take2)
                         ];
                     case 4:
-                        _.apply(tickets, [
-                            _state.sent()
-                        ]);
+                        ticket = _state.sent();
+                        if (ticket !== void 0) taken.push({
+                            name: name,
+                            ticket: ticket
+                        });
                         _state.label = 5;
                     case 5:
                         i++;
@@ -3825,8 +3836,9 @@ function start() {
                             3
                         ];
                     case 6:
-                        if (tickets.every(function(ticket, i2) {
-                            return isLocked(zone, ordered[i2], ticket);
+                        if (taken.every(function(param) {
+                            var name2 = param.name, ticket2 = param.ticket;
+                            return isLocked(zone, name2, ticket2);
                         })) return [
                             2,
                             work2()
@@ -3836,8 +3848,9 @@ function start() {
                             8
                         ];
                     case 7:
-                        tickets.forEach(function(ticket, i2) {
-                            unlock(zone, ordered[i2], ticket);
+                        taken.forEach(function(param) {
+                            var name2 = param.name, ticket2 = param.ticket;
+                            unlock(zone, name2, ticket2);
                         });
                         return [
                             7
@@ -3855,16 +3868,16 @@ function start() {
             });
         })();
     }
-    function ticketFor(zone, name) {
+    function ticketFor(zone, name, take2) {
         return _async_to_generator(function() {
             var ticket;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        ticket = lock(zone, name);
+                        ticket = take2(zone, name);
                         _state.label = 1;
                     case 1:
-                        if (!(ticket === void 0)) return [
+                        if (!(ticket === null)) return [
                             3,
                             3
                         ];
@@ -3874,7 +3887,7 @@ function start() {
                         ];
                     case 2:
                         _state.sent();
-                        ticket = lock(zone, name);
+                        ticket = take2(zone, name);
                         return [
                             3,
                             1
@@ -5036,12 +5049,7 @@ function start() {
                                 var open = slots.filter(function(slot2) {
                                     return !isOvertaken(etcd, slot2, revision);
                                 });
-                                var isNews = open.filter(function(slot2) {
-                                    var _a, _b;
-                                    var created = (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
-                                    return progress !== null && expectNew(progress, etcd.prefix + slot2, created);
-                                });
-                                if (progress && isNews.length > 0) putProgress(zone, progress);
+                                if (progress) noteNew(etcd, progress, slots, before, revision);
                                 replace(lookup, zone, open, pair, version);
                                 return recordOf2(lookup, zone, slots[0], pair, version);
                             })
@@ -5128,7 +5136,7 @@ function start() {
                         ]);
                         return [
                             4,
-                            withLocks(zone, [
+                            withLocksIfRoom(zone, [
                                 FOLLOWER
                             ].concat(slots), function() {
                                 var open = slots.filter(function(slot) {
@@ -5245,6 +5253,16 @@ function start() {
                 }
             });
         })();
+    }
+    function noteNew(param, progress, slots, before, revision) {
+        var zone = param.zone, prefix = param.prefix;
+        var _a, _b;
+        var isToNote = false;
+        for(var i = 0; i < slots.length; i++){
+            var created = (_b = (_a = before[i]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+            isToNote = expectNew(progress, prefix + slots[i], created) || isToNote;
+        }
+        if (isToNote) putProgress(zone, progress);
     }
     function expectMet(r, etcd, name, own, slots, found) {
         return _async_to_generator(function() {
@@ -5476,7 +5494,7 @@ function start() {
                         ];
                         return [
                             4,
-                            withLocks(zone, slots, function() {
+                            withLocksIfRoom(zone, slots, function() {
                                 var held = findAllHeld(zone, settings, name)[0];
                                 var persisted = settings.isPersistent ? slotsOf(settings, name) : [];
                                 var files = persisted.map(function(slot) {

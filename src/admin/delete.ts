@@ -11,7 +11,7 @@ import { variablesOf } from '../settings';
 import type { Zone } from '../store';
 import { handle } from './handle';
 import { findAllHeld, tagOf } from './held';
-import { withLocks } from './locked';
+import { withLocksIfRoom } from './locked';
 import { nameInPath } from './name';
 import { expectPrecondition } from './precondition';
 import { answerJson } from './problem';
@@ -49,7 +49,7 @@ async function deleteHere(
   name: string,
 ): Promise<void> {
   const slots = [name, rsaKey(name)];
-  await withLocks(zone, slots, () => {
+  await withLocksIfRoom(zone, slots, () => {
     const held = findAllHeld(zone, settings, name)[0];
     const persisted = settings.isPersistent ? slotsOf(settings, name) : [];
     const files = persisted.map((slot) => filesOf(settings, slot));

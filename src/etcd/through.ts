@@ -10,7 +10,15 @@ import {
   putOperation,
   transact,
 } from './gateway';
-import { FOLLOWER, expectNew, findProgress, hasPassed, putProgress, versionOf } from './progress';
+import {
+  FOLLOWER,
+  type Progress,
+  expectNew,
+  findProgress,
+  hasPassed,
+  putProgress,
+  versionOf,
+} from './progress';
 import type { Lookup } from '../load';
 import { type Pair, readPair } from '../pair';
 import { drop, recordOf, replace } from '../placing';
@@ -21,7 +29,7 @@ import { slotsOf, rsaKey } from '../slot';
 import { findVersion } from '../store';
 import { readText } from '../admin/body';
 import { findAllHeld, findHeld, tagOf } from '../admin/held';
-import { withLocks } from '../admin/locked';
+import { withLocks, withLocksIfRoom } from '../admin/locked';
 import { entityTag, expectPrecondition, isConditional } from '../admin/precondition';
 
 // Writes that go to etcd first, so that all who follow it come to have them, and that this nginx has when they are answered.
@@ -72,11 +80,7 @@ export async function putThrough(
       const progress = findProgress(etcd);
       const version = versionOf(progress, revision);
       const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
-      const isNews = open.filter((slot) => {
-        const created = before[slots.indexOf(slot)]?.createRevision ?? revision;
-        return progress !== null && expectNew(progress, etcd.prefix + slot, created);
-      });
-      if (progress && isNews.length > 0) putProgress(zone, progress);
+      if (progress) noteNew(etcd, progress, slots, before, revision);
       replace(lookup, zone, open, pair, version);
       return recordOf(lookup, zone, slots[0] as string, pair, version);
     });
@@ -91,7 +95,7 @@ export async function putThrough(
  * Deletes a name from etcd, and here.
  *
  * @returns the revision of etcd since which it is gone
- * @throws (rejects with) not-found, and what `putThrough` does
+ * @throws (rejects with) not-found, and what `putThrough` does but for zone-full
  */
 export async function deleteThrough(
   r: NginxHTTPRequest,
@@ -113,7 +117,7 @@ export async function deleteThrough(
     if (!isThere) refuse('not-found', `Nothing is held under ${name}.`);
   });
   try {
-    await withLocks(zone, [FOLLOWER].concat(slots), () => {
+    await withLocksIfRoom(zone, [FOLLOWER].concat(slots), () => {
       const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
       drop(
         settings,
@@ -138,6 +142,9 @@ interface Change {
 /**
  * Does all operations at once, for a conditional request only while what it was judged by is unchanged.
  *
+ * Reads first also where nothing is judged by it: an etcd that is halted, or cut off, would do later what it was sent and
+ * has not answered.
+ *
  * @param expect throws where the request is not to be done
  */
 async function change(
@@ -158,6 +165,22 @@ async function change(
     if (succeeded) return { before, revision: header.revision };
   }
   return refuse('precondition-failed', 'Others write it all the time. Read it again.');
+}
+
+/** Notes which keys were not there before: see `expectNew`. */
+function noteNew(
+  { zone, prefix }: Etcd,
+  progress: Progress,
+  slots: string[],
+  before: (KeyValue | undefined)[],
+  revision: number,
+): void {
+  let isToNote = false;
+  for (let i = 0; i < slots.length; i++) {
+    const created = before[i]?.createRevision ?? revision;
+    isToNote = expectNew(progress, prefix + (slots[i] as string), created) || isToNote;
+  }
+  if (isToNote) putProgress(zone, progress);
 }
 
 /** Checks the request's conditions against what etcd has; where it has nothing, against what this nginx has of its own. */
