@@ -11,7 +11,7 @@ export interface Version {
   way: Way;
   /** Before anybody but the writer had it. */
   issuedAt: number;
-  /** When it was promised to be served from then on; Infinity: it was not. May be a time to come. */
+  /** When it was promised to be served from then on; Infinity: it was not. */
   acknowledgedAt: number;
   /** When it was refused, and promised not to be served; Infinity: it was not. */
   refusedAt: number;

@@ -17,6 +17,9 @@ import type { Windows } from './windows.js';
  */
 const TOLERANCE_MS = 20;
 
+/** Once files are due to be looked at, one of so many handshakes after each other has to be served the new ones. */
+const MOST_LOOKS = 20;
+
 /** What is no failure while a fault goes on. */
 export interface Expected {
   /** Connections are reset. */
@@ -37,7 +40,7 @@ export interface Rotation {
   /** Times are those of clock.ts. */
   startedAt: number;
   endedAt: number;
-  /** Acknowledged now, or once the check interval is over; refused, which a fault made it be; or nobody knows. */
+  /** Acknowledged; to be found once the check interval is over; refused, which a fault made it be; or nobody knows. */
   result: 'acknowledged' | 'later' | 'refused' | 'unknown';
 }
 
@@ -91,7 +94,8 @@ export class Writers {
 
   async stop(): Promise<void> {
     this.isStopped = true;
-    await Promise.all(this.running);
+    // One that ends may have begun another one.
+    for (const one of this.running) await one;
   }
 
   /** Names of this group come before all others; '' for none. */
@@ -116,20 +120,19 @@ export class Writers {
    * half of a renewal cannot be served. Only for who has the name in its hands.
    */
   async see({ name, index }: LoadName): Promise<void> {
-    const { target, expected, histories } = this.options;
-    const last = histories[index]!.versions.at(-1);
-    if (!last) return;
-    if (Number.isFinite(last.acknowledgedAt)) await sleep(last.acknowledgedAt - now());
-    const client = { host: target.host, port: target.ports[0]!, servername: name };
-    for (let isSeen = false; !isSeen;) {
+    if (this.options.histories[index]!.versions.length > 0) await this.ownHandshake(name);
+  }
+
+  /** @returns the serial number of what was served */
+  private async ownHandshake(servername: string): Promise<string> {
+    const { target, expected } = this.options;
+    for (;;) {
       const startedAt = now();
-      isSeen = await handshake(client).then(
-        () => true,
-        (error: unknown) => {
-          if (!expected.resets.overlap(startedAt, now())) throw error;
-          return false;
-        },
-      );
+      try {
+        return (await handshake({ host: target.host, port: target.ports[0]!, servername })).serial;
+      } catch (error) {
+        if (!expected.resets.overlap(startedAt, now())) throw error;
+      }
     }
   }
 
@@ -140,17 +143,37 @@ export class Writers {
       const { versions } = this.options.histories[index]!;
       // A put that was cut off may be half done on disk: like an operator, the writer does it again.
       const way = isCutOff(versions.at(-1)) ? 'put' : ways[this.turns[index]!++ % ways.length]!;
-      try {
-        await this.rotate(name, way);
-      } catch (error) {
+      const result = await this.rotate(name, way).catch(async (error: unknown) => {
         this.options.failed(`${name.name}: ${message(error)}`);
         await sleep(100);
-      }
-      this.give(name);
+      });
+      // Others have their turn meanwhile.
+      if (result === 'later') this.running.push(this.find(name));
+      else this.give(name);
     }
   }
 
-  private async rotate(name: LoadName, way: Way): Promise<void> {
+  /**
+   * Has files found that nobody was told of, and gives the name back. Who connects while they are being read may still be
+   * served what is held: the version is acknowledged when it was served.
+   */
+  private async find(name: LoadName): Promise<void> {
+    const { issuer, histories, failed } = this.options;
+    const version = histories[name.index]!.versions.at(-1)!;
+    await sleep(CHECK_INTERVAL_MS + TOLERANCE_MS);
+    try {
+      for (let looks = 0; version.acknowledgedAt === Infinity; looks++) {
+        if (looks === MOST_LOOKS) throw new Error(`version ${version.number} is not found`);
+        const served = issuer.identify(await this.ownHandshake(name.name));
+        if (served?.version === version.number) version.acknowledgedAt = now();
+      }
+    } catch (error) {
+      failed(`${name.name}: ${message(error)}`);
+    }
+    this.give(name);
+  }
+
+  private async rotate(name: LoadName, way: Way): Promise<Rotation['result']> {
     const { issuer, histories, rotated } = this.options;
     const history = histories[name.index]!;
     if (way !== 'put') await this.see(name);
@@ -162,6 +185,7 @@ export class Writers {
     const version = history.issue(way, startedAt);
     const result = await this[way](name, version, pair);
     rotated({ way, name: name.name, startedAt, endedAt: now(), result });
+    return result;
   }
 
   /** Two files, each followed by a clear, as a hook for each of them would do it. */
@@ -179,9 +203,8 @@ export class Writers {
     return 'acknowledged';
   }
 
-  private async files(name: LoadName, version: Version, pair: Pair): Promise<Rotation['result']> {
+  private async files(name: LoadName, _: Version, pair: Pair): Promise<Rotation['result']> {
     for (const write of this.writesOf(name, pair)) await write();
-    version.acknowledgedAt = now() + CHECK_INTERVAL_MS + TOLERANCE_MS;
     return 'later';
   }
 

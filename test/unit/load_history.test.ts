@@ -62,7 +62,7 @@ describe('a handshake', () => {
     expect(made.violation(served(2, 45))).toBeUndefined();
   });
 
-  test('may serve either while an acknowledgement is for a time to come, and then not', () => {
+  test('may serve either until the acknowledgement, and then not', () => {
     const made = history();
     made.versions[2]!.acknowledgedAt = 1041;
     for (const version of [2, 3]) {
