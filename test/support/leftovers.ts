@@ -3,11 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Every container of the tests and the demo carries this label; its value says whose it is. */
+/** Every container and network of the tests and the demo carries this label; its value says whose it is. */
 const LABEL = 'njs-cert-rotation';
 const DIRECTORY_PREFIX = 'njs-cert-rotation-';
 
 const containers = new Set<string>();
+const networks = new Set<string>();
 const directories = new Set<string>();
 let isWatching = false;
 
@@ -18,7 +19,7 @@ interface Owner {
 }
 
 /**
- * The label for a container of this process.
+ * The label for a container or a network of this process.
  *
  * Testcontainers' reaper would do this from a container of its own, whose image cannot be pulled
  * everywhere. A process number alone does not name an owner: other hosts may share the engine.
@@ -39,6 +40,16 @@ export function containerIsRemoved(id: string): void {
   containers.delete(id);
 }
 
+/** The same for a network, which is removed after all containers. */
+export function removeNetworkAtExit(name: string): void {
+  watch();
+  networks.add(name);
+}
+
+export function networkIsRemoved(name: string): void {
+  networks.delete(name);
+}
+
 /** Makes a directory for this process, removed by `removeDirectory` or at its end. */
 export function makeDirectory(): string {
   watch();
@@ -52,25 +63,27 @@ export function removeDirectory(path: string): void {
   directories.delete(path);
 }
 
-/** Removes containers and directories of processes of this host that were killed. */
+/** Removes containers, networks and directories of processes of this host that were killed. */
 export function sweepLeftovers(): void {
-  const format = `{{.ID}} {{.Label "${LABEL}"}}`;
-  const filter = `label=${LABEL}`;
-  const listed = execFileSync('docker', ['ps', '-a', '--filter', filter, '--format', format], {
-    encoding: 'utf8',
-  });
-  const left = listed
-    .split('\n')
-    .map((line) => /^(\w+) (.*)$/.exec(line))
-    .filter((match) => match?.[2] !== undefined && isOrphan(match[2]))
-    .map((match) => match?.[1] ?? '');
-  removeContainers(left);
+  removeContainers(orphans(['ps', '--all']));
+  removeNetworks(orphans(['network', 'ls']));
 
   for (const name of readdirSync(tmpdir())) {
     const pid =
       name.startsWith(DIRECTORY_PREFIX) && /^\d+/.exec(name.slice(DIRECTORY_PREFIX.length));
     if (pid && !isAlive(Number(pid[0]))) removeDirectory(join(tmpdir(), name));
   }
+}
+
+/** @param list the command of docker that lists what there is */
+function orphans(list: string[]): string[] {
+  const format = `{{.ID}} {{.Label "${LABEL}"}}`;
+  const options = ['--filter', `label=${LABEL}`, '--format', format];
+  return execFileSync('docker', [...list, ...options], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => /^(\w+) (.*)$/.exec(line))
+    .filter((match) => match?.[2] !== undefined && isOrphan(match[2]))
+    .map((match) => match?.[1] ?? '');
 }
 
 function watch(): void {
@@ -91,10 +104,12 @@ function watch(): void {
 function removeAll(): void {
   removeContainers(containers);
   containers.clear();
+  removeNetworks(networks);
+  networks.clear();
   for (const path of directories) removeDirectory(path);
 }
 
-/** @param label what `ownerLabel` made in the process that started the container */
+/** @param label what `ownerLabel` made in the process whose container, or network, it is */
 function isOrphan(label: string): boolean {
   const owner = JSON.parse(label) as Owner;
   return owner.host === hostname() && (owner.boot !== bootId() || !isAlive(owner.pid));
@@ -104,6 +119,11 @@ function isOrphan(label: string): boolean {
 function removeContainers(ids: Iterable<string>): void {
   const command = ['rm', '--force', '--volumes', ...ids];
   if (command.length > 3) spawnSync('docker', command);
+}
+
+function removeNetworks(names: Iterable<string>): void {
+  const command = ['network', 'rm', ...names];
+  if (command.length > 2) spawnSync('docker', command);
 }
 
 function isAlive(pid: number): boolean {
