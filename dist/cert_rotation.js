@@ -5049,7 +5049,11 @@ function start() {
                                 var open = slots.filter(function(slot2) {
                                     return !isOvertaken(etcd, slot2, revision);
                                 });
-                                if (progress) noteNew(etcd, progress, slots, before, revision);
+                                var created = open.map(function(slot2) {
+                                    var _a, _b;
+                                    return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+                                });
+                                if (progress) noteNew(etcd, progress, open, created);
                                 replace(lookup, zone, open, pair, version);
                                 return recordOf2(lookup, zone, slots[0], pair, version);
                             })
@@ -5254,15 +5258,13 @@ function start() {
             });
         })();
     }
-    function noteNew(param, progress, slots, before, revision) {
-        var zone = param.zone, prefix = param.prefix;
-        var _a, _b;
+    function noteNew(etcd, progress, slots, created) {
         var isToNote = false;
         for(var i = 0; i < slots.length; i++){
-            var created = (_b = (_a = before[i]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
-            isToNote = expectNew(progress, prefix + slots[i], created) || isToNote;
+            var key = etcd.prefix + slots[i];
+            isToNote = expectNew(progress, key, created[i]) || isToNote;
         }
-        if (isToNote) putProgress(zone, progress);
+        if (isToNote) putProgress(etcd.zone, progress);
     }
     function expectMet(r, etcd, name, own, slots, found) {
         return _async_to_generator(function() {

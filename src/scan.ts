@@ -37,7 +37,7 @@ const MOST_LOOKED_AT = 2500;
 /** Of files that have not changed, a worker looks at this many per second in the long run: it takes some 5 % of its time. */
 const RATE = 2000;
 
-/** Who can do no more waits for others as long as these get on, in milliseconds: for longer than a killed worker's lock lasts. */
+/** Who can do no more waits for others as long as these get on, in milliseconds: for longer than any lock lasts. */
 const PATIENCE_MS = 6000;
 
 const MINUTE_MS = 60_000;
@@ -274,7 +274,7 @@ function index(lookup: Lookup, zone: Zone, key: string, effort: Effort): boolean
     const held = find(zone, key);
     if (held !== undefined && holdsPair(held) && isCleared(held, lookup.token)) return false;
     if (loaded && held === undefined) {
-      // Another worker is busy with one of its names, or was killed when it was.
+      // Another worker is busy with one of its names, or held up in it.
       if (isRoomy(zone)) return false;
       effort.lacksRoom = true;
     }

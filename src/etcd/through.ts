@@ -80,7 +80,8 @@ export async function putThrough(
       const progress = findProgress(etcd);
       const version = versionOf(progress, revision);
       const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
-      if (progress) noteNew(etcd, progress, slots, before, revision);
+      const created = open.map((slot) => before[slots.indexOf(slot)]?.createRevision ?? revision);
+      if (progress) noteNew(etcd, progress, open, created);
       replace(lookup, zone, open, pair, version);
       return recordOf(lookup, zone, slots[0] as string, pair, version);
     });
@@ -167,20 +168,18 @@ async function change(
   return refuse('precondition-failed', 'Others write it all the time. Read it again.');
 }
 
-/** Notes which keys were not there before: see `expectNew`. */
-function noteNew(
-  { zone, prefix }: Etcd,
-  progress: Progress,
-  slots: string[],
-  before: (KeyValue | undefined)[],
-  revision: number,
-): void {
+/**
+ * Notes which keys were not there before: see `expectNew`.
+ *
+ * @param created of each slot's key
+ */
+function noteNew(etcd: Etcd, progress: Progress, slots: string[], created: number[]): void {
   let isToNote = false;
   for (let i = 0; i < slots.length; i++) {
-    const created = before[i]?.createRevision ?? revision;
-    isToNote = expectNew(progress, prefix + (slots[i] as string), created) || isToNote;
+    const key = etcd.prefix + (slots[i] as string);
+    isToNote = expectNew(progress, key, created[i] as number) || isToNote;
   }
-  if (isToNote) putProgress(zone, progress);
+  if (isToNote) putProgress(etcd.zone, progress);
 }
 
 /** Checks the request's conditions against what etcd has; where it has nothing, against what this nginx has of its own. */
