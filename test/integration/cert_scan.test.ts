@@ -421,7 +421,7 @@ describe('certificates of two kinds for a name', () => {
   });
 });
 
-test('a file whose name is locked by a worker that was killed is found all the same', async () => {
+test('a file whose name is locked by a worker that is held up is found all the same', async () => {
   const { site, write } = await startFolder(BACKDOOR);
   await backdoorOf(site).set('#lock:locked.example', `${Date.now()}:1`);
   const { serial } = await write('any', ['locked.example', 'other.example']);

@@ -162,9 +162,7 @@ describe.skipIf(!hasEtcd)('three nginx that follow three etcd', async () => {
       }
       await cluster.untilHealthy();
       for (const { nginx } of nodes) {
-        await until('etcd answers again', () =>
-          Promise.resolve(nginx.log().includes('etcd answers again')),
-        );
+        await until('etcd answers again', () => nginx.log().includes('etcd answers again'));
       }
       // Nor is what was refused done later, by members that have it in their sockets.
       const keys = (await cluster.etcdctl('get --prefix --keys-only /certs/')).split('\n');

@@ -35,18 +35,9 @@ describe.skipIf(!hasEtcd)('nginx/etcd.conf', async () => {
   const client = clientPem();
   const cluster = await startCluster({
     size: 1,
-    scheme: 'https',
-    files: {
-      '/ca.pem': client.certPem + internal.rootPem,
-      '/m.pem': server.chainPem,
-      '/m.key': server.keyPem,
-    },
-    options: '--client-cert-auth --trusted-ca-file /ca.pem --cert-file /m.pem --key-file /m.key',
-    clientEnv: {
-      ETCDCTL_CERT: '/m.pem',
-      ETCDCTL_KEY: '/m.key',
-      ETCDCTL_INSECURE_SKIP_TLS_VERIFY: 'true',
-    },
+    tls: server,
+    files: { '/ca.pem': client.certPem + internal.rootPem },
+    options: '--client-cert-auth --trusted-ca-file /ca.pem',
   });
   await cluster.sh(`set -e
     etcdctl role add certs
@@ -92,13 +83,11 @@ describe.skipIf(!hasEtcd)('nginx/etcd.conf', async () => {
 
   test('a wrong password is said, changes nothing, and the right one is read without a reload', async () => {
     const pair = await issue();
-    await until('it is said', () =>
-      Promise.resolve(/etcd: .*authentication failed/.test(node.nginx.log())),
-    );
+    await until('it is said', () => /etcd: .*authentication failed/.test(node.nginx.log()));
     expectProblem(await node.put(NAME, pair.pairPem), [503, 'store-unavailable', /authentication/]);
     expect((await node.get(NAME)).status).toBe(404);
     write('password', `${PASSWORD}\n`);
-    await until('it is taken', () => Promise.resolve(/etcd answers again/.test(node.nginx.log())));
+    await until('it is taken', () => /etcd answers again/.test(node.nginx.log()));
     expect(node.nginx.log()).not.toContain(PASSWORD);
   });
 
@@ -154,9 +143,7 @@ describe.skipIf(!hasEtcd)('nginx/etcd.conf', async () => {
 
   test('without the right to it nothing is read', async () => {
     await cluster.etcdctl(`role revoke-permission --prefix=true certs /certs/ ${asRoot}`);
-    await until('it is said', () =>
-      Promise.resolve(/etcd: .*permission denied/.test(node.nginx.log())),
-    );
+    await until('it is said', () => /etcd: .*permission denied/.test(node.nginx.log()));
   });
 
   test('neither keys nor the password stand in the log', () => {

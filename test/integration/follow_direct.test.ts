@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { createAuthority } from '../support/certificates.js';
-import { hasEtcd } from '../support/etcd.js';
+import { FOLLOW, hasEtcd } from '../support/etcd.js';
 import { RESOLVER, startNetwork } from '../support/network.js';
 import { startCluster, untilServed } from './following.js';
 import { expectProblem, startPutSite, type PutSite } from './putting.js';
@@ -16,18 +16,7 @@ describe.skipIf(!hasEtcd)('etcd asked directly, with TLS', async () => {
   // The first of them is the last to be run: when all containers are gone.
   afterAll(network.stop);
   const internal = await createAuthority();
-  const { chainPem, keyPem } = await internal.issue({ names: [HOST] });
-  const cluster = await startCluster({
-    size: 1,
-    scheme: 'https',
-    files: { '/m.pem': chainPem, '/m.key': keyPem },
-    options: '--cert-file /m.pem --key-file /m.key',
-    clientEnv: {
-      ETCDCTL_CERT: '/m.pem',
-      ETCDCTL_KEY: '/m.key',
-      ETCDCTL_INSECURE_SKIP_TLS_VERIFY: 'true',
-    },
-  });
+  const cluster = await startCluster({ size: 1, tls: await internal.issue({ names: [HOST] }) });
   await network.join(cluster.members[0]!.containerId, HOST, OTHER_HOST);
   const authority = await createAuthority();
 
@@ -40,8 +29,7 @@ describe.skipIf(!hasEtcd)('etcd asked directly, with TLS', async () => {
         js_fetch_trusted_certificate /etc/nginx/certs/ca.pem;
         js_fetch_timeout 2s;
         js_var $cert_etcd https://${host}:2379;`,
-      admin:
-        'location @follow { js_periodic certs.follow interval=500ms; js_fetch_timeout 400ms; }',
+      admin: `location @follow { ${FOLLOW} }`,
     });
     await network.join(node.nginx.containerId);
     return node;

@@ -55,9 +55,7 @@ describe.skipIf(!hasEtcd)('a name that a scan found, and that etcd comes to have
     expect(await entry()).toMatchObject({ serial: renewed.serial, state: 'last-good' });
     // A clear has etcd read again.
     await cluster.put('/certs/other.example', 'garbage');
-    await until('it was read', () =>
-      Promise.resolve(/other\.example: malf/.test(node.nginx.log())),
-    );
+    await until('it was read', () => /other\.example: malf/.test(node.nginx.log()));
     expect(refusals()).toBe(1);
   });
 

@@ -25,7 +25,7 @@ describe.skipIf(!hasEtcd)('an nginx that starts while etcd is away', async () =>
       expect(await node.serial('file.example')).toBe(node.serials['file.example']);
       await expect(node.serial('kept.example')).rejects.toThrow();
       const { nginx } = node;
-      await until('it is said', () => Promise.resolve(nginx.log().includes('still served')));
+      await until('it is said', () => nginx.log().includes('still served'));
     } finally {
       await cluster.resume();
     }
@@ -45,8 +45,9 @@ describe.skipIf(!hasEtcd)('an nginx that starts while etcd is away', async () =>
     const node = await startNode(cluster, options);
     await untilServed([node], 'kept.example', kept.serial);
     const file = join(folder, 'certs.json');
-    await until('it is saved', () =>
-      Promise.resolve(existsSync(file) && readFileSync(file, 'utf8').includes('"kept.example"')),
+    await until(
+      'it is saved',
+      () => existsSync(file) && readFileSync(file, 'utf8').includes('"kept.example"'),
     );
     await node.nginx.stop();
     await cluster.pause();

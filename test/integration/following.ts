@@ -26,7 +26,7 @@ export async function startNode(cluster: Cluster, options: SiteOptions = {}): Pr
 }
 
 /** Waits until something holds. Throws what `isSo` throws, or where it does not in time. */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(`It did not come to pass that ${what}.`);

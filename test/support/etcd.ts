@@ -8,6 +8,13 @@ import { OwnContainer } from './own_container.js';
 /** Whether the image was built: npm test says so where it cannot be. */
 export const hasEtcd = await succeeds('docker', ['image', 'inspect', ETCD_IMAGE]);
 
+/** The rounds, in any location of http or server of stream. */
+export const FOLLOW = 'js_periodic certs.follow interval=500ms; js_fetch_timeout 400ms;';
+
+/** Where a container has its pair. */
+const CERT = '/m.pem';
+const KEY = '/m.key';
+
 /** How long a cluster may take to elect a leader, in milliseconds. */
 const PATIENCE_MS = 30_000;
 
@@ -48,10 +55,8 @@ export interface ClusterOptions {
   options?: string;
   /** Files of each container: texts by path. */
   files?: Record<string, string>;
-  /** Of the clients' side. Default: http. */
-  scheme?: 'http' | 'https';
-  /** The environment of etcdctl, beside its endpoints. */
-  clientEnv?: Record<string, string>;
+  /** The pair that members show to clients, and etcdctl to them; absent: there is no TLS. */
+  tls?: { chainPem: string; keyPem: string };
 }
 
 /**
@@ -83,7 +88,7 @@ export function followerConf({ members }: Cluster, log = 'off'): string {
         proxy_next_upstream error timeout non_idempotent;
         proxy_read_timeout 150ms;
       }
-      location @follow { js_periodic certs.follow interval=500ms; js_fetch_timeout 400ms; }
+      location @follow { ${FOLLOW} }
     }`;
 }
 
@@ -92,14 +97,15 @@ export async function startEtcd({
   size = 3,
   options = '',
   files = {},
-  scheme = 'http',
-  clientEnv = {},
+  tls,
 }: ClusterOptions = {}): Promise<Cluster> {
+  const scheme = tls ? 'https' : 'http';
+  const allFiles = { ...files, ...(tls ? { [CERT]: tls.chainPem, [KEY]: tls.keyPem } : {}) };
   const containers = await Promise.all(
     Array.from({ length: size }, () =>
       new OwnContainer(ETCD_IMAGE)
         .withCopyContentToContainer(
-          Object.entries(files).map(([target, content]) => ({ target, content, mode: 0o644 })),
+          Object.entries(allFiles).map(([target, content]) => ({ target, content, mode: 0o644 })),
         )
         .withEntrypoint(['sleep', 'infinity'])
         .start(),
@@ -119,7 +125,7 @@ export async function startEtcd({
       --heartbeat-interval 50 --election-timeout 500 \
       --listen-client-urls ${scheme}://0.0.0.0:2379 --advertise-client-urls ${scheme}://${address}:2379 \
       --listen-peer-urls http://0.0.0.0:2380 --initial-advertise-peer-urls http://${address}:2380 \
-      --initial-cluster ${initial} ${options}`;
+      --initial-cluster ${initial} ${tls ? `--cert-file ${CERT} --key-file ${KEY}` : ''} ${options}`;
     return {
       endpoint: `${address}:2379`,
       containerId: container.getId(),
@@ -134,7 +140,13 @@ export async function startEtcd({
   });
   const endpoints = members.map(({ endpoint }) => `${scheme}://${endpoint}`).join(',');
 
-  const env = Object.entries({ ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: endpoints, ...clientEnv });
+  const env = Object.entries({
+    ETCDCTL_API: '3',
+    ETCDCTL_ENDPOINTS: endpoints,
+    ...(tls
+      ? { ETCDCTL_CERT: CERT, ETCDCTL_KEY: KEY, ETCDCTL_INSECURE_SKIP_TLS_VERIFY: 'true' }
+      : {}),
+  });
   const exec = [
     ...['exec', '--interactive', ...env.flatMap(([name, value]) => ['--env', `${name}=${value}`])],
     ...[members[0]!.containerId, 'sh', '-c'],

@@ -7,6 +7,10 @@ import { join } from 'node:path';
 const LABEL = 'njs-cert-rotation';
 const DIRECTORY_PREFIX = 'njs-cert-rotation-';
 
+/** The commands of docker that remove one, or several. */
+const CONTAINER = ['rm', '--force', '--volumes'];
+const NETWORK = ['network', 'rm'];
+
 const containers = new Set<string>();
 const networks = new Set<string>();
 const directories = new Set<string>();
@@ -65,8 +69,8 @@ export function removeDirectory(path: string): void {
 
 /** Removes containers, networks and directories of processes of this host that were killed. */
 export function sweepLeftovers(): void {
-  removeContainers(orphans(['ps', '--all']));
-  removeNetworks(orphans(['network', 'ls']));
+  remove(CONTAINER, orphans(['ps', '--all']));
+  remove(NETWORK, orphans(['network', 'ls']));
 
   for (const name of readdirSync(tmpdir())) {
     const pid =
@@ -102,9 +106,9 @@ function watch(): void {
 
 /** Synchronous: nothing else runs any more when a process ends. */
 function removeAll(): void {
-  removeContainers(containers);
+  remove(CONTAINER, containers);
   containers.clear();
-  removeNetworks(networks);
+  remove(NETWORK, networks);
   networks.clear();
   for (const path of directories) removeDirectory(path);
 }
@@ -115,15 +119,14 @@ function isOrphan(label: string): boolean {
   return owner.host === hostname() && (owner.boot !== bootId() || !isAlive(owner.pid));
 }
 
-/** One that is gone already is as good as removed. */
-function removeContainers(ids: Iterable<string>): void {
-  const command = ['rm', '--force', '--volumes', ...ids];
-  if (command.length > 3) spawnSync('docker', command);
-}
-
-function removeNetworks(names: Iterable<string>): void {
-  const command = ['network', 'rm', ...names];
-  if (command.length > 2) spawnSync('docker', command);
+/**
+ * One that is gone already is as good as removed.
+ *
+ * @param command of docker, that removes what its arguments name
+ */
+function remove(command: string[], names: Iterable<string>): void {
+  const all = [...names];
+  if (all.length > 0) spawnSync('docker', [...command, ...all]);
 }
 
 function isAlive(pid: number): boolean {
