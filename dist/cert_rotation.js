@@ -235,163 +235,6 @@ function start() {
         if (n === "Map" || n === "Set") return Array.from(o);
         if (n === "Arguments" || /^(?:Ui|I)nt(?:8|16|32)(?:Clamped)?Array$/.test(n)) return _array_like_to_array(o, minLen);
     }
-    var SERVABLE = "3";
-    var REFUSED = "2";
-    var POINTER2 = "4";
-    var TOKEN_AT2 = 1;
-    var TOKEN_LENGTH2 = 12;
-    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
-    var CHECKED_LENGTH2 = 13;
-    var KEY_END_AT2 = CHECKED_AT2 + CHECKED_LENGTH2;
-    var OFFSET_LENGTH2 = 6;
-    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
-    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
-    var FACTS_CODE2 = 123;
-    var LINE_END_CODE2 = 10;
-    var HYPHEN_CODE2 = 45;
-    var BLOCK_BEGIN = "-----BEGIN ";
-    var BLOCK_END = "-----\n";
-    var FIRST_TOKEN2 = "000000000000";
-    var STALE_TOKEN = "------------";
-    var NO_FILES = {
-        source: "disk",
-        files: "",
-        notAfter: 0,
-        loadedAt: 0
-    };
-    function isCurrent2(record, token, interval) {
-        return record.startsWith(token, TOKEN_AT2) && isRecent2(record, CHECKED_AT2, interval);
-    }
-    function isRecent2(text, offset2, interval) {
-        var age = Date.now() - +text.slice(offset2, offset2 + CHECKED_LENGTH2);
-        return age >= 0 && (interval === 0 || age < interval);
-    }
-    function pemOf2(record) {
-        return record.slice(PEM_AT2, pemEnd2(record));
-    }
-    function chainOf2(record) {
-        return record.slice(keyEnd2(record), pemEnd2(record));
-    }
-    function keyOf2(record) {
-        return record.slice(PEM_AT2, keyEnd2(record));
-    }
-    function keyEnd2(record) {
-        return +record.slice(KEY_END_AT2, PEM_END_AT2);
-    }
-    function pemEnd2(record) {
-        return +record.slice(PEM_END_AT2, PEM_AT2);
-    }
-    function makeRecord(token, facts, pem) {
-        var _ref = pem != null ? pem : {
-            key: "",
-            chain: ""
-        }, key = _ref.key, chain = _ref.chain;
-        var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
-        var header = (pem ? SERVABLE : REFUSED) + token + timestamp2() + ends;
-        return header + key + chain + JSON.stringify(facts);
-    }
-    function makePointer(target, facts) {
-        var end = offset(PEM_AT2 + target.length);
-        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(facts);
-    }
-    function isPointer2(record) {
-        return record.charAt(0) === POINTER2;
-    }
-    function targetOf2(pointer) {
-        return pointer.slice(PEM_AT2, pemEnd2(pointer));
-    }
-    function isAnswer(record) {
-        return holdsPair(record) || isPointer2(record);
-    }
-    function offset(value) {
-        return "00000".concat(value).slice(-OFFSET_LENGTH2);
-    }
-    function touched(record, token) {
-        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
-    }
-    function lookedAt(record, time2) {
-        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
-    }
-    function staled(record) {
-        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
-    }
-    function withFacts(record, token, facts) {
-        return touched(record, token).slice(0, pemEnd2(record)) + JSON.stringify(facts);
-    }
-    function holdsPair(record) {
-        return record.charAt(0) === SERVABLE;
-    }
-    function checkedAt(record) {
-        return +record.slice(CHECKED_AT2, KEY_END_AT2);
-    }
-    function isCleared(record, token) {
-        return !record.startsWith(token, TOKEN_AT2);
-    }
-    function factsOf2(record) {
-        var kind = record.charAt(0);
-        if (kind !== SERVABLE && kind !== REFUSED && kind !== POINTER2) return null;
-        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
-        if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
-            return null;
-        }
-        try {
-            var facts = JSON.parse(record.slice(pemEnd2(record)));
-            if (kind === POINTER2) facts = Object.assign({}, NO_FILES, facts);
-            return typeof (facts == null ? void 0 : facts.files) === "string" && typeof facts.notAfter === "number" ? facts : null;
-        } catch (e) {
-            return null;
-        }
-    }
-    function isPem(text) {
-        return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
-    }
-    function isWhole2(record) {
-        var chainAt = keyEnd2(record);
-        var factsAt = pemEnd2(record);
-        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
-    }
-    function timestamp2() {
-        return "".concat(Date.now());
-    }
-    var SUMMARY = "~";
-    function summaryOf2(record, isFile) {
-        var facts = isPointer2(record) ? null : factsOf2(record);
-        if (!facts) return "";
-        var problem = facts.problem ? facts.problem.code : "";
-        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(facts.notAfter, " ").concat(problem, " ").concat(facts.etcd || "");
-        if (!isFile) return summary;
-        var _ref = facts.found || {
-            names: [],
-            isRsa: false
-        }, names = _ref.names, isRsa2 = _ref.isRsa;
-        return [
-            summary,
-            facts.files,
-            isRsa2 ? "RSA" : "",
-            names.join(" ")
-        ].join("\n");
-    }
-    function summaryOfLeftOut2(identity) {
-        return "".concat(SUMMARY, "\n").concat(identity);
-    }
-    function readSummary2(text) {
-        var first = text.split("\n")[0];
-        var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
-        return {
-            isPair: head.charAt(1) === SERVABLE || problem === "",
-            notAfter: +head.slice(2),
-            problem: problem,
-            etcd: etcd
-        };
-    }
-    function readFileSummary(text) {
-        var lines = text.split("\n");
-        return {
-            files: lines[1] || "",
-            names: lines[3] ? lines[3].split(" ") : [],
-            isRsa: lines[2] === "RSA"
-        };
-    }
     var RSA_PREFIX2 = "*rsa:";
     var FILE_PREFIX = "*file:";
     function rsaKey2(name) {
@@ -400,8 +243,8 @@ function start() {
     function isRsaKey(key) {
         return key.startsWith(RSA_PREFIX2);
     }
-    function fileKey(label) {
-        return FILE_PREFIX + label;
+    function fileKey(stem) {
+        return FILE_PREFIX + stem;
     }
     function isFileKey2(key) {
         return key.startsWith(FILE_PREFIX);
@@ -425,6 +268,88 @@ function start() {
     function slotsOf(settings, name) {
         return slotKeys2(name, settings.certFileRsa !== "", false);
     }
+    function variablesOf2(r) {
+        return r.variables;
+    }
+    function callerOf(param) {
+        var variables = param.variables;
+        return {
+            variables: variables,
+            log: function log(message) {
+                ngx.log(ngx.INFO, message);
+            },
+            error: function error(message) {
+                ngx.log(ngx.ERR, message);
+            }
+        };
+    }
+    var LONGEST = 253;
+    var FOREIGN = /[^A-Za-z0-9_.-]/;
+    function normalise(text) {
+        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
+        var lower = text.toLowerCase();
+        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
+        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
+        return hasEmptyLabel || name.length > LONGEST ? "" : name;
+    }
+    function normaliseWithWildcard(text) {
+        if (text.slice(0, 2) !== "*.") return normalise(text);
+        var parent = normalise(text.slice(2));
+        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
+    }
+    function wildcardOf2(name) {
+        var dot = name.indexOf(".");
+        return dot > 0 ? "*" + name.slice(dot) : "";
+    }
+    function serverNamesOf(certificate) {
+        return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
+            return name && all.indexOf(name) === i;
+        });
+    }
+    var TIMESTAMP_LENGTH2 = 13;
+    function isWithin2(text, offset2, interval) {
+        var age = Date.now() - +text.slice(offset2, offset2 + TIMESTAMP_LENGTH2);
+        return age >= 0 && (interval === 0 || age < interval);
+    }
+    function timestamp2() {
+        return "".concat(Date.now());
+    }
+    function zoneNamed2(name) {
+        return ngx.shared[name];
+    }
+    function replaceValue2(zone, key, value) {
+        if (zone.freeSpace() >= value.length && hasRoom2(function() {
+            return zone.set(key, value);
+        })) return true;
+        var held = zone.get(key);
+        if (held === void 0) return false;
+        zone.delete(key);
+        var isStored = hasRoom2(function() {
+            return zone.set(key, value);
+        });
+        if (!isStored) hasRoom2(function() {
+            return zone.set(key, held);
+        });
+        return isStored;
+    }
+    function spaceOf(zone) {
+        return {
+            capacity: zone.capacity,
+            free: zone.freeSpace()
+        };
+    }
+    function hasRoom2(write2) {
+        try {
+            write2();
+            return true;
+        } catch (e) {
+            if (isZoneFull2(e)) return false;
+            throw e;
+        }
+    }
+    function isZoneFull2(e) {
+        return e.name === "SharedMemoryError";
+    }
     var NO_SUCH_PROCESS = "(3:";
     function isRunning2(pid) {
         try {
@@ -433,60 +358,412 @@ function start() {
             return e.message.indexOf(NO_SUCH_PROCESS) < 0;
         }
     }
-    var CLEAR_KEY2 = "#clear";
+    function yieldOnce2() {
+        return sleep(1);
+    }
+    function yieldFor(since) {
+        return sleep(2 * (Date.now() - since) + 1);
+    }
+    function sleep(ms) {
+        return new Promise(function(resolve22) {
+            return setTimeout(resolve22, ms);
+        });
+    }
+    var SLICE_MS = 5;
+    function timeSlicer2() {
+        var began = Date.now();
+        return function() {
+            return _async_to_generator(function() {
+                return _ts_generator(this, function(_state) {
+                    switch(_state.label){
+                        case 0:
+                            if (Date.now() - began < SLICE_MS) return [
+                                2
+                            ];
+                            return [
+                                4,
+                                yieldFor(began)
+                            ];
+                        case 1:
+                            _state.sent();
+                            began = Date.now();
+                            return [
+                                2
+                            ];
+                    }
+                });
+            })();
+        };
+    }
     var LOCK_PREFIX = "#lock:";
-    var SUMMARY_PREFIX = "#summary:";
-    var COUNTS_PREFIX = "#counts:";
-    var SCAN_KEY = "#scan";
-    var NOTE_PREFIX = "#etcd:";
-    var LOCK_LIFETIME_MS = 5e3;
-    var MOST_KEYS = 2147483647;
+    var LOCK_LIFETIME_MS2 = 5e3;
+    function tryLock(zone, slot) {
+        try {
+            var ticket = ticketFor(zone, LOCK_PREFIX + slot);
+            return ticket === void 0 ? {
+                state: "busy"
+            } : {
+                state: "locked",
+                ticket: ticket
+            };
+        } catch (e) {
+            if (isZoneFull2(e)) return {
+                state: "no-room"
+            };
+            throw e;
+        }
+    }
+    function ticketFor(zone, key) {
+        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
+        if (zone.add(key, ticket)) return ticket;
+        var holder = zone.get(key);
+        if (holder === void 0 || isHeld(holder)) return void 0;
+        var popped = zone.pop(key);
+        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
+        return zone.add(key, ticket) ? ticket : void 0;
+    }
+    function isHeld(ticket) {
+        return isWithin2(ticket, 0, LOCK_LIFETIME_MS2) && isRunning2(workerOf(ticket));
+    }
+    function isOwnTicket(ticket) {
+        return workerOf(ticket) === process.pid;
+    }
+    function workerOf(ticket) {
+        return Number(ticket.slice(ticket.indexOf(":") + 1));
+    }
+    function isLocked(zone, slot, ticket) {
+        return zone.get(LOCK_PREFIX + slot) === ticket;
+    }
+    function unlock(zone, slot, ticket) {
+        if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
+    }
+    function tryWithLocks(zone, slots, work2) {
+        var taken = [];
+        var state = "locked";
+        try {
+            for(var i = 0; i < slots.length && state !== "busy"; i++){
+                var slot = slots[i];
+                var result = tryLock(zone, slot);
+                if (result.state === "locked") taken.push({
+                    slot: slot,
+                    ticket: result.ticket
+                });
+                else state = result.state;
+            }
+            if (state === "busy") free(zone, taken);
+            return work2({
+                state: state,
+                isLocked: function isLocked2() {
+                    return state === "locked" && areLocked(zone, taken);
+                }
+            });
+        } finally{
+            free(zone, taken);
+        }
+    }
+    function withLocks(zone, slots, work2) {
+        return withAll(zone, slots, ticketOrError, work2);
+    }
+    function withLocksIfRoom(zone, slots, work2) {
+        return withAll(zone, slots, tryLock, work2);
+    }
+    function ticketOrError(zone, slot) {
+        var ticket = ticketFor(zone, LOCK_PREFIX + slot);
+        return ticket === void 0 ? {
+            state: "busy"
+        } : {
+            state: "locked",
+            ticket: ticket
+        };
+    }
+    function withAll(zone, slots, take, work2) {
+        return _async_to_generator(function() {
+            var ordered, taken, i, slot, result;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        ordered = slots.slice().sort();
+                        _state.label = 1;
+                    case 1:
+                        taken = [];
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            ,
+                            9,
+                            10
+                        ]);
+                        i = 0;
+                        _state.label = 3;
+                    case 3:
+                        if (!(i < ordered.length)) return [
+                            3,
+                            8
+                        ];
+                        slot = ordered[i];
+                        result = take(zone, slot);
+                        _state.label = 4;
+                    case 4:
+                        if (!(result.state === "busy")) return [
+                            3,
+                            6
+                        ];
+                        return [
+                            4,
+                            yieldOnce2()
+                        ];
+                    case 5:
+                        _state.sent();
+                        result = take(zone, slot);
+                        return [
+                            3,
+                            4
+                        ];
+                    case 6:
+                        if (result.state === "locked") taken.push({
+                            slot: slot,
+                            ticket: result.ticket
+                        });
+                        _state.label = 7;
+                    case 7:
+                        i++;
+                        return [
+                            3,
+                            3
+                        ];
+                    case 8:
+                        if (areLocked(zone, taken)) return [
+                            2,
+                            work2()
+                        ];
+                        return [
+                            3,
+                            10
+                        ];
+                    case 9:
+                        free(zone, taken);
+                        return [
+                            7
+                        ];
+                    case 10:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 11:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function areLocked(zone, taken) {
+        return taken.every(function(param) {
+            var slot = param.slot, ticket = param.ticket;
+            return isLocked(zone, slot, ticket);
+        });
+    }
+    function free(zone, taken) {
+        taken.forEach(function(param) {
+            var slot = param.slot, ticket = param.ticket;
+            unlock(zone, slot, ticket);
+        });
+    }
     var FULL_KEY = "#full";
     var MISS_SPACE2 = 2 * 4096;
     var TAKEN_BACK = "taken-back--";
-    function zoneNamed2(name) {
-        return ngx.shared[name];
-    }
     function missesOf2(name) {
         return zoneNamed2(missesName2(name));
     }
     function missesName2(name) {
         return "".concat(name, "_misses");
     }
-    function clearToken2(zone) {
-        var token = zone.get(CLEAR_KEY2);
-        return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
+    function isMissing2(misses, name, token, interval) {
+        var miss = misses.get(name);
+        return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
     }
-    function clearAll(zone) {
-        var random = Math.floor(Math.random() * 65536);
-        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
+    function expireMissing(misses, name) {
+        var miss = misses.get(name);
+        if (miss === void 0) return;
+        if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS2)) return;
+        misses.delete(name);
     }
-    function reserveToken(zone) {
-        if (zone.get(CLEAR_KEY2) === void 0) hasRoom(function() {
-            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
+    function noteMissing(misses, name, token) {
+        if (misses.freeSpace() < MISS_SPACE2) {
+            misses.clear();
+            hasRoom2(function() {
+                return misses.set(FULL_KEY, timestamp2());
+            });
+        }
+        var full = misses.get(FULL_KEY);
+        if (full !== void 0 && isWithin2(full, 0, LOCK_LIFETIME_MS2)) return;
+        hasRoom2(function() {
+            return misses.add(name, token + timestamp2());
         });
     }
-    function find2(zone, name) {
+    function forgetMissing(misses, name) {
+        if (!hasRoom2(function() {
+            return misses.set(name, TAKEN_BACK + timestamp2());
+        })) misses.delete(name);
+    }
+    var SERVABLE2 = "3";
+    var REFUSED = "2";
+    var POINTER2 = "4";
+    var TOKEN_AT2 = 1;
+    var TOKEN_LENGTH2 = 12;
+    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
+    var KEY_END_AT2 = CHECKED_AT2 + TIMESTAMP_LENGTH2;
+    var OFFSET_LENGTH2 = 6;
+    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
+    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
+    var FACTS_CODE2 = 123;
+    var LINE_END_CODE2 = 10;
+    var HYPHEN_CODE2 = 45;
+    var BLOCK_BEGIN = "-----BEGIN ";
+    var BLOCK_END = "-----\n";
+    var STALE_TOKEN = "------------";
+    var NO_FILES = {
+        source: "disk",
+        files: "",
+        notAfter: 0,
+        loadedAt: 0
+    };
+    function isFresh2(record, token, interval) {
+        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
+    }
+    function pemOf2(record) {
+        return record.slice(PEM_AT2, pemEnd2(record));
+    }
+    function chainOf2(record) {
+        return record.slice(keyEnd2(record), pemEnd2(record));
+    }
+    function keyOf2(record) {
+        return record.slice(PEM_AT2, keyEnd2(record));
+    }
+    function keyEnd2(record) {
+        return +record.slice(KEY_END_AT2, PEM_END_AT2);
+    }
+    function pemEnd2(record) {
+        return +record.slice(PEM_END_AT2, PEM_AT2);
+    }
+    function makeRecord(token, meta, pem) {
+        var _ref = pem != null ? pem : {
+            key: "",
+            chain: ""
+        }, key = _ref.key, chain = _ref.chain;
+        var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
+        var header = (pem ? SERVABLE2 : REFUSED) + token + timestamp2() + ends;
+        return header + key + chain + JSON.stringify(meta);
+    }
+    function makePointer(target, meta) {
+        var end = offset(PEM_AT2 + target.length);
+        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
+    }
+    function isPointer2(record) {
+        return record.charAt(0) === POINTER2;
+    }
+    function targetOf2(pointer) {
+        return pointer.slice(PEM_AT2, pemEnd2(pointer));
+    }
+    function isAnswer(record) {
+        return holdsPair(record) || isPointer2(record);
+    }
+    function offset(value) {
+        return "00000".concat(value).slice(-OFFSET_LENGTH2);
+    }
+    function withCheckedNow(record, token) {
+        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
+    }
+    function withCheckedAt(record, time2) {
+        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
+    }
+    function markStale(record) {
+        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
+    }
+    function withMeta(record, token, meta) {
+        return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
+    }
+    function holdsPair(record) {
+        return record.charAt(0) === SERVABLE2;
+    }
+    function checkedAt(record) {
+        return +record.slice(CHECKED_AT2, KEY_END_AT2);
+    }
+    function isCleared(record, token) {
+        return !record.startsWith(token, TOKEN_AT2);
+    }
+    function readMeta2(record) {
+        var kind = record.charAt(0);
+        if (kind !== SERVABLE2 && kind !== REFUSED && kind !== POINTER2) return null;
+        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
+        if (kind === SERVABLE2 && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
+            return null;
+        }
+        try {
+            var meta = JSON.parse(record.slice(pemEnd2(record)));
+            if (kind === POINTER2) meta = Object.assign({}, NO_FILES, meta);
+            return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
+        } catch (e) {
+            return null;
+        }
+    }
+    function isPem(text) {
+        return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
+    }
+    function isWhole2(record) {
+        var chainAt = keyEnd2(record);
+        var factsAt = pemEnd2(record);
+        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
+    }
+    var SUMMARY = "~";
+    function summaryOf2(record, isFile) {
+        var meta = isPointer2(record) ? null : readMeta2(record);
+        if (!meta) return "";
+        var problem = meta.problem ? meta.problem.code : "";
+        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
+        if (!isFile) return summary;
+        var _ref = meta.found || {
+            names: [],
+            isRsa: false
+        }, names = _ref.names, isRsa2 = _ref.isRsa;
+        return [
+            summary,
+            meta.files,
+            isRsa2 ? "RSA" : "",
+            names.join(" ")
+        ].join("\n");
+    }
+    function summaryOfLeftOut2(stamp) {
+        return "".concat(SUMMARY, "\n").concat(stamp);
+    }
+    function readSummary2(text) {
+        var first = text.split("\n")[0];
+        var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
+        return {
+            isPair: head.charAt(1) === SERVABLE2 || problem === "",
+            notAfter: +head.slice(2),
+            problem: problem,
+            etcd: etcd
+        };
+    }
+    function readFileSummary(text) {
+        var lines = text.split("\n");
+        return {
+            files: lines[1] || "",
+            names: lines[3] ? lines[3].split(" ") : [],
+            isRsa: lines[2] === "RSA"
+        };
+    }
+    var SUMMARY_PREFIX = "#summary:";
+    var MOST_KEYS = 2147483647;
+    function findRecord2(zone, name) {
         return zone.get(name);
     }
-    function put(zone, name, record) {
-        var isStored = replaceValue(zone, name, record);
+    function putRecord(zone, name, record) {
+        var isStored = replaceValue2(zone, name, record);
         if (isStored) putSummary(zone, name, summaryOf2(record, isFileKey2(name)));
-        return isStored;
-    }
-    function replaceValue(zone, key, value) {
-        if (zone.freeSpace() >= value.length && hasRoom(function() {
-            return zone.set(key, value);
-        })) return true;
-        var held = zone.get(key);
-        if (held === void 0) return false;
-        zone.delete(key);
-        var isStored = hasRoom(function() {
-            return zone.set(key, value);
-        });
-        if (!isStored) hasRoom(function() {
-            return zone.set(key, held);
-        });
         return isStored;
     }
     function putSummary(zone, name, summary) {
@@ -497,14 +774,14 @@ function start() {
             return;
         }
         if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
-        if (!hasRoom(function() {
+        if (!hasRoom2(function() {
             return zone.set(key, summary);
         })) zone.delete(key);
     }
-    function noteLeftOut(zone, key, identity) {
-        putSummary(zone, key, identity && summaryOfLeftOut2(identity));
+    function noteLeftOut(zone, key, stamp) {
+        putSummary(zone, key, stamp && summaryOfLeftOut2(stamp));
     }
-    function remove(zone, name) {
+    function removeRecord(zone, name) {
         zone.delete(name);
         zone.delete(SUMMARY_PREFIX + name);
     }
@@ -517,173 +794,136 @@ function start() {
     function findSummary(zone, slot) {
         var summary = zone.get(SUMMARY_PREFIX + slot);
         if (summary !== void 0) return summary;
-        var record = find2(zone, slot) || "";
+        var record = findRecord2(zone, slot) || "";
         if (isPointer2(record)) return findSummary(zone, targetOf2(record));
         return summaryOf2(record, isFileKey2(slot));
     }
     function findVersion(zone, slot) {
         var _a;
         var summary = zone.get(SUMMARY_PREFIX + slot);
-        return summary === void 0 ? ((_a = factsOf2(find2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
+        return summary === void 0 ? ((_a = readMeta2(findRecord2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
     }
-    function findScan(zone) {
-        return zone.get(SCAN_KEY);
+    var KEYS = 1e3;
+    function eachSlice(keys, work2) {
+        return _async_to_generator(function() {
+            var yieldIfDue, at;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        yieldIfDue = timeSlicer2();
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < keys.length)) return [
+                            3,
+                            4
+                        ];
+                        work2(keys.slice(at, at + KEYS).filter(isSlot));
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        at += KEYS;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
     }
-    function putScan(zone, state) {
-        return replaceValue(zone, SCAN_KEY, state);
+    var DEFAULT_CHECK_INTERVAL_S2 = 10;
+    function zoneName2(variables) {
+        return variables["cert_zone"] || "certs";
     }
-    function findScanPart(zone, number) {
-        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
+    function checkInterval2(variables) {
+        var text = variables["cert_check_interval"];
+        var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
+        return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
     }
-    function putScanPart(zone, number, part) {
-        var key = "".concat(SCAN_KEY, ":").concat(number);
-        if (part !== "") return replaceValue(zone, key, part);
-        zone.delete(key);
-        return true;
+    function fallback2(variables) {
+        return variables["cert_fallback"] || "";
     }
-    function spaceOf(zone) {
+    function readSettings(variables) {
         return {
-            capacity: zone.capacity,
-            free: zone.freeSpace()
+            certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
+            keyFile: variables["cert_key_file"] || "/etc/nginx/certs/{name}.key.pem",
+            certFileRsa: variables["cert_file_rsa"] || "",
+            keyFileRsa: variables["cert_key_file_rsa"] || "/etc/nginx/certs/{name}.rsa.key.pem",
+            wildcardLabel: variables["cert_wildcard_label"] || "_",
+            scan: variables["cert_scan"] || "",
+            fallback: fallback2(variables),
+            isPersistent: variables["cert_persist"] === "on",
+            followsEtcd: !!variables["cert_etcd"]
         };
     }
-    function findOwnCounts(zone) {
-        return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
+    function isAdminRemote(variables) {
+        return variables["cert_admin_remote"] === "on";
     }
-    function putOwnCounts(zone, counts) {
-        replaceValue(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
+    var CLEAR_KEY2 = "#clear";
+    function clearToken2(zone) {
+        var token = zone.get(CLEAR_KEY2);
+        return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
     }
-    function findCounts(zone, keys) {
-        return keys.filter(function(key) {
-            return key.startsWith(COUNTS_PREFIX);
-        }).map(function(key) {
-            return zone.get(key) || "{}";
+    function clearAll(zone) {
+        var random = Math.floor(Math.random() * 65536);
+        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
+    }
+    function reserveToken(zone) {
+        if (zone.get(CLEAR_KEY2) === void 0) hasRoom2(function() {
+            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
         });
     }
-    function findNote(zone, note2) {
-        return zone.get(NOTE_PREFIX + note2);
+    var FIRST_TOKEN2 = "000000000000";
+    function contextOf(r) {
+        var variables = variablesOf2(r);
+        var settings = readSettings(variables);
+        var zone = usableZone(r, zoneName2(variables));
+        return {
+            r: r,
+            settings: settings,
+            zone: zone,
+            // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
+            misses: zone && missesOf2(zoneName2(variables)),
+            token: zone ? clearToken2(zone) : FIRST_TOKEN2,
+            interval: checkInterval2(variables),
+            fallback: normaliseWithWildcard(settings.fallback)
+        };
     }
-    function putNote(zone, note2, text) {
-        return replaceValue(zone, NOTE_PREFIX + note2, text);
-    }
-    function dropNote(zone, note2) {
-        zone.delete(NOTE_PREFIX + note2);
-    }
-    function hasRoom(write2) {
+    function usableZone(r, name) {
+        var zone = zoneNamed2(name);
         try {
-            write2();
-            return true;
+            if (zone) reserveToken(zone);
+            return zone;
         } catch (e) {
-            if (isZoneFull(e)) return false;
-            throw e;
+            r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
+            return void 0;
         }
     }
-    function isZoneFull(e) {
-        return e.name === "SharedMemoryError";
-    }
-    function lock(zone, name) {
-        var key = LOCK_PREFIX + name;
-        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
-        if (zone.add(key, ticket)) return ticket;
-        var holder = zone.get(key);
-        if (holder === void 0 || isHeld(holder)) return void 0;
-        var popped = zone.pop(key);
-        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
-        return zone.add(key, ticket) ? ticket : void 0;
-    }
-    function isHeld(ticket) {
-        var pid = Number(ticket.slice(ticket.indexOf(":") + 1));
-        return isRecent2(ticket, 0, LOCK_LIFETIME_MS) && isRunning2(pid);
-    }
-    function lockIfRoom(zone, name) {
-        var _a;
-        try {
-            return (_a = lock(zone, name)) != null ? _a : null;
-        } catch (e) {
-            if (isZoneFull(e)) return void 0;
-            throw e;
-        }
-    }
-    function isLocked(zone, name, ticket) {
-        return zone.get(LOCK_PREFIX + name) === ticket;
-    }
-    function unlock(zone, name, ticket) {
-        if (isLocked(zone, name, ticket)) zone.delete(LOCK_PREFIX + name);
-    }
-    function isMissing2(misses, name, token, interval) {
-        var miss = misses.get(name);
-        return miss !== void 0 && miss.startsWith(token) && isRecent2(miss, token.length, interval);
-    }
-    function expireMissing(misses, name) {
-        var miss = misses.get(name);
-        if (miss === void 0) return;
-        if (miss.startsWith(TAKEN_BACK) && isRecent2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS)) return;
-        misses.delete(name);
-    }
-    function noteMissing(misses, name, token) {
-        if (misses.freeSpace() < MISS_SPACE2) {
-            misses.clear();
-            hasRoom(function() {
-                return misses.set(FULL_KEY, timestamp2());
-            });
-        }
-        var full = misses.get(FULL_KEY);
-        if (full !== void 0 && isRecent2(full, 0, LOCK_LIFETIME_MS)) return;
-        hasRoom(function() {
-            return misses.add(name, token + timestamp2());
-        });
-    }
-    function forgetMissing(misses, name) {
-        if (!hasRoom(function() {
-            return misses.set(name, TAKEN_BACK + timestamp2());
-        })) misses.delete(name);
-    }
-    function count(zone, family, labels) {
-        var counts = parse(findOwnCounts(zone) || "{}");
-        add(counts, seriesOf(family, labels), 1);
-        putOwnCounts(zone, JSON.stringify(counts));
-    }
-    function refusalLabels(via, code) {
-        return 'via="'.concat(via, '",code="').concat(code, '"');
-    }
-    function seriesOf(family, labels) {
-        return labels ? "".concat(family, "{").concat(labels, "}") : family;
-    }
-    function countsOf(zone, keys) {
-        var sum = {};
-        findCounts(zone, keys).forEach(function(text) {
-            var counts = parse(text);
-            Object.keys(counts).forEach(function(series) {
-                add(sum, series, counts[series]);
-            });
-        });
-        return sum;
-    }
-    function add(counts, series, more) {
-        counts[series] = (counts[series] || 0) + more;
-    }
-    function parse(text) {
-        return JSON.parse(text);
-    }
-    var LARGEST_FILE = 1024 * 1024;
-    var MISSING = "missing";
-    var OPEN_FILES = "/proc/self/fd";
-    function filesOf(settings, slot) {
-        var label = labelOf(settings, slot);
+    function slotPaths(settings, slot) {
+        var stem = stemOf(settings, slot);
         var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
         return {
-            cert: fill(cert, label),
-            key: fill(key, label)
+            cert: fill(cert, stem),
+            key: fill(key, stem)
         };
     }
-    function labelOf(settings, slot) {
+    function stemOf(settings, slot) {
         var name = nameOf(slot);
         var isWildcard = name.charAt(0) === "*" && !isFileKey2(slot);
         return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
     }
     function scannedFileOf(settings, slot) {
         if (!settings.scan) return "";
-        var key = fileKey(labelOf(settings, slot));
+        var key = fileKey(stemOf(settings, slot));
         var own = templatesOf(settings, slot);
         var scanned = templatesOf(settings, key);
         return own.cert === scanned.cert && own.key === scanned.key ? key : "";
@@ -706,137 +946,8 @@ function start() {
     function isPerName(template) {
         return template.indexOf("{name}") >= 0;
     }
-    function fill(template, label) {
-        return template.split("{name}").join(label);
-    }
-    function identify(files) {
-        var cert = identifyOne(files.cert);
-        if (files.cert === files.key) return cert === MISSING ? "" : cert;
-        var key = identifyOne(files.key);
-        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
-    }
-    function lacksChain(identity) {
-        return identity.startsWith(MISSING);
-    }
-    function lacksKey(identity) {
-        return identity.endsWith(" ".concat(MISSING));
-    }
-    function identifyOne(path) {
-        try {
-            var _fs_statSync = fs.statSync(path), dev = _fs_statSync.dev, ino = _fs_statSync.ino, size = _fs_statSync.size, mtimeMs = _fs_statSync.mtimeMs, ctimeMs = _fs_statSync.ctimeMs;
-            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
-        } catch (e) {
-            var code = e.code;
-            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
-            return isMissing22 ? MISSING : "".concat(code);
-        }
-    }
-    var TICK_MS = 2e3;
-    function isSettled(identity) {
-        var now = Date.now();
-        return identity.split(" ").every(function(one) {
-            var changed = +one.slice(one.lastIndexOf(":") + 1);
-            return !(Math.abs(now - changed) < TICK_MS);
-        });
-    }
-    function list(folder) {
-        var fault;
-        try {
-            return fs.readdirSync(folder);
-        } catch (e) {
-            fault = e.message;
-        }
-        throw new Error("".concat(folder, ": ").concat(fault));
-    }
-    function read(path) {
-        return readBytes(path).toString();
-    }
-    function readBytes(path) {
-        var fault;
-        try {
-            var stat = fs.statSync(path);
-            if (stat.isFile() && stat.size <= LARGEST_FILE) return fs.readFileSync(path);
-            fault = stat.isFile() ? "larger than 1 MiB" : "not a regular file";
-        } catch (e) {
-            fault = e.message;
-        }
-        throw new Error("".concat(path, ": ").concat(fault));
-    }
-    function readUnnamed(path) {
-        var target = "".concat(path, " (deleted)");
-        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
-            return targetOf22(number) === target;
-        });
-        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
-        return read("".concat(OPEN_FILES, "/").concat(numbers[0]));
-    }
-    function targetOf22(number) {
-        try {
-            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
-        } catch (e) {
-            return "";
-        }
-    }
-    function create(path, text) {
-        drop(path);
-        naming(path, function() {
-            fs.writeFileSync(path, text, {
-                mode: 384,
-                flag: "wx"
-            });
-        });
-    }
-    function exists(path) {
-        try {
-            fs.lstatSync(path);
-            return true;
-        } catch (e) {
-            return false;
-        }
-    }
-    function isFolder(path) {
-        return fs.lstatSync(path).isDirectory();
-    }
-    function move(from, to) {
-        naming(to, function() {
-            fs.renameSync(from, to);
-        });
-    }
-    function drop(path) {
-        if (!exists(path)) return;
-        naming(path, function() {
-            fs.unlinkSync(path);
-        });
-    }
-    function naming(path, work2) {
-        var fault = "";
-        try {
-            work2();
-        } catch (e) {
-            fault = e.message;
-        }
-        if (fault) throw new Error("".concat(path, ": ").concat(fault));
-    }
-    function makeFolders(path, made) {
-        var folder = path.slice(0, path.lastIndexOf("/"));
-        if (!folder || exists(folder)) return;
-        makeFolders(folder, made);
-        try {
-            naming(folder, function() {
-                fs.mkdirSync(folder, {
-                    mode: 448
-                });
-            });
-        } catch (e) {
-            if (exists(folder)) return;
-            throw e;
-        }
-        made.push(folder);
-    }
-    function dropFolder(path) {
-        try {
-            fs.rmdirSync(path);
-        } catch (e) {}
+    function fill(template, stem) {
+        return template.split("{name}").join(stem);
     }
     var NAME = "Refusal";
     function refuse(code, detail) {
@@ -859,10 +970,10 @@ function start() {
     var GENERALIZED_TIME = 24;
     var SEQUENCE = 48;
     var SET = 49;
-    function context(number) {
+    function contextTag(number) {
         return 128 + number;
     }
-    function contextOf(number) {
+    function constructedTag(number) {
         return 160 + number;
     }
     function readElement(bytes, at, limit) {
@@ -1112,9 +1223,9 @@ function start() {
         var last = -1;
         membersOf(content).forEach(function(part) {
             var number = [
-                context(0),
-                contextOf(1),
-                context(2)
+                contextTag(0),
+                constructedTag(1),
+                contextTag(2)
             ].indexOf(part.tag);
             if (number <= last) unknown();
             last = number;
@@ -1129,27 +1240,27 @@ function start() {
     }
     function expectGeneralName(name) {
         switch(name.tag){
-            case context(1):
+            case contextTag(1):
             // rfc822Name, dNSName, URI: ASCII
-            case context(2):
-            case context(6):
-            case context(7):
+            case contextTag(2):
+            case contextTag(6):
+            case contextTag(7):
                 return;
-            case context(8):
+            case contextTag(8):
                 objectIdentifier(Object.assign({}, name, {
                     tag: 6
                 }));
                 return;
-            case contextOf(0):
+            case constructedTag(0):
                 {
                     var type = readElement(name.bytes, name.start, name.end);
                     objectIdentifier(type);
                     var value = readElement(name.bytes, type.end, name.end);
                     expectEnd(name.end, value.end, WHAT);
-                    if (value.tag !== contextOf(0) || children(value).length !== 1) unknown();
+                    if (value.tag !== constructedTag(0) || children(value).length !== 1) unknown();
                     return;
                 }
-            case contextOf(4):
+            case constructedTag(4):
                 expectName(readOnly(name, SEQUENCE, WHAT));
                 return;
             default:
@@ -1160,8 +1271,8 @@ function start() {
         var last = -1;
         membersOf(content).forEach(function(subtrees) {
             var number = [
-                contextOf(0),
-                contextOf(1)
+                constructedTag(0),
+                constructedTag(1)
             ].indexOf(subtrees.tag);
             if (number <= last) unknown();
             last = number;
@@ -1178,9 +1289,9 @@ function start() {
             var last = -1;
             children(point).forEach(function(part) {
                 var number = [
-                    contextOf(0),
-                    context(1),
-                    contextOf(2)
+                    constructedTag(0),
+                    contextTag(1),
+                    constructedTag(2)
                 ].indexOf(part.tag);
                 if (number <= last) unknown();
                 last = number;
@@ -1188,7 +1299,7 @@ function start() {
                     expectBitString(part);
                     return;
                 }
-                var names = number === 0 ? readOnly(part, contextOf(0), WHAT) : part;
+                var names = number === 0 ? readOnly(part, constructedTag(0), WHAT) : part;
                 children(names).forEach(expectGeneralName);
             });
         });
@@ -1334,8 +1445,8 @@ function start() {
         square[0] = square[0] - 3;
         var difference = product(reduce(square, field, size), xs);
         subtract(difference, ySquaredMinusB);
-        var rest2 = reduce(difference, field, size);
-        return compare(rest2, zeros(size)) === 0 || compare(rest2, p) === 0;
+        var rest = reduce(difference, field, size);
+        return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
     }
     function limbsOf(hex, size) {
         var limbs = [];
@@ -1486,16 +1597,16 @@ function start() {
     function readPss(parameters) {
         if (parameters.tag !== SEQUENCE || parameters.start === parameters.end) return null;
         var hash2 = readElement(parameters.bytes, parameters.start, parameters.end);
-        if (hash2.tag !== contextOf(0) || hash2.end === parameters.end) return null;
+        if (hash2.tag !== constructedTag(0) || hash2.end === parameters.end) return null;
         var mask = readElement(parameters.bytes, hash2.end, parameters.end);
-        if (mask.tag !== contextOf(1)) return null;
+        if (mask.tag !== constructedTag(1)) return null;
         var maskAlgorithm = readOnly(mask, SEQUENCE, "a mask function");
         var maskName = readTagged(maskAlgorithm, maskAlgorithm.start, OBJECT_IDENTIFIER, "its name");
         var maskHash = readTagged(maskAlgorithm, maskName.end, SEQUENCE, "its hash function");
         expectEnd(maskAlgorithm.end, maskHash.end, "a mask function");
         var salt = DEFAULT_SALT;
         if (mask.end < parameters.end) {
-            var wrapped = readTagged(parameters, mask.end, contextOf(2), "a salt length");
+            var wrapped = readTagged(parameters, mask.end, constructedTag(2), "a salt length");
             expectEnd(parameters.end, wrapped.end, "RSA-PSS parameters");
             var length = readOnly(wrapped, INTEGER, "a salt length");
             expectInteger(length, "a salt length");
@@ -1617,7 +1728,7 @@ function start() {
         "X509 CERTIFICATE",
         "TRUSTED CERTIFICATE"
     ];
-    var DNS_NAME = context(2);
+    var DNS_NAME = contextTag(2);
     var SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
     var LONGEST_NAME = 253;
     function isCertificateLabel(label) {
@@ -1633,7 +1744,7 @@ function start() {
             }
             der = der.slice(0, certificate.end);
         }
-        return parse2(der, whose);
+        return parse(der, whose);
     }
     function readLeaf(pem) {
         var blocks = readBlocks(pem);
@@ -1643,7 +1754,7 @@ function start() {
         }
         return refuse("malformed", "no certificate");
     }
-    function parse2(der, whose) {
+    function parse(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
         var signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, "a signature algorithm");
@@ -1693,7 +1804,7 @@ function start() {
     }
     function afterVersion(inner) {
         var first = readElement(inner.bytes, inner.start, inner.end);
-        if (first.tag !== contextOf(0)) return first;
+        if (first.tag !== constructedTag(0)) return first;
         var version = hexOf(first);
         if (version !== "020100" && version !== "020101" && version !== "020102") {
             refuse("malformed", "a certificate of an unknown version");
@@ -1711,14 +1822,14 @@ function start() {
     function readExtensions(certificate, inner, from) {
         var at = from;
         for(var number = 1; number <= 2; number++){
-            if (at < inner.end && inner.bytes[at] === context(number)) {
+            if (at < inner.end && inner.bytes[at] === contextTag(number)) {
                 var identifier = readElement(inner.bytes, at, inner.end);
                 bitString(identifier, "a unique identifier");
                 at = identifier.end;
             }
         }
         if (at === inner.end) return;
-        var wrapper = readTagged(inner, at, contextOf(3), "extensions");
+        var wrapper = readTagged(inner, at, constructedTag(3), "extensions");
         expectEnd(inner.end, wrapper.end, "extensions");
         var extensions = readOnly(wrapper, SEQUENCE, "extensions");
         var types = [];
@@ -1760,7 +1871,7 @@ function start() {
                     var parts = children(readOnly(value, SEQUENCE, "an authority key identifier"));
                     for(var i = 0; i < parts.length; i++){
                         var part = parts[i];
-                        if (part.tag === context(0)) certificate.authorityKeyId = hexOf(part);
+                        if (part.tag === contextTag(0)) certificate.authorityKeyId = hexOf(part);
                         else certificate.authorityByName = true;
                     }
                     break;
@@ -1803,6 +1914,37 @@ function start() {
     }
     function isExpired(certificate, nowSeconds) {
         return nowSeconds > certificate.notAfter;
+    }
+    var LONGEST_CHAIN = 10;
+    var LARGEST_CHAIN = 14e4;
+    var MOST_ISSUERS = 8;
+    var issuers = [];
+    function readIssuer(block, position) {
+        var known = issuers.filter(function(issuer) {
+            return issuer.block.body === block.body && issuer.block.label === block.label;
+        })[0];
+        if (known) return known.certificate;
+        var certificate = readCertificate(block, "certificate ".concat(position + 1));
+        issuers = [
+            {
+                block: block,
+                certificate: certificate
+            }
+        ].concat(issuers).slice(0, MOST_ISSUERS);
+        return certificate;
+    }
+    function expectIssuer(issued, issuer, position) {
+        var whose = "certificate ".concat(position + 1);
+        if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
+        if (issued.issuerHex !== issuer.subjectHex) {
+            refuse("bad-chain", "".concat(whose, " is not the issuer of the one before it"));
+        }
+        var authorityKeyId = issued.authorityKeyId;
+        var subjectKeyId = issuer.subjectKeyId;
+        if (authorityKeyId !== "" && subjectKeyId !== "" && authorityKeyId !== subjectKeyId) {
+            refuse("bad-chain", "".concat(whose, " has the issuer's name, but another key than signed"));
+        }
+        expectPoint(issuer.publicKey, whose);
     }
     var WHOSE = "the private key";
     var LONGEST_KEY = 32768;
@@ -1862,8 +2004,8 @@ function start() {
         var number = readTagged(key, version.end, OCTET_STRING, "a private key");
         var at = number.end;
         var curve = known;
-        if (at < key.end && key.bytes[at] === contextOf(0)) {
-            var parameters = readTagged(key, at, contextOf(0), "a curve");
+        if (at < key.end && key.bytes[at] === constructedTag(0)) {
+            var parameters = readTagged(key, at, constructedTag(0), "a curve");
             var named = readElement(key.bytes, parameters.start, parameters.end);
             expectEnd(parameters.end, named.end, "a curve");
             curve = readCurve(named, WHOSE);
@@ -1874,7 +2016,7 @@ function start() {
         }
         var value = "";
         if (at < key.end) {
-            var point = readTagged(key, at, contextOf(1), "a public key");
+            var point = readTagged(key, at, constructedTag(1), "a public key");
             value = bitString(readOnly(point, BIT_STRING, "a public key"), "a public key");
             at = point.end;
         }
@@ -1927,11 +2069,11 @@ function start() {
     function attachedPublicKey(info, keyEnd22) {
         var at = keyEnd22;
         var value = "";
-        if (at < info.end && info.bytes[at] === contextOf(0)) {
-            at = readTagged(info, at, contextOf(0), "attributes").end;
+        if (at < info.end && info.bytes[at] === constructedTag(0)) {
+            at = readTagged(info, at, constructedTag(0), "attributes").end;
         }
         if (at < info.end) {
-            var point = readTagged(info, at, context(1), "a public key");
+            var point = readTagged(info, at, contextTag(1), "a public key");
             value = bitString(point, "a public key");
             at = point.end;
         }
@@ -1965,7 +2107,7 @@ function start() {
     }
     function withPoint(key, curve, point) {
         var parts = children(innerKey(key));
-        var content = hexOfWhole(parts[0]) + hexOfWhole(parts[1]) + write(contextOf(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) + write(contextOf(1), write(BIT_STRING, "00" + point));
+        var content = hexOfWhole(parts[0]) + hexOfWhole(parts[1]) + write(constructedTag(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) + write(constructedTag(1), write(BIT_STRING, "00" + point));
         var der = Buffer.from(write(SEQUENCE, content), "hex");
         return Object.assign({}, key, {
             value: point,
@@ -2038,8 +2180,6 @@ function start() {
     function isRsa(pair) {
         return pair.privateKey.kind === "RSA";
     }
-    var LONGEST_CHAIN = 10;
-    var LARGEST_CHAIN = 14e4;
     function readPair(pem, keyPem) {
         var blocks = readBlocks(pem);
         var certificateBlocks = blocks.filter(function(block) {
@@ -2074,22 +2214,6 @@ function start() {
             keyProven: keyProven
         };
     }
-    var MOST_ISSUERS = 8;
-    var issuers = [];
-    function readIssuer(block, position) {
-        var known = issuers.filter(function(issuer) {
-            return issuer.block.body === block.body && issuer.block.label === block.label;
-        })[0];
-        if (known) return known.certificate;
-        var certificate = readCertificate(block, "certificate ".concat(position + 1));
-        issuers = [
-            {
-                block: block,
-                certificate: certificate
-            }
-        ].concat(issuers).slice(0, MOST_ISSUERS);
-        return certificate;
-    }
     function servedPem(pair) {
         return {
             chain: pair.chain,
@@ -2123,18 +2247,1222 @@ function start() {
         }
         refuse("key-mismatch", "the private key is not the first certificate's");
     }
-    function expectIssuer(issued, issuer, position) {
-        var whose = "certificate ".concat(position + 1);
-        if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
-        if (issued.issuerHex !== issuer.subjectHex) {
-            refuse("bad-chain", "".concat(whose, " is not the issuer of the one before it"));
+    var LARGEST_FILE = 1024 * 1024;
+    var OPEN_FILES = "/proc/self/fd";
+    function listFolder(folder) {
+        var fault;
+        try {
+            return fs.readdirSync(folder);
+        } catch (e) {
+            fault = e.message;
         }
-        var authorityKeyId = issued.authorityKeyId;
-        var subjectKeyId = issuer.subjectKeyId;
-        if (authorityKeyId !== "" && subjectKeyId !== "" && authorityKeyId !== subjectKeyId) {
-            refuse("bad-chain", "".concat(whose, " has the issuer's name, but another key than signed"));
+        throw new Error("".concat(folder, ": ").concat(fault));
+    }
+    function readFile(path) {
+        return readBytes(path).toString();
+    }
+    function readBytes(path) {
+        var fault;
+        try {
+            var stat2 = fs.statSync(path);
+            if (stat2.isFile() && stat2.size <= LARGEST_FILE) return fs.readFileSync(path);
+            fault = stat2.isFile() ? "larger than 1 MiB" : "not a regular file";
+        } catch (e) {
+            fault = e.message;
         }
-        expectPoint(issuer.publicKey, whose);
+        throw new Error("".concat(path, ": ").concat(fault));
+    }
+    function readUnnamed(path) {
+        var target = "".concat(path, " (deleted)");
+        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
+            return targetOf22(number) === target;
+        });
+        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
+        return readFile("".concat(OPEN_FILES, "/").concat(numbers[0]));
+    }
+    function targetOf22(number) {
+        try {
+            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
+        } catch (e) {
+            return "";
+        }
+    }
+    function createFile(path, text) {
+        removeFile(path);
+        naming(path, function() {
+            fs.writeFileSync(path, text, {
+                mode: 384,
+                flag: "wx"
+            });
+        });
+    }
+    function stat(path) {
+        return fs.statSync(path);
+    }
+    function exists(path) {
+        try {
+            fs.lstatSync(path);
+            return true;
+        } catch (e) {
+            return false;
+        }
+    }
+    function isFolder(path) {
+        return fs.lstatSync(path).isDirectory();
+    }
+    function renameFile(from, to) {
+        naming(to, function() {
+            fs.renameSync(from, to);
+        });
+    }
+    function removeFile(path) {
+        if (!exists(path)) return;
+        naming(path, function() {
+            fs.unlinkSync(path);
+        });
+    }
+    function naming(path, work2) {
+        var fault = "";
+        try {
+            work2();
+        } catch (e) {
+            fault = e.message;
+        }
+        if (fault) throw new Error("".concat(path, ": ").concat(fault));
+    }
+    function makeFolders(path, made) {
+        var folder = path.slice(0, path.lastIndexOf("/"));
+        if (!folder || exists(folder)) return;
+        makeFolders(folder, made);
+        try {
+            naming(folder, function() {
+                fs.mkdirSync(folder, {
+                    mode: 448
+                });
+            });
+        } catch (e) {
+            if (exists(folder)) return;
+            throw e;
+        }
+        made.push(folder);
+    }
+    function removeFolder(path) {
+        try {
+            fs.rmdirSync(path);
+        } catch (e) {}
+    }
+    var STAGED = ".put-staged";
+    var NEW = ".put-new";
+    var OLD = ".put-old";
+    function stagedOr(files) {
+        var staged = files.key + STAGED;
+        return exists(staged) ? {
+            cert: staged,
+            key: staged
+        } : files;
+    }
+    function swapIn(files, pair) {
+        expectRecovered(files);
+        var staged = files.key + STAGED;
+        var folders = [];
+        var undone = [];
+        var undo = function undo2() {
+            var isBack = undone.reverse().map(quietly).indexOf(false) < 0;
+            if (isBack) drops([
+                staged
+            ]);
+            drops(temporaries(files));
+            folders.reverse().forEach(removeFolder);
+        };
+        try {
+            pathsOf(files).forEach(function(path) {
+                makeFolders(path, folders);
+            });
+            writeNew(files, pair);
+            createFile(staged + NEW, pair.chain + pair.key);
+            renameFile(staged + NEW, staged);
+            pathsOf(files).forEach(function(path) {
+                undone.push(setAside(path));
+                renameFile(path + NEW, path);
+            });
+        } catch (e) {
+            undo();
+            return failed(e);
+        }
+        var commit = function commit2() {
+            drops(pathsOf(files).map(function(path) {
+                return path + OLD;
+            }));
+            drops([
+                staged
+            ]);
+        };
+        return {
+            commit: commit,
+            undo: undo
+        };
+    }
+    function takeOut(files) {
+        expectRecovered(files);
+        var undone = [];
+        var undo = function undo2() {
+            undone.reverse().forEach(quietly);
+        };
+        try {
+            pathsOf(files).reverse().forEach(function(path) {
+                undone.push(setAside(path));
+            });
+        } catch (e) {
+            undo();
+            return failed(e);
+        }
+        var commit = function commit2() {
+            drops(pathsOf(files).map(function(path) {
+                return path + OLD;
+            }));
+        };
+        return {
+            commit: commit,
+            undo: undo
+        };
+    }
+    function together(swaps) {
+        var done = [];
+        var undo = function undo2() {
+            done.forEach(function(swap) {
+                swap.undo();
+            });
+        };
+        try {
+            swaps.forEach(function(swap) {
+                return done.push(swap());
+            });
+        } catch (e) {
+            undo();
+            throw e;
+        }
+        var commit = function commit2() {
+            done.forEach(function(swap) {
+                swap.commit();
+            });
+        };
+        return {
+            commit: commit,
+            undo: undo
+        };
+    }
+    function recover(files) {
+        var staged = files.key + STAGED;
+        var isStaged = exists(staged);
+        var old = pathsOf(files).map(function(path) {
+            return path + OLD;
+        });
+        if (!isStaged && !old.concat(temporaries(files)).some(exists)) return;
+        quietly(function() {
+            var pair = isStaged ? readStaged(staged) : null;
+            if (pair) {
+                writeNew(files, pair);
+                pathsOf(files).forEach(function(path) {
+                    renameFile(path + NEW, path);
+                });
+            } else if (exists(files.key) || exists(files.key + OLD)) {
+                pathsOf(files).forEach(function(path) {
+                    if (exists(path + OLD) && (isStaged || !exists(path))) renameFile(path + OLD, path);
+                });
+            }
+            drops(old);
+            removeFile(staged);
+        });
+        drops(temporaries(files));
+    }
+    function expectRecovered(files) {
+        recover(files);
+        var staged = files.key + STAGED;
+        if (exists(staged)) failed(new Error("".concat(staged, ": left by an earlier put, and cannot be put in place")));
+    }
+    function readStaged(staged) {
+        var text = readFile(staged);
+        try {
+            return readPair(text);
+        } catch (e) {
+            return null;
+        }
+    }
+    function writeNew(files, param) {
+        var chain = param.chain, key = param.key;
+        if (files.cert === files.key) {
+            createFile(files.cert + NEW, chain + key);
+            return;
+        }
+        createFile(files.cert + NEW, chain);
+        createFile(files.key + NEW, key);
+    }
+    function setAside(path) {
+        if (!exists(path)) return function() {
+            removeFile(path);
+        };
+        if (isFolder(path)) throw new Error("".concat(path, ": a directory is in its place"));
+        renameFile(path, path + OLD);
+        return function() {
+            renameFile(path + OLD, path);
+        };
+    }
+    function pathsOf(param) {
+        var cert = param.cert, key = param.key;
+        return cert === key ? [
+            cert
+        ] : [
+            key,
+            cert
+        ];
+    }
+    function temporaries(files) {
+        return pathsOf(files).concat(files.key + STAGED).map(function(path) {
+            return path + NEW;
+        });
+    }
+    function drops(paths) {
+        paths.forEach(function(path) {
+            quietly(function() {
+                removeFile(path);
+            });
+        });
+    }
+    function quietly(work2) {
+        try {
+            work2();
+            return true;
+        } catch (e) {
+            return false;
+        }
+    }
+    function failed(e) {
+        return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
+    }
+    var MISSING = "missing";
+    function stampOf(files) {
+        var cert = stampOfPath(files.cert);
+        if (files.cert === files.key) return cert === MISSING ? "" : cert;
+        var key = stampOfPath(files.key);
+        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
+    }
+    function lacksChain(stamp) {
+        return stamp.startsWith(MISSING);
+    }
+    function lacksKey(stamp) {
+        return stamp.endsWith(" ".concat(MISSING));
+    }
+    function stampOfPath(path) {
+        try {
+            var _stat = stat(path), dev = _stat.dev, ino = _stat.ino, size = _stat.size, mtimeMs = _stat.mtimeMs, ctimeMs = _stat.ctimeMs;
+            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
+        } catch (e) {
+            var code = e.code;
+            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
+            return isMissing22 ? MISSING : "".concat(code);
+        }
+    }
+    var TICK_MS = 2e3;
+    function isSettled(stamp) {
+        var now = Date.now();
+        return stamp.split(" ").every(function(one) {
+            var changed = +one.slice(one.lastIndexOf(":") + 1);
+            return !(Math.abs(now - changed) < TICK_MS);
+        });
+    }
+    function pathsToRead(settings, slot) {
+        var files = slotPaths(settings, slot);
+        return settings.isPersistent ? stagedOr(files) : files;
+    }
+    var DANGLING = "dangling";
+    function stampOfSlot(settings, slot) {
+        var files = pathsToRead(settings, slot);
+        var stamp = stampOf(files);
+        if (settings.scan && lacksChain(stamp)) stamp = "";
+        return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
+    }
+    function count(zone, family, labels) {
+        var counts = parse2(findOwnCounts(zone) || "{}");
+        add(counts, seriesOf(family, labels), 1);
+        putOwnCounts(zone, JSON.stringify(counts));
+    }
+    function refusalLabels(via, code) {
+        return 'via="'.concat(via, '",code="').concat(code, '"');
+    }
+    function seriesOf(family, labels) {
+        return labels ? "".concat(family, "{").concat(labels, "}") : family;
+    }
+    function countsOf(zone, keys) {
+        var sum = {};
+        findCounts(zone, keys).forEach(function(text) {
+            var counts = parse2(text);
+            Object.keys(counts).forEach(function(series) {
+                add(sum, series, counts[series]);
+            });
+        });
+        return sum;
+    }
+    function add(counts, series, more) {
+        counts[series] = (counts[series] || 0) + more;
+    }
+    function parse2(text) {
+        return JSON.parse(text);
+    }
+    var COUNTS_PREFIX = "#counts:";
+    function findOwnCounts(zone) {
+        return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
+    }
+    function putOwnCounts(zone, counts) {
+        replaceValue2(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
+    }
+    function findCounts(zone, keys) {
+        return keys.filter(function(key) {
+            return key.startsWith(COUNTS_PREFIX);
+        }).map(function(key) {
+            return zone.get(key) || "{}";
+        });
+    }
+    var MOST_READS = 3;
+    function checkFiles(context, slot, text) {
+        var settings = context.settings, token = context.token;
+        var last = text === void 0 ? null : readMeta2(text);
+        var held = text !== void 0 && last ? text : "";
+        if (isPointer2(held) && scannedFileOf(settings, slot)) return none(held, token, last);
+        var cleared = isCleared(held, token);
+        var isOfEtcd = settings.followsEtcd && (last == null ? void 0 : last.source) === "etcd";
+        if (isOfEtcd && holdsPair(held)) return {
+            record: withCheckedNow(held, token)
+        };
+        var files = pathsToRead(settings, slot);
+        var stamp = stampOfSlot(settings, slot);
+        if (!stamp && isOfEtcd) return {
+            record: withCheckedNow(held, token)
+        };
+        if (!stamp && last && last.source !== "disk" && holdsPair(held) && !(settings.isPersistent && last.files)) {
+            var source = last.source, notAfter = last.notAfter, loadedAt = last.loadedAt;
+            var meta = {
+                source: source,
+                files: "",
+                notAfter: notAfter,
+                loadedAt: loadedAt
+            };
+            if (cleared || last.isCleared) meta.isCleared = true;
+            return {
+                record: withMeta(held, token, meta)
+            };
+        }
+        if (!stamp && (cleared || !holdsPair(held))) return none(held, token, last);
+        if (last && !cleared && stamp && stamp === last.files) {
+            return {
+                record: withCheckedNow(held, token)
+            };
+        }
+        var seen = {
+            context: context,
+            slot: slot,
+            name: nameOf(slot),
+            files: files,
+            stamp: stamp,
+            held: held,
+            last: last
+        };
+        try {
+            if (!stamp) throw new Error("".concat(files.cert, ": the files are gone"));
+            if (isIssuerAlone(seen)) return {
+                record: "",
+                leftOut: stamp
+            };
+            return accepted(seen, readChecked(seen));
+        } catch (e) {
+            return refused(seen, e);
+        }
+    }
+    function none(held, token, last) {
+        if (!isPointer2(held)) return {
+            record: "",
+            isMissing: true
+        };
+        var meta = refusedByEtcd(last);
+        if (last == null ? void 0 : last.others) meta.others = last.others;
+        return {
+            record: withMeta(held, token, meta)
+        };
+    }
+    function refusedByEtcd(last) {
+        var _ref = last != null ? last : {}, etcd = _ref.etcd, problem = _ref.problem;
+        return etcd !== void 0 && (problem == null ? void 0 : problem.isOfEtcd) ? {
+            etcd: etcd,
+            problem: problem
+        } : {};
+    }
+    function isIssuerAlone(param) {
+        var slot = param.slot, files = param.files, stamp = param.stamp, held = param.held;
+        if (!isFileKey2(slot) || !lacksKey(stamp) || holdsPair(held)) return false;
+        return readLeaf(readFile(files.cert)).isAuthority;
+    }
+    function readChecked(seen) {
+        for(var reads = 1;; reads++){
+            var files = pathsToRead(seen.context.settings, seen.slot);
+            var stamp = stampOf(files);
+            try {
+                var text = readFile(files.cert);
+                var pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
+                expectUsable(seen, pair);
+                return pair;
+            } catch (e) {
+                if (reads === MOST_READS || stampOf(files) === stamp) throw e;
+            }
+        }
+    }
+    function expectUsable(param, pair) {
+        var context = param.context, slot = param.slot, name = param.name, held = param.held, last = param.last;
+        if (!pair.keyProven) {
+            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        }
+        if (isRsaKey(slot) && !isRsa(pair)) {
+            refuse("unsupported-key", "$cert_file_rsa is for RSA keys, and this one is ".concat(pair.privateKey.kind));
+        }
+        if (isFileKey2(slot)) {
+            if (serverNamesOf(pair.leaf).length === 0) {
+                refuse("name-not-covered", "the certificate is for no DNS name");
+            }
+        } else if (name !== context.fallback && !covers(pair.leaf, name)) {
+            refuse("name-not-covered", "the certificate is not for ".concat(name));
+        }
+        var now = Date.now() / 1e3;
+        if (isExpired(pair.leaf, now) && holdsPair(held) && last && last.notAfter >= now) {
+            refuse("expired", "the certificate has expired, and the one that is held has not");
+        }
+    }
+    function accepted(param, pair) {
+        var context = param.context, slot = param.slot, name = param.name, files = param.files, stamp = param.stamp, held = param.held, last = param.last;
+        var _pair_leaf = pair.leaf, notAfter = _pair_leaf.notAfter, notBefore = _pair_leaf.notBefore;
+        var pem = servedPem(pair);
+        var isSame = last !== null && pemOf2(held) === pem.key + pem.chain;
+        var loadedAt = isSame ? last.loadedAt : Date.now();
+        var meta = Object.assign({
+            source: "disk",
+            files: stamp,
+            notAfter: notAfter,
+            loadedAt: loadedAt
+        }, refusedByEtcd(last));
+        var whose = name;
+        if (isFileKey2(slot)) {
+            var names = serverNamesOf(pair.leaf);
+            meta.found = {
+                names: names,
+                isRsa: isRsa(pair),
+                notBefore: notBefore
+            };
+            if (!isSettled(stamp)) meta.files = "";
+            whose = inShort(names);
+        }
+        var record = makeRecord(context.token, meta, pem);
+        if (isSame) return {
+            record: record,
+            result: "unchanged"
+        };
+        var isLate = isExpired(pair.leaf, Date.now() / 1e3);
+        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
+        return {
+            record: record,
+            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
+            isError: isLate,
+            result: "loaded"
+        };
+    }
+    function refused(param, e) {
+        var context = param.context, slot = param.slot, name = param.name, files = param.files, stamp = param.stamp, held = param.held, last = param.last;
+        var _a;
+        var settings = context.settings, token = context.token;
+        var isPair = holdsPair(held);
+        var problem = {
+            code: isRefusal(e) ? e.code : "unreadable",
+            detail: e.message
+        };
+        var isShared = !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
+        if (!isPair && problem.code === "name-not-covered" && !isFileKey2(slot) && isShared) {
+            return none(held, token, last);
+        }
+        var isTold = isRefusal(e) || isFileKey2(slot) && lacksKey(stamp);
+        var tried = isTold ? stamp : "";
+        var meta = isAnswer(held) && last ? Object.assign({}, last, {
+            files: tried,
+            problem: problem
+        }) : {
+            source: "disk",
+            files: tried,
+            notAfter: 0,
+            loadedAt: 0,
+            problem: problem
+        };
+        var record = isAnswer(held) ? withMeta(held, token, meta) : makeRecord(token, meta, null);
+        var isKnown = (last == null ? void 0 : last.files) === tried && ((_a = last.problem) == null ? void 0 : _a.code) === problem.code && last.problem.detail === problem.detail;
+        if (isKnown) return {
+            record: record
+        };
+        var where = isRefusal(e) ? " (".concat(pathsOf2(files), ")") : "";
+        var consequence = isPair ? "the pair held before is still served" : isPointer2(held) ? "the pair that $cert_scan found is served" : "nothing is served for it";
+        var whose = isFileKey2(slot) ? files.cert : name;
+        return {
+            record: record,
+            message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
+            isError: true,
+            result: "refused",
+            code: problem.code
+        };
+    }
+    var MOST_NAMED = 3;
+    function inShort(names) {
+        var more = names.length - MOST_NAMED;
+        var named = names.slice(0, MOST_NAMED).join(", ");
+        return more > 0 ? "".concat(named, " and ").concat(more, " more") : named;
+    }
+    function pathsOf2(files) {
+        return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
+    }
+    var RESERVED = 1 / 16;
+    function isRoomy(zone) {
+        var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free2 = _spaceOf.free;
+        return free2 >= capacity * RESERVED;
+    }
+    function slotsFor(settings, names, isRsa2) {
+        return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
+    }
+    function keepFile(context, zone, key, record) {
+        var _a, _b, _c;
+        var settings = context.settings;
+        var names = ((_b = (_a = readMeta2(findRecord2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
+        var found = (_c = readMeta2(record)) == null ? void 0 : _c.found;
+        var slots = found ? slotsFor(settings, found.names, found.isRsa) : [];
+        var left = names.concat(names.map(rsaKey2)).filter(function(slot) {
+            return slots.indexOf(slot) < 0;
+        });
+        return tryWithLocks(zone, slots.concat(left), function(param) {
+            var state = param.state;
+            if (state === "busy") return false;
+            left.forEach(function(slot) {
+                takePointer(settings, zone, slot, key);
+            });
+            store(zone, key, record);
+            slots.forEach(function(slot) {
+                putPointer(settings, zone, slot, key);
+            });
+            return true;
+        });
+    }
+    function restorePointer(settings, zone, slot, key) {
+        return tryWithLocks(zone, [
+            slot
+        ], function(param) {
+            var state = param.state;
+            if (state === "busy") return false;
+            putPointer(settings, zone, slot, key);
+            return true;
+        });
+    }
+    function restorePointers(settings, zone, keys, isEmptied) {
+        keys.filter(isFileKey2).forEach(function(key) {
+            var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
+            slotsFor(settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
+                restorePointer(settings, zone, slot, key);
+            });
+        });
+    }
+    function pointsOnlyTo(held, key) {
+        return held !== void 0 && isPointer2(held) && targetOf2(held) === key && held.endsWith("{}");
+    }
+    function store(zone, key, record) {
+        if (record === "") {
+            removeRecord(zone, key);
+            return;
+        }
+        var hasPlace = isRoomy(zone) || holdsPair(findRecord2(zone, key) || "");
+        if (hasPlace && putRecord(zone, key, record)) return;
+        removeRecord(zone, key);
+        putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN2, readMeta2(record), null)));
+    }
+    function putPointer(settings, zone, slot, key) {
+        var held = findRecord2(zone, slot) || "";
+        var meta = readMeta2(held);
+        var isOwn = scannedFileOf(settings, slot) === key;
+        if (meta && holdsPair(held) && !givesWay(settings, meta, isOwn, readMeta2(findRecord2(zone, key) || ""))) return;
+        var known = isPointer2(held) && meta ? filesIn(held, meta) : [];
+        pointTo(settings, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
+    }
+    function takePointer(settings, zone, slot, key) {
+        var held = findRecord2(zone, slot) || "";
+        var meta = readMeta2(held);
+        if (!isPointer2(held) || !meta) return;
+        var known = filesIn(held, meta);
+        if (known.indexOf(key) < 0) return;
+        pointTo(settings, zone, slot, known.filter(function(one) {
+            return one !== key;
+        }));
+    }
+    function givesWay(settings, meta, isOwn, file) {
+        if (meta.source === "disk") return isOwn;
+        if (meta.source === "etcd" && settings.followsEtcd) return false;
+        var isNewer = file !== null && meta.loadedAt < file.loadedAt;
+        return meta.files === "" && (meta.isCleared === true || isNewer);
+    }
+    function filesIn(pointer, meta) {
+        return [
+            targetOf2(pointer)
+        ].concat(meta.others || []);
+    }
+    function pointTo(settings, zone, slot, keys) {
+        var held = findRecord2(zone, slot) || "";
+        var meta = readMeta2(held);
+        var files = keys.length > 1 ? ranked(settings, zone, slot, keys) : keys;
+        var best = files[0];
+        var others = files.slice(1);
+        if (best === void 0) {
+            removeRecord(zone, slot);
+            return;
+        }
+        var rest = others.length > 0 ? {
+            others: others
+        } : {};
+        if ((meta == null ? void 0 : meta.problem) && !holdsPair(held)) {
+            rest.files = meta.files;
+            rest.problem = meta.problem;
+            if (meta.etcd !== void 0) rest.etcd = meta.etcd;
+        }
+        var isSame = isPointer2(held) && meta !== null && targetOf2(held) === best && (meta.others || []).join() === others.join();
+        if (!isSame) putRecord(zone, slot, makePointer(best, rest));
+    }
+    function ranked(settings, zone, slot, keys) {
+        var now = Date.now() / 1e3;
+        var name = nameOf(slot);
+        var own = scannedFileOf(settings, slot);
+        var candidates = [];
+        keys.forEach(function(key) {
+            var meta = readMeta2(findRecord2(zone, key) || "");
+            if (!(meta == null ? void 0 : meta.found) || meta.found.names.indexOf(name) < 0) return;
+            var notAfter = meta.notAfter, found = meta.found;
+            var isValid = found.notBefore <= now && now <= notAfter;
+            candidates.push({
+                key: key,
+                isOwn: key === own,
+                isValid: isValid,
+                notAfter: notAfter
+            });
+        });
+        return candidates.sort(better).map(function(param) {
+            var key = param.key;
+            return key;
+        });
+    }
+    function better(a, b) {
+        if (a.isOwn !== b.isOwn) return a.isOwn ? -1 : 1;
+        if (a.isValid !== b.isValid) return a.isValid ? -1 : 1;
+        if (a.notAfter !== b.notAfter) return b.notAfter - a.notAfter;
+        return a.key < b.key ? -1 : 1;
+    }
+    function refreshSlot(context, slot) {
+        var zone = context.zone, misses = context.misses;
+        if (misses) expireMissing(misses, slot);
+        if ((!zone || findRecord2(zone, slot) === void 0) && !stampOfSlot(context.settings, slot)) {
+            if (misses) noteMissing(misses, slot, context.token);
+            return "";
+        }
+        if (!zone) return checkAndKeep(context, slot, NO_LOCK);
+        return tryWithLocks(zone, [
+            slot
+        ], function(attempt) {
+            var now = Object.assign({}, context, {
+                token: clearToken2(zone)
+            });
+            if (attempt.state === "busy") {
+                var record = findRecord2(zone, slot);
+                if (record !== void 0 && readMeta2(record) && !isCleared(record, now.token)) {
+                    return isAnswer(record) ? record : "";
+                }
+            }
+            return checkAndKeep(now, slot, attempt);
+        });
+    }
+    var NO_LOCK = {
+        state: "no-room",
+        isLocked: function isLocked2() {
+            return false;
+        }
+    };
+    function checkAndKeep(context, slot, attempt) {
+        var settings = context.settings, zone = context.zone, misses = context.misses, token = context.token;
+        if (settings.isPersistent && !isFileKey2(slot) && (attempt.state === "locked" || !zone)) {
+            recover(slotPaths(settings, slot));
+        }
+        var began = timestamp2();
+        var result = checkFiles(context, slot, zone && findRecord2(zone, slot));
+        if (result.record) result.record = withCheckedAt(result.record, began);
+        if (zone && attempt.isLocked()) {
+            keep(context, zone, slot, result);
+        } else if (!zone && result.message !== void 0 && result.isError) {
+            context.r.error(result.message);
+        }
+        if (misses && result.isMissing) noteMissing(misses, slot, token);
+        return isAnswer(result.record) ? result.record : "";
+    }
+    function keep(context, zone, slot, result) {
+        if (isFileKey2(slot)) {
+            if (!keepFile(context, zone, slot, result.record)) return;
+            if (result.leftOut !== void 0 && isSettled(result.leftOut)) {
+                noteLeftOut(zone, slot, result.leftOut);
+            }
+        } else if (result.record) putRecord(zone, slot, result.record);
+        else removeRecord(zone, slot);
+        if (result.result) count(zone, "loads_total", 'result="'.concat(result.result, '"'));
+        if (result.code) count(zone, "refusals_total", refusalLabels("disk", result.code));
+        if (result.message === void 0) return;
+        if (result.isError) context.r.error(result.message);
+        else context.r.log(result.message);
+    }
+    var LONGEST_RETRY_MS = 1e3;
+    function resolve2(r, isForRsa) {
+        try {
+            var context = contextOf(r);
+            var variables = variablesOf2(r);
+            var asked = variables["cert_name"] || variables["ssl_server_name"];
+            var name = asked ? normalise(asked) : "";
+            var isStandIn = name.startsWith("".concat(context.settings.wildcardLabel, "."));
+            var hasRsaSlot2 = context.settings.certFileRsa !== "";
+            var names = [
+                isStandIn ? "" : name,
+                wildcardOf2(name),
+                context.fallback
+            ];
+            for(var i = 0; i < names.length; i++){
+                var candidate = names[i];
+                if (!candidate || names.indexOf(candidate) < i) continue;
+                var slots = slotKeys2(candidate, hasRsaSlot2, isForRsa);
+                for(var j = 0; j < slots.length; j++){
+                    var record = recordOf(context, slots[j]);
+                    if (record) return record;
+                }
+            }
+            return "";
+        } catch (e) {
+            r.error("cert_rotation: ".concat(e.message));
+            return "";
+        }
+    }
+    var MOST_POINTERS = 3;
+    function recordOf(context, slot) {
+        var _a, _b;
+        var record = recordUnder(context, slot);
+        for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
+            var pair = recordUnder(context, targetOf2(record));
+            if (pair && ((_b = (_a = readMeta2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
+            record = context.zone && findRecord2(context.zone, slot) || "";
+        }
+        return holdsPair(record) ? record : "";
+    }
+    function recordUnder(context, slot) {
+        var zone = context.zone, misses = context.misses, token = context.token, interval = context.interval;
+        var held;
+        try {
+            var found = zone && findRecord2(zone, slot);
+            if (found !== void 0 && readMeta2(found)) held = found;
+            if (held !== void 0 && isAnswer(held)) {
+                if (isFresh2(held, token, interval)) return held;
+            } else if (held !== void 0 && isFresh2(held, token, retryInterval(interval))) {
+                return "";
+            }
+            if (held === void 0 && misses && isMissing2(misses, slot, token, interval)) return "";
+            return refreshSlot(context, slot);
+        } catch (e) {
+            context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(e.message));
+            return held !== void 0 && isAnswer(held) ? held : "";
+        }
+    }
+    function retryInterval(interval) {
+        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+    }
+    function readScanPattern(template) {
+        var parts = template.split("/");
+        var at = parts.map(function(part2) {
+            return part2.indexOf("*") >= 0;
+        }).indexOf(true);
+        var part = (parts[at] || "").split("*");
+        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
+        var isLate = at > 0 && at >= parts.length - 2;
+        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
+            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
+        }
+        return {
+            folder: parts.slice(0, at).join("/") || "/",
+            prefix: part[0],
+            suffix: part[1]
+        };
+    }
+    function stemsIn(param, entries) {
+        var prefix = param.prefix, suffix = param.suffix;
+        var fixed = prefix.length + suffix.length;
+        var stems = [];
+        for(var i = 0; i < entries.length; i++){
+            var entry = entries[i];
+            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+            if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
+        }
+        return stems;
+    }
+    var SCAN_KEY = "#scan";
+    var NOTE_PREFIX = "#etcd:";
+    function findScan(zone) {
+        return zone.get(SCAN_KEY);
+    }
+    function putScan(zone, state) {
+        return replaceValue2(zone, SCAN_KEY, state);
+    }
+    function findScanPart(zone, number) {
+        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
+    }
+    function putScanPart(zone, number, part) {
+        var key = "".concat(SCAN_KEY, ":").concat(number);
+        if (part !== "") return replaceValue2(zone, key, part);
+        zone.delete(key);
+        return true;
+    }
+    function findNote(zone, note2) {
+        return zone.get(NOTE_PREFIX + note2);
+    }
+    function putNote(zone, note2, text) {
+        return replaceValue2(zone, NOTE_PREFIX + note2, text);
+    }
+    function dropNote(zone, note2) {
+        zone.delete(NOTE_PREFIX + note2);
+    }
+    var PLACE = 1024;
+    var PART = 64;
+    var SEPARATOR = "/";
+    function readScanState(zone) {
+        var text = findScan(zone);
+        return text === void 0 ? null : JSON.parse(text);
+    }
+    function writeScanState(zone, state) {
+        var text = JSON.stringify(state);
+        while(text.length < PLACE)text += " ";
+        return putScan(zone, text);
+    }
+    function stemsAt(zone, number) {
+        var part = findScanPart(zone, Math.floor(number / PART));
+        return {
+            stems: part ? part.split(SEPARATOR) : [],
+            at: number % PART
+        };
+    }
+    function listedStems(zone, count2) {
+        var parts = [];
+        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
+        var text = parts.filter(function(part) {
+            return part !== "";
+        }).join(SEPARATOR);
+        return text ? text.split(SEPARATOR) : [];
+    }
+    function writeStems(zone, stems, before) {
+        var hasRoom22 = true;
+        for(var at = 0; at < Math.max(stems.length, before); at += PART){
+            var part = stems.slice(at, at + PART).join(SEPARATOR);
+            hasRoom22 = putScanPart(zone, at / PART, part) && hasRoom22;
+        }
+        return hasRoom22;
+    }
+    var RATE = 2e3;
+    var SCAN_INTERVAL_MS = 500;
+    var MINUTE_MS = 6e4;
+    var LOCK = "#scan";
+    var NO_ROOM = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
+    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
+    function scanSlice(caller, since, effort) {
+        var context = contextOf(caller);
+        var zone = context.zone, settings = context.settings;
+        if (!settings.scan) return "done";
+        if (!zone) {
+            if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
+            return "done";
+        }
+        if (!isToDo(context, readScanState(zone), since)) return "done";
+        return tryWithLocks(zone, [
+            LOCK
+        ], function(param) {
+            var lockState = param.state;
+            if (lockState === "busy") return "more";
+            var end = Date.now() + SLICE_MS;
+            var last = readScanState(zone);
+            if (!isToDo(context, last, since)) return "done";
+            var state = last;
+            if (!state || state.ended || state.settings !== settingsOf(settings)) {
+                state = begun(context, zone, last, since);
+            } else {
+                lookOn(context, zone, state, end, effort);
+            }
+            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
+            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
+            if (state.fault) state.said = state.fault;
+            if (state.done >= state.count) {
+                state.ended = Date.now();
+                if (!state.fault) state.said = "";
+            }
+            if (!writeScanState(zone, state)) return "done";
+            return state.ended && state.began > since ? "done" : "more";
+        });
+    }
+    function isToDo(param, last, since) {
+        var settings = param.settings, token = param.token, interval = param.interval;
+        if (!last || !last.ended || last.began <= since) return true;
+        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
+        var age = Date.now() - last.began;
+        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
+    }
+    function settingsOf(settings) {
+        return [
+            settings.scan,
+            settings.keyFile,
+            settings.certFileRsa ? "RSA" : ""
+        ].join("\n");
+    }
+    function begun(context, zone, last, since) {
+        var began = Math.max(Date.now(), since + 1);
+        var _listed = listed(context, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
+        return {
+            settings: settingsOf(context.settings),
+            folder: folder,
+            token: context.token,
+            began: began,
+            count: count2,
+            done: 0,
+            ended: 0,
+            fault: fault,
+            said: last ? last.said : ""
+        };
+    }
+    function listed(param, zone, last) {
+        var settings = param.settings;
+        var before = last ? last.count : 0;
+        var folder;
+        var stems = [];
+        var fault = "";
+        try {
+            var template = readScanPattern(settings.scan);
+            folder = stampOf({
+                cert: template.folder,
+                key: template.folder
+            });
+            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
+                return {
+                    folder: folder,
+                    count: before,
+                    fault: ""
+                };
+            }
+            if (!isSettled(folder)) folder = "";
+            stems = stemsIn(template, listFolder(template.folder));
+        } catch (e) {
+            folder = "";
+            fault = e.message;
+        }
+        var isListed2 = {};
+        for(var i = 0; i < stems.length; i++)isListed2["/" + stems[i]] = true;
+        var gone = listedStems(zone, before).filter(function(stem) {
+            return !isListed2["/" + stem] && findSummary(zone, fileKey(stem)) !== "";
+        });
+        stems = stems.concat(gone);
+        if (!writeStems(zone, stems, before)) {
+            fault = NO_ROOM;
+            folder = "";
+        }
+        return {
+            folder: folder,
+            count: stems.length,
+            fault: fault
+        };
+    }
+    function lookOn(context, zone, state, end, effort) {
+        var _stemsAt = stemsAt(zone, state.done), stems = _stemsAt.stems, at = _stemsAt.at;
+        while(state.done < state.count){
+            var stem = stems[at];
+            if (stem !== void 0 && !lookAt(context, zone, stem, effort)) return;
+            state.done++;
+            at++;
+            if (Date.now() >= end) return;
+            var ref;
+            if (at >= stems.length) ref = stemsAt(zone, state.done), stems = ref.stems, at = ref.at, ref;
+        }
+    }
+    function lookAt(context, zone, stem, effort) {
+        var key = fileKey(stem);
+        try {
+            return index(context, zone, key, effort);
+        } catch (e) {
+            context.r.error("cert_rotation: scan: ".concat(slotPaths(context.settings, key).cert, ": ").concat(e.message));
+            return true;
+        }
+    }
+    function index(context, zone, key, effort) {
+        var stamp = stampOfSlot(context.settings, key);
+        var summary = findSummary(zone, key);
+        effort.lookedAt++;
+        var known = readFileSummary(summary);
+        if (!stamp && findRecord2(zone, key) === void 0) {
+            noteLeftOut(zone, key, "");
+            return true;
+        }
+        if (!summary || stamp === "" || stamp !== known.files) {
+            effort.read++;
+            var loaded = refreshSlot(context, key);
+            var held = findRecord2(zone, key);
+            if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) return false;
+            if (loaded && held === void 0) {
+                if (isRoomy(zone)) return false;
+                effort.lacksRoom = true;
+            }
+            known = readFileSummary(findSummary(zone, key));
+        }
+        var slots = slotsFor(context.settings, known.names, known.isRsa);
+        var isBusy = slots.filter(function(slot) {
+            return !ensurePointer(context, zone, slot, key);
+        }).length > 0;
+        if (!isBusy && slots.some(function(slot) {
+            return findRecord2(zone, slot) === void 0;
+        })) effort.lacksRoom = true;
+        return !isBusy;
+    }
+    function ensurePointer(context, zone, slot, key) {
+        var held = findRecord2(zone, slot);
+        if (pointsOnlyTo(held, key)) return true;
+        if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) refreshSlot(context, slot);
+        return restorePointer(context.settings, zone, slot, key);
+    }
+    var CALL_MS = SCAN_INTERVAL_MS - 100;
+    var MOST_READ = 200;
+    var MOST_LOOKED_AT = 2500;
+    var PATIENCE_MS = 6e3;
+    function scan2(session) {
+        return _async_to_generator(function() {
+            var caller, effort, end, now, longest, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        caller = callerOf(session);
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            5,
+                            ,
+                            6
+                        ]);
+                        effort = {
+                            read: 0,
+                            lookedAt: 0,
+                            lacksRoom: false
+                        };
+                        end = Date.now() + CALL_MS;
+                        now = Date.now();
+                        longest = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(now + longest < end && hasStrength(effort))) return [
+                            3,
+                            4
+                        ];
+                        if (scanSlice(caller, 0, effort) === "done") return [
+                            2
+                        ];
+                        return [
+                            4,
+                            yieldFor(now)
+                        ];
+                    case 3:
+                        _state.sent();
+                        longest = Math.max(longest, Date.now() - now);
+                        now = Date.now();
+                        return [
+                            3,
+                            2
+                        ];
+                    case 4:
+                        return [
+                            3,
+                            6
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        caller.error("cert_rotation: scan: ".concat(e.message));
+                        return [
+                            3,
+                            6
+                        ];
+                    case 6:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function scanNow(caller) {
+        return _async_to_generator(function() {
+            var since, effort, progress, patience, began, zone, state, now;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        since = Date.now();
+                        effort = {
+                            read: 0,
+                            lookedAt: 0,
+                            lacksRoom: false
+                        };
+                        progress = "";
+                        patience = 0;
+                        _state.label = 1;
+                    case 1:
+                        began = Date.now();
+                        if (hasStrength(effort)) {
+                            if (scanSlice(caller, since, effort) === "done") return [
+                                2
+                            ];
+                        } else {
+                            zone = contextOf(caller).zone;
+                            state = zone && readScanState(zone);
+                            if (!state || state.ended > 0 && state.began > since) return [
+                                2
+                            ];
+                            now = "".concat(state.began, " ").concat(state.done);
+                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
+                            else if (Date.now() > patience) {
+                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
+                                return [
+                                    2
+                                ];
+                            }
+                            progress = now;
+                        }
+                        return [
+                            4,
+                            yieldFor(began)
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function hasStrength(param) {
+        var read = param.read, lookedAt = param.lookedAt;
+        return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
     }
     var PROBE = "njs-cert-rotation";
     function proveKey(pair) {
@@ -2290,1190 +3618,10 @@ function start() {
         var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
-    var STAGED = ".put-staged";
-    var NEW = ".put-new";
-    var OLD = ".put-old";
-    function stagedOr(files) {
-        var staged = files.key + STAGED;
-        return exists(staged) ? {
-            cert: staged,
-            key: staged
-        } : files;
-    }
-    function swapIn(files, pair) {
-        expectRecovered(files);
-        var staged = files.key + STAGED;
-        var folders = [];
-        var undone = [];
-        var undo = function undo2() {
-            var isBack = undone.reverse().map(quietly).indexOf(false) < 0;
-            if (isBack) drops([
-                staged
-            ]);
-            drops(temporaries(files));
-            folders.reverse().forEach(dropFolder);
-        };
-        try {
-            pathsOf(files).forEach(function(path) {
-                makeFolders(path, folders);
-            });
-            writeNew(files, pair);
-            create(staged + NEW, pair.chain + pair.key);
-            move(staged + NEW, staged);
-            pathsOf(files).forEach(function(path) {
-                undone.push(setAside(path));
-                move(path + NEW, path);
-            });
-        } catch (e) {
-            undo();
-            return failed(e);
-        }
-        var commit = function commit2() {
-            drops(pathsOf(files).map(function(path) {
-                return path + OLD;
-            }));
-            drops([
-                staged
-            ]);
-        };
-        return {
-            commit: commit,
-            undo: undo
-        };
-    }
-    function takeOut(files) {
-        expectRecovered(files);
-        var undone = [];
-        var undo = function undo2() {
-            undone.reverse().forEach(quietly);
-        };
-        try {
-            pathsOf(files).reverse().forEach(function(path) {
-                undone.push(setAside(path));
-            });
-        } catch (e) {
-            undo();
-            return failed(e);
-        }
-        var commit = function commit2() {
-            drops(pathsOf(files).map(function(path) {
-                return path + OLD;
-            }));
-        };
-        return {
-            commit: commit,
-            undo: undo
-        };
-    }
-    function together(swaps) {
-        var done = [];
-        var undo = function undo2() {
-            done.forEach(function(swap) {
-                swap.undo();
-            });
-        };
-        try {
-            swaps.forEach(function(swap) {
-                return done.push(swap());
-            });
-        } catch (e) {
-            undo();
-            throw e;
-        }
-        var commit = function commit2() {
-            done.forEach(function(swap) {
-                swap.commit();
-            });
-        };
-        return {
-            commit: commit,
-            undo: undo
-        };
-    }
-    function recover(files) {
-        var staged = files.key + STAGED;
-        var isStaged = exists(staged);
-        var old = pathsOf(files).map(function(path) {
-            return path + OLD;
-        });
-        if (!isStaged && !old.concat(temporaries(files)).some(exists)) return;
-        quietly(function() {
-            var pair = isStaged ? readStaged(staged) : null;
-            if (pair) {
-                writeNew(files, pair);
-                pathsOf(files).forEach(function(path) {
-                    move(path + NEW, path);
-                });
-            } else if (exists(files.key) || exists(files.key + OLD)) {
-                pathsOf(files).forEach(function(path) {
-                    if (exists(path + OLD) && (isStaged || !exists(path))) move(path + OLD, path);
-                });
-            }
-            drops(old);
-            drop(staged);
-        });
-        drops(temporaries(files));
-    }
-    function expectRecovered(files) {
-        recover(files);
-        var staged = files.key + STAGED;
-        if (exists(staged)) failed(new Error("".concat(staged, ": left by an earlier put, and cannot be put in place")));
-    }
-    function readStaged(staged) {
-        var text = read(staged);
-        try {
-            return readPair(text);
-        } catch (e) {
-            return null;
-        }
-    }
-    function writeNew(files, param) {
-        var chain = param.chain, key = param.key;
-        if (files.cert === files.key) {
-            create(files.cert + NEW, chain + key);
-            return;
-        }
-        create(files.cert + NEW, chain);
-        create(files.key + NEW, key);
-    }
-    function setAside(path) {
-        if (!exists(path)) return function() {
-            drop(path);
-        };
-        if (isFolder(path)) throw new Error("".concat(path, ": a directory is in its place"));
-        move(path, path + OLD);
-        return function() {
-            move(path + OLD, path);
-        };
-    }
-    function pathsOf(param) {
-        var cert = param.cert, key = param.key;
-        return cert === key ? [
-            cert
-        ] : [
-            key,
-            cert
-        ];
-    }
-    function temporaries(files) {
-        return pathsOf(files).concat(files.key + STAGED).map(function(path) {
-            return path + NEW;
-        });
-    }
-    function drops(paths) {
-        paths.forEach(function(path) {
-            quietly(function() {
-                drop(path);
-            });
-        });
-    }
-    function quietly(work2) {
-        try {
-            work2();
-            return true;
-        } catch (e) {
-            return false;
-        }
-    }
-    function failed(e) {
-        return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
-    }
-    var RESERVED = 1 / 16;
-    function isRoomy(zone) {
-        var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free = _spaceOf.free;
-        return free >= capacity * RESERVED;
-    }
-    function slotsFor(settings, names, isRsa2) {
-        return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
-    }
-    function keepFile(lookup, zone, key, record) {
-        var _a, _b, _c;
-        var settings = lookup.settings;
-        var names = ((_b = (_a = factsOf2(find2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
-        var found = (_c = factsOf2(record)) == null ? void 0 : _c.found;
-        var slots = found ? slotsFor(settings, found.names, found.isRsa) : [];
-        var left = names.concat(names.map(rsaKey2)).filter(function(slot) {
-            return slots.indexOf(slot) < 0;
-        });
-        return withSlots(zone, slots.concat(left), function() {
-            left.forEach(function(slot) {
-                takePointer(settings, zone, slot, key);
-            });
-            store(zone, key, record);
-            slots.forEach(function(slot) {
-                putPointer(settings, zone, slot, key);
-            });
-        });
-    }
-    function restorePointer(settings, zone, slot, key) {
-        return withSlots(zone, [
-            slot
-        ], function() {
-            putPointer(settings, zone, slot, key);
-        });
-    }
-    function restorePointers(settings, zone, keys, isEmptied) {
-        keys.filter(isFileKey2).forEach(function(key) {
-            var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
-            slotsFor(settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
-                restorePointer(settings, zone, slot, key);
-            });
-        });
-    }
-    function pointsOnlyTo(held, key) {
-        return held !== void 0 && isPointer2(held) && targetOf2(held) === key && held.endsWith("{}");
-    }
-    function store(zone, key, record) {
-        if (record === "") {
-            remove(zone, key);
-            return;
-        }
-        var hasPlace = isRoomy(zone) || holdsPair(find2(zone, key) || "");
-        if (hasPlace && put(zone, key, record)) return;
-        remove(zone, key);
-        put(zone, key, staled(makeRecord(FIRST_TOKEN2, factsOf2(record), null)));
-    }
-    function putPointer(settings, zone, slot, key) {
-        var held = find2(zone, slot) || "";
-        var facts = factsOf2(held);
-        var isOwn = scannedFileOf(settings, slot) === key;
-        if (facts && holdsPair(held) && !givesWay(settings, facts, isOwn, factsOf2(find2(zone, key) || ""))) return;
-        var known = isPointer2(held) && facts ? filesIn(held, facts) : [];
-        pointTo(settings, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
-    }
-    function takePointer(settings, zone, slot, key) {
-        var held = find2(zone, slot) || "";
-        var facts = factsOf2(held);
-        if (!isPointer2(held) || !facts) return;
-        var known = filesIn(held, facts);
-        if (known.indexOf(key) < 0) return;
-        pointTo(settings, zone, slot, known.filter(function(one) {
-            return one !== key;
-        }));
-    }
-    function givesWay(settings, facts, isOwn, file) {
-        if (facts.source === "disk") return isOwn;
-        if (facts.source === "etcd" && settings.followsEtcd) return false;
-        var isNewer = file !== null && facts.loadedAt < file.loadedAt;
-        return facts.files === "" && (facts.isCleared === true || isNewer);
-    }
-    function filesIn(pointer, facts) {
-        return [
-            targetOf2(pointer)
-        ].concat(facts.others || []);
-    }
-    function pointTo(settings, zone, slot, keys) {
-        var held = find2(zone, slot) || "";
-        var facts = factsOf2(held);
-        var files = keys.length > 1 ? ranked(settings, zone, slot, keys) : keys;
-        var best = files[0];
-        var others = files.slice(1);
-        if (best === void 0) {
-            remove(zone, slot);
-            return;
-        }
-        var rest2 = others.length > 0 ? {
-            others: others
-        } : {};
-        if ((facts == null ? void 0 : facts.problem) && !holdsPair(held)) {
-            rest2.files = facts.files;
-            rest2.problem = facts.problem;
-            if (facts.etcd !== void 0) rest2.etcd = facts.etcd;
-        }
-        var isSame = isPointer2(held) && facts !== null && targetOf2(held) === best && (facts.others || []).join() === others.join();
-        if (!isSame) put(zone, slot, makePointer(best, rest2));
-    }
-    function ranked(settings, zone, slot, keys) {
-        var now = Date.now() / 1e3;
-        var name = nameOf(slot);
-        var own = scannedFileOf(settings, slot);
-        var candidates = [];
-        keys.forEach(function(key) {
-            var facts = factsOf2(find2(zone, key) || "");
-            if (!(facts == null ? void 0 : facts.found) || facts.found.names.indexOf(name) < 0) return;
-            var notAfter = facts.notAfter, found = facts.found;
-            var isValid = found.notBefore <= now && now <= notAfter;
-            candidates.push({
-                key: key,
-                isOwn: key === own,
-                isValid: isValid,
-                notAfter: notAfter
-            });
-        });
-        return candidates.sort(better).map(function(param) {
-            var key = param.key;
-            return key;
-        });
-    }
-    function better(a, b) {
-        if (a.isOwn !== b.isOwn) return a.isOwn ? -1 : 1;
-        if (a.isValid !== b.isValid) return a.isValid ? -1 : 1;
-        if (a.notAfter !== b.notAfter) return b.notAfter - a.notAfter;
-        return a.key < b.key ? -1 : 1;
-    }
-    function withSlots(zone, slots, work2) {
-        var tickets = [];
-        try {
-            for(var i = 0; i < slots.length; i++){
-                var ticket = lockIfRoom(zone, slots[i]);
-                if (ticket === null) return false;
-                tickets.push(ticket);
-            }
-            work2();
-            return true;
-        } finally{
-            tickets.forEach(function(ticket2, i2) {
-                if (ticket2) unlock(zone, slots[i2], ticket2);
-            });
-        }
-    }
-    var LONGEST = 253;
-    var FOREIGN = /[^A-Za-z0-9_.-]/;
-    function normalise(text) {
-        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
-        var lower = text.toLowerCase();
-        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
-        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
-        return hasEmptyLabel || name.length > LONGEST ? "" : name;
-    }
-    function normaliseWithWildcard(text) {
-        if (text.slice(0, 2) !== "*.") return normalise(text);
-        var parent = normalise(text.slice(2));
-        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
-    }
-    function wildcardOf2(name) {
-        var dot = name.indexOf(".");
-        return dot > 0 ? "*" + name.slice(dot) : "";
-    }
-    function serverNamesOf(certificate) {
-        return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
-            return name && all.indexOf(name) === i;
-        });
-    }
-    var MOST_READS = 3;
-    function lookAtFiles(lookup, slot, text) {
-        var settings = lookup.settings, token = lookup.token;
-        var last = text === void 0 ? null : factsOf2(text);
-        var held = text !== void 0 && last ? text : "";
-        if (isPointer2(held) && scannedFileOf(settings, slot)) return none(held, token, last);
-        var cleared = isCleared(held, token);
-        var isOfEtcd = settings.followsEtcd && (last == null ? void 0 : last.source) === "etcd";
-        if (isOfEtcd && holdsPair(held)) return {
-            record: touched(held, token)
-        };
-        var files = filesFor(settings, slot);
-        var identity = identityFor(settings, slot);
-        if (!identity && isOfEtcd) return {
-            record: touched(held, token)
-        };
-        if (!identity && last && last.source !== "disk" && holdsPair(held) && !(settings.isPersistent && last.files)) {
-            var source = last.source, notAfter = last.notAfter, loadedAt = last.loadedAt;
-            var facts = {
-                source: source,
-                files: "",
-                notAfter: notAfter,
-                loadedAt: loadedAt
-            };
-            if (cleared || last.isCleared) facts.isCleared = true;
-            return {
-                record: withFacts(held, token, facts)
-            };
-        }
-        if (!identity && (cleared || !holdsPair(held))) return none(held, token, last);
-        if (last && !cleared && identity && identity === last.files) {
-            return {
-                record: touched(held, token)
-            };
-        }
-        var seen = {
-            lookup: lookup,
-            slot: slot,
-            name: nameOf(slot),
-            files: files,
-            identity: identity,
-            held: held,
-            last: last
-        };
-        try {
-            if (!identity) throw new Error("".concat(files.cert, ": the files are gone"));
-            if (isIssuerAlone(seen)) return {
-                record: "",
-                leftOut: identity
-            };
-            return accepted(seen, readChecked(seen));
-        } catch (e) {
-            return refused(seen, e);
-        }
-    }
-    function none(held, token, last) {
-        if (!isPointer2(held)) return {
-            record: "",
-            isMissing: true
-        };
-        var facts = refusedByEtcd(last);
-        if (last == null ? void 0 : last.others) facts.others = last.others;
-        return {
-            record: withFacts(held, token, facts)
-        };
-    }
-    function refusedByEtcd(last) {
-        var _ref = last != null ? last : {}, etcd = _ref.etcd, problem = _ref.problem;
-        return etcd !== void 0 && (problem == null ? void 0 : problem.isOfEtcd) ? {
-            etcd: etcd,
-            problem: problem
-        } : {};
-    }
-    function filesFor(settings, slot) {
-        var files = filesOf(settings, slot);
-        return settings.isPersistent ? stagedOr(files) : files;
-    }
-    var DANGLING = "dangling";
-    function identityFor(settings, slot) {
-        var files = filesFor(settings, slot);
-        var identity = identify(files);
-        if (settings.scan && lacksChain(identity)) identity = "";
-        return identity || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
-    }
-    function isIssuerAlone(param) {
-        var slot = param.slot, files = param.files, identity = param.identity, held = param.held;
-        if (!isFileKey2(slot) || !lacksKey(identity) || holdsPair(held)) return false;
-        return readLeaf(read(files.cert)).isAuthority;
-    }
-    function readChecked(seen) {
-        for(var reads = 1;; reads++){
-            var files = filesFor(seen.lookup.settings, seen.slot);
-            var identity = identify(files);
-            try {
-                var text = read(files.cert);
-                var pair = files.key === files.cert ? readPair(text) : readPair(text, read(files.key));
-                expectUsable(seen, pair);
-                return pair;
-            } catch (e) {
-                if (reads === MOST_READS || identify(files) === identity) throw e;
-            }
-        }
-    }
-    function expectUsable(param, pair) {
-        var lookup = param.lookup, slot = param.slot, name = param.name, held = param.held, last = param.last;
-        if (!pair.keyProven) {
-            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
-        }
-        if (isRsaKey(slot) && !isRsa(pair)) {
-            refuse("unsupported-key", "$cert_file_rsa is for RSA keys, and this one is ".concat(pair.privateKey.kind));
-        }
-        if (isFileKey2(slot)) {
-            if (serverNamesOf(pair.leaf).length === 0) {
-                refuse("name-not-covered", "the certificate is for no DNS name");
-            }
-        } else if (name !== lookup.fallback && !covers(pair.leaf, name)) {
-            refuse("name-not-covered", "the certificate is not for ".concat(name));
-        }
-        var now = Date.now() / 1e3;
-        if (isExpired(pair.leaf, now) && holdsPair(held) && last && last.notAfter >= now) {
-            refuse("expired", "the certificate has expired, and the one that is held has not");
-        }
-    }
-    function accepted(param, pair) {
-        var lookup = param.lookup, slot = param.slot, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
-        var _pair_leaf = pair.leaf, notAfter = _pair_leaf.notAfter, notBefore = _pair_leaf.notBefore;
-        var pem = servedPem(pair);
-        var isSame = last !== null && pemOf2(held) === pem.key + pem.chain;
-        var loadedAt = isSame ? last.loadedAt : Date.now();
-        var facts = Object.assign({
-            source: "disk",
-            files: identity,
-            notAfter: notAfter,
-            loadedAt: loadedAt
-        }, refusedByEtcd(last));
-        var whose = name;
-        if (isFileKey2(slot)) {
-            var names = serverNamesOf(pair.leaf);
-            facts.found = {
-                names: names,
-                isRsa: isRsa(pair),
-                notBefore: notBefore
-            };
-            if (!isSettled(identity)) facts.files = "";
-            whose = inShort(names);
-        }
-        var record = makeRecord(lookup.token, facts, pem);
-        if (isSame) return {
-            record: record,
-            result: "unchanged"
-        };
-        var isLate = isExpired(pair.leaf, Date.now() / 1e3);
-        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
-        return {
-            record: record,
-            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
-            isError: isLate,
-            result: "loaded"
-        };
-    }
-    function refused(param, e) {
-        var lookup = param.lookup, slot = param.slot, name = param.name, files = param.files, identity = param.identity, held = param.held, last = param.last;
-        var _a;
-        var settings = lookup.settings, token = lookup.token;
-        var isPair = holdsPair(held);
-        var problem = {
-            code: isRefusal(e) ? e.code : "unreadable",
-            detail: e.message
-        };
-        var isShared = !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
-        if (!isPair && problem.code === "name-not-covered" && !isFileKey2(slot) && isShared) {
-            return none(held, token, last);
-        }
-        var isTold = isRefusal(e) || isFileKey2(slot) && lacksKey(identity);
-        var tried = isTold ? identity : "";
-        var facts = isAnswer(held) && last ? Object.assign({}, last, {
-            files: tried,
-            problem: problem
-        }) : {
-            source: "disk",
-            files: tried,
-            notAfter: 0,
-            loadedAt: 0,
-            problem: problem
-        };
-        var record = isAnswer(held) ? withFacts(held, token, facts) : makeRecord(token, facts, null);
-        var isKnown = (last == null ? void 0 : last.files) === tried && ((_a = last.problem) == null ? void 0 : _a.code) === problem.code && last.problem.detail === problem.detail;
-        if (isKnown) return {
-            record: record
-        };
-        var where = isRefusal(e) ? " (".concat(pathsOf2(files), ")") : "";
-        var consequence = isPair ? "the pair held before is still served" : isPointer2(held) ? "the pair that $cert_scan found is served" : "nothing is served for it";
-        var whose = isFileKey2(slot) ? files.cert : name;
-        return {
-            record: record,
-            message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
-            isError: true,
-            result: "refused",
-            code: problem.code
-        };
-    }
-    var MOST_NAMED = 3;
-    function inShort(names) {
-        var more = names.length - MOST_NAMED;
-        var named = names.slice(0, MOST_NAMED).join(", ");
-        return more > 0 ? "".concat(named, " and ").concat(more, " more") : named;
-    }
-    function pathsOf2(files) {
-        return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
-    }
-    function load(lookup, slot) {
-        var zone = lookup.zone, misses = lookup.misses;
-        if (misses) expireMissing(misses, slot);
-        if ((!zone || find2(zone, slot) === void 0) && !identityFor(lookup.settings, slot)) {
-            if (misses) noteMissing(misses, slot, lookup.token);
-            return "";
-        }
-        var ticket = zone && lockIfRoom(zone, slot);
-        var current = zone ? Object.assign({}, lookup, {
-            token: clearToken2(zone)
-        }) : lookup;
-        if (zone && ticket === null) {
-            var record = find2(zone, slot);
-            if (record !== void 0 && factsOf2(record) && !isCleared(record, current.token)) {
-                return isAnswer(record) ? record : "";
-            }
-        }
-        try {
-            if (lookup.settings.isPersistent && !isFileKey2(slot) && (ticket || !zone)) {
-                recover(filesOf(lookup.settings, slot));
-            }
-            var began = timestamp2();
-            var finding = lookAtFiles(current, slot, zone && find2(zone, slot));
-            if (finding.record) finding.record = lookedAt(finding.record, began);
-            if (zone && ticket && isLocked(zone, slot, ticket)) {
-                keep(lookup, zone, slot, finding);
-            } else if (!zone && finding.message !== void 0 && finding.isError) {
-                lookup.r.error(finding.message);
-            }
-            if (misses && finding.isMissing) noteMissing(misses, slot, current.token);
-            return isAnswer(finding.record) ? finding.record : "";
-        } finally{
-            if (zone && ticket) unlock(zone, slot, ticket);
-        }
-    }
-    function keep(lookup, zone, slot, finding) {
-        if (isFileKey2(slot)) {
-            if (!keepFile(lookup, zone, slot, finding.record)) return;
-            if (finding.leftOut !== void 0 && isSettled(finding.leftOut)) {
-                noteLeftOut(zone, slot, finding.leftOut);
-            }
-        } else if (finding.record) put(zone, slot, finding.record);
-        else remove(zone, slot);
-        if (finding.result) count(zone, "loads_total", 'result="'.concat(finding.result, '"'));
-        if (finding.code) count(zone, "refusals_total", refusalLabels("disk", finding.code));
-        if (finding.message === void 0) return;
-        if (finding.isError) lookup.r.error(finding.message);
-        else lookup.r.log(finding.message);
-    }
-    var DEFAULT_CHECK_INTERVAL_S2 = 10;
-    function variablesOf2(r) {
-        return r.variables;
-    }
-    function zoneName2(variables) {
-        return variables["cert_zone"] || "certs";
-    }
-    function checkInterval2(variables) {
-        var text = variables["cert_check_interval"];
-        var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
-        return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
-    }
-    function fallback2(variables) {
-        return variables["cert_fallback"] || "";
-    }
-    function readSettings(variables) {
-        return {
-            certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
-            keyFile: variables["cert_key_file"] || "/etc/nginx/certs/{name}.key.pem",
-            certFileRsa: variables["cert_file_rsa"] || "",
-            keyFileRsa: variables["cert_key_file_rsa"] || "/etc/nginx/certs/{name}.rsa.key.pem",
-            wildcardLabel: variables["cert_wildcard_label"] || "_",
-            scan: variables["cert_scan"] || "",
-            fallback: fallback2(variables),
-            isPersistent: variables["cert_persist"] === "on",
-            followsEtcd: !!variables["cert_etcd"]
-        };
-    }
-    function isAdminRemote(variables) {
-        return variables["cert_admin_remote"] === "on";
-    }
-    var LONGEST_RETRY_MS = 1e3;
-    function resolve2(r, isForRsa) {
-        try {
-            var lookup = lookupFor(r);
-            var variables = variablesOf2(r);
-            var asked = variables["cert_name"] || variables["ssl_server_name"];
-            var name = asked ? normalise(asked) : "";
-            var isStandIn = name.startsWith("".concat(lookup.settings.wildcardLabel, "."));
-            var hasRsaSlot2 = lookup.settings.certFileRsa !== "";
-            var names = [
-                isStandIn ? "" : name,
-                wildcardOf2(name),
-                lookup.fallback
-            ];
-            for(var i = 0; i < names.length; i++){
-                var candidate = names[i];
-                if (!candidate || names.indexOf(candidate) < i) continue;
-                var slots = slotKeys2(candidate, hasRsaSlot2, isForRsa);
-                for(var j = 0; j < slots.length; j++){
-                    var record = recordOf(lookup, slots[j]);
-                    if (record) return record;
-                }
-            }
-            return "";
-        } catch (e) {
-            r.error("cert_rotation: ".concat(e.message));
-            return "";
-        }
-    }
-    function lookupFor(r) {
-        var variables = variablesOf2(r);
-        var settings = readSettings(variables);
-        var zone = usableZone(r, zoneName2(variables));
-        return {
-            r: r,
-            settings: settings,
-            zone: zone,
-            // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
-            misses: zone && missesOf2(zoneName2(variables)),
-            token: zone ? clearToken2(zone) : FIRST_TOKEN2,
-            interval: checkInterval2(variables),
-            fallback: normaliseWithWildcard(settings.fallback)
-        };
-    }
-    function usableZone(r, name) {
-        var zone = zoneNamed2(name);
-        try {
-            if (zone) reserveToken(zone);
-            return zone;
-        } catch (e) {
-            r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
-            return void 0;
-        }
-    }
-    var MOST_POINTERS = 3;
-    function recordOf(lookup, slot) {
-        var _a, _b;
-        var record = recordUnder(lookup, slot);
-        for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
-            var pair = recordUnder(lookup, targetOf2(record));
-            if (pair && ((_b = (_a = factsOf2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
-            record = lookup.zone && find2(lookup.zone, slot) || "";
-        }
-        return holdsPair(record) ? record : "";
-    }
-    function recordUnder(lookup, slot) {
-        var zone = lookup.zone, misses = lookup.misses, token = lookup.token, interval = lookup.interval;
-        var held;
-        try {
-            var found = zone && find2(zone, slot);
-            if (found !== void 0 && factsOf2(found)) held = found;
-            if (held !== void 0 && isAnswer(held)) {
-                if (isCurrent2(held, token, interval)) return held;
-            } else if (held !== void 0 && isCurrent2(held, token, retryInterval(interval))) {
-                return "";
-            }
-            if (held === void 0 && misses && isMissing2(misses, slot, token, interval)) return "";
-            return load(lookup, slot);
-        } catch (e) {
-            lookup.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(e.message));
-            return held !== void 0 && isAnswer(held) ? held : "";
-        }
-    }
-    function retryInterval(interval) {
-        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
-    }
-    function pause() {
-        return sleep(1);
-    }
-    function rest(since) {
-        return sleep(2 * (Date.now() - since) + 1);
-    }
-    function sleep(ms) {
-        return new Promise(function(resolve22) {
-            return setTimeout(resolve22, ms);
-        });
-    }
-    function callerOf(param) {
-        var variables = param.variables;
-        return {
-            variables: variables,
-            log: function log(message) {
-                ngx.log(ngx.INFO, message);
-            },
-            error: function error(message) {
-                ngx.log(ngx.ERR, message);
-            }
-        };
-    }
-    function readScanTemplate(template) {
-        var parts = template.split("/");
-        var at = parts.map(function(part2) {
-            return part2.indexOf("*") >= 0;
-        }).indexOf(true);
-        var part = (parts[at] || "").split("*");
-        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
-        var isLate = at > 0 && at >= parts.length - 2;
-        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
-            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
-        }
-        return {
-            folder: parts.slice(0, at).join("/") || "/",
-            prefix: part[0],
-            suffix: part[1]
-        };
-    }
-    function labelsIn(param, entries) {
-        var prefix = param.prefix, suffix = param.suffix;
-        var fixed = prefix.length + suffix.length;
-        var labels = [];
-        for(var i = 0; i < entries.length; i++){
-            var entry = entries[i];
-            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
-            if (isOne && entry.charAt(0) !== ".") labels.push(entry.slice(prefix.length, entry.length - suffix.length));
-        }
-        return labels;
-    }
-    var PLACE = 1024;
-    var PART = 64;
-    var SEPARATOR = "/";
-    function readScanState(zone) {
-        var text = findScan(zone);
-        return text === void 0 ? null : JSON.parse(text);
-    }
-    function writeScanState(zone, state) {
-        var text = JSON.stringify(state);
-        while(text.length < PLACE)text += " ";
-        return putScan(zone, text);
-    }
-    function labelsAt(zone, number) {
-        var part = findScanPart(zone, Math.floor(number / PART));
-        return {
-            labels: part ? part.split(SEPARATOR) : [],
-            at: number % PART
-        };
-    }
-    function listedLabels(zone, count2) {
-        var parts = [];
-        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
-        var text = parts.filter(function(part) {
-            return part !== "";
-        }).join(SEPARATOR);
-        return text ? text.split(SEPARATOR) : [];
-    }
-    function writeLabels(zone, labels, before) {
-        var hasRoom2 = true;
-        for(var at = 0; at < Math.max(labels.length, before); at += PART){
-            var part = labels.slice(at, at + PART).join(SEPARATOR);
-            hasRoom2 = putScanPart(zone, at / PART, part) && hasRoom2;
-        }
-        return hasRoom2;
-    }
-    var SLICE_MS = 5;
-    var KEYS = 1e3;
-    function slices() {
-        var began = Date.now();
-        return function() {
-            return _async_to_generator(function() {
-                return _ts_generator(this, function(_state) {
-                    switch(_state.label){
-                        case 0:
-                            if (Date.now() - began < SLICE_MS) return [
-                                2
-                            ];
-                            return [
-                                4,
-                                rest(began)
-                            ];
-                        case 1:
-                            _state.sent();
-                            began = Date.now();
-                            return [
-                                2
-                            ];
-                    }
-                });
-            })();
-        };
-    }
-    function eachSlice(keys, work2) {
-        return _async_to_generator(function() {
-            var giveWay, at;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        giveWay = slices();
-                        at = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(at < keys.length)) return [
-                            3,
-                            4
-                        ];
-                        work2(keys.slice(at, at + KEYS).filter(isSlot));
-                        return [
-                            4,
-                            giveWay()
-                        ];
-                    case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        at += KEYS;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    var INTERVAL_MS = 500;
-    var CALL_MS = 400;
-    var MOST_READ = 200;
-    var MOST_LOOKED_AT = 2500;
-    var RATE = 2e3;
-    var PATIENCE_MS = 6e3;
-    var MINUTE_MS = 6e4;
-    var LOCK = "#scan";
-    var NO_ROOM = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
-    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
-    function scan2(session) {
-        return _async_to_generator(function() {
-            var caller, effort, end, now, longest, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        caller = callerOf(session);
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            5,
-                            ,
-                            6
-                        ]);
-                        effort = {
-                            read: 0,
-                            lookedAt: 0,
-                            lacksRoom: false
-                        };
-                        end = Date.now() + CALL_MS;
-                        now = Date.now();
-                        longest = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(now + longest < end && hasStrength(effort))) return [
-                            3,
-                            4
-                        ];
-                        if (scanSlice(caller, 0, effort) === "done") return [
-                            2
-                        ];
-                        return [
-                            4,
-                            rest(now)
-                        ];
-                    case 3:
-                        _state.sent();
-                        longest = Math.max(longest, Date.now() - now);
-                        now = Date.now();
-                        return [
-                            3,
-                            2
-                        ];
-                    case 4:
-                        return [
-                            3,
-                            6
-                        ];
-                    case 5:
-                        e = _state.sent();
-                        caller.error("cert_rotation: scan: ".concat(e.message));
-                        return [
-                            3,
-                            6
-                        ];
-                    case 6:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function scanNow(caller) {
-        return _async_to_generator(function() {
-            var since, effort, progress, patience, began, zone, state, now;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        since = Date.now();
-                        effort = {
-                            read: 0,
-                            lookedAt: 0,
-                            lacksRoom: false
-                        };
-                        progress = "";
-                        patience = 0;
-                        _state.label = 1;
-                    case 1:
-                        began = Date.now();
-                        if (hasStrength(effort)) {
-                            if (scanSlice(caller, since, effort) === "done") return [
-                                2
-                            ];
-                        } else {
-                            zone = lookupFor(caller).zone;
-                            state = zone && readScanState(zone);
-                            if (!state || state.ended > 0 && state.began > since) return [
-                                2
-                            ];
-                            now = "".concat(state.began, " ").concat(state.done);
-                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
-                            else if (Date.now() > patience) {
-                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
-                                return [
-                                    2
-                                ];
-                            }
-                            progress = now;
-                        }
-                        return [
-                            4,
-                            rest(began)
-                        ];
-                    case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function hasStrength(param) {
-        var read2 = param.read, lookedAt2 = param.lookedAt;
-        return read2 < MOST_READ && lookedAt2 < MOST_LOOKED_AT;
-    }
-    function scanSlice(caller, since, effort) {
-        var lookup = lookupFor(caller);
-        var zone = lookup.zone, settings = lookup.settings;
-        if (!settings.scan) return "done";
-        if (!zone) {
-            if (Date.now() % MINUTE_MS < INTERVAL_MS) caller.error(NO_ZONE);
-            return "done";
-        }
-        if (!isToDo(lookup, readScanState(zone), since)) return "done";
-        var ticket = lockIfRoom(zone, LOCK);
-        if (ticket === null) return "more";
-        try {
-            var end = Date.now() + SLICE_MS;
-            var last = readScanState(zone);
-            if (!isToDo(lookup, last, since)) return "done";
-            var state = last;
-            if (!state || state.ended || state.settings !== settingsOf(settings)) {
-                state = begun(lookup, zone, last, since);
-            } else {
-                lookOn(lookup, zone, state, end, effort);
-            }
-            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
-            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
-            if (state.fault) state.said = state.fault;
-            if (state.done >= state.count) {
-                state.ended = Date.now();
-                if (!state.fault) state.said = "";
-            }
-            if (!writeScanState(zone, state)) return "done";
-            return state.ended && state.began > since ? "done" : "more";
-        } finally{
-            if (ticket) unlock(zone, LOCK, ticket);
-        }
-    }
-    function isToDo(param, last, since) {
-        var settings = param.settings, token = param.token, interval = param.interval;
-        if (!last || !last.ended || last.began <= since) return true;
-        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
-        var age = Date.now() - last.began;
-        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
-    }
-    function settingsOf(settings) {
-        return [
-            settings.scan,
-            settings.keyFile,
-            settings.certFileRsa ? "RSA" : ""
-        ].join("\n");
-    }
-    function begun(lookup, zone, last, since) {
-        var began = Math.max(Date.now(), since + 1);
-        var _listed = listed(lookup, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
-        return {
-            settings: settingsOf(lookup.settings),
-            folder: folder,
-            token: lookup.token,
-            began: began,
-            count: count2,
-            done: 0,
-            ended: 0,
-            fault: fault,
-            said: last ? last.said : ""
-        };
-    }
-    function listed(param, zone, last) {
-        var settings = param.settings;
-        var before = last ? last.count : 0;
-        var folder;
-        var labels = [];
-        var fault = "";
-        try {
-            var template = readScanTemplate(settings.scan);
-            folder = identify({
-                cert: template.folder,
-                key: template.folder
-            });
-            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
-                return {
-                    folder: folder,
-                    count: before,
-                    fault: ""
-                };
-            }
-            if (!isSettled(folder)) folder = "";
-            labels = labelsIn(template, list(template.folder));
-        } catch (e) {
-            folder = "";
-            fault = e.message;
-        }
-        var isListed2 = {};
-        for(var i = 0; i < labels.length; i++)isListed2["/" + labels[i]] = true;
-        var gone = listedLabels(zone, before).filter(function(label) {
-            return !isListed2["/" + label] && findSummary(zone, fileKey(label)) !== "";
-        });
-        labels = labels.concat(gone);
-        if (!writeLabels(zone, labels, before)) {
-            fault = NO_ROOM;
-            folder = "";
-        }
-        return {
-            folder: folder,
-            count: labels.length,
-            fault: fault
-        };
-    }
-    function lookOn(lookup, zone, state, end, effort) {
-        var _labelsAt = labelsAt(zone, state.done), labels = _labelsAt.labels, at = _labelsAt.at;
-        while(state.done < state.count){
-            var label = labels[at];
-            if (label !== void 0 && !lookAt(lookup, zone, label, effort)) return;
-            state.done++;
-            at++;
-            if (Date.now() >= end) return;
-            var ref;
-            if (at >= labels.length) ref = labelsAt(zone, state.done), labels = ref.labels, at = ref.at, ref;
-        }
-    }
-    function lookAt(lookup, zone, label, effort) {
-        var key = fileKey(label);
-        try {
-            return index(lookup, zone, key, effort);
-        } catch (e) {
-            lookup.r.error("cert_rotation: scan: ".concat(filesOf(lookup.settings, key).cert, ": ").concat(e.message));
-            return true;
-        }
-    }
-    function index(lookup, zone, key, effort) {
-        var identity = identityFor(lookup.settings, key);
-        var summary = findSummary(zone, key);
-        effort.lookedAt++;
-        var known = readFileSummary(summary);
-        if (!identity && find2(zone, key) === void 0) {
-            noteLeftOut(zone, key, "");
-            return true;
-        }
-        if (!summary || identity === "" || identity !== known.files) {
-            effort.read++;
-            var loaded = load(lookup, key);
-            var held = find2(zone, key);
-            if (held !== void 0 && holdsPair(held) && isCleared(held, lookup.token)) return false;
-            if (loaded && held === void 0) {
-                if (isRoomy(zone)) return false;
-                effort.lacksRoom = true;
-            }
-            known = readFileSummary(findSummary(zone, key));
-        }
-        var slots = slotsFor(lookup.settings, known.names, known.isRsa);
-        var isBusy = slots.filter(function(slot) {
-            return !ensurePointer(lookup, zone, slot, key);
-        }).length > 0;
-        if (!isBusy && slots.some(function(slot) {
-            return find2(zone, slot) === void 0;
-        })) effort.lacksRoom = true;
-        return !isBusy;
-    }
-    function ensurePointer(lookup, zone, slot, key) {
-        var held = find2(zone, slot);
-        if (pointsOnlyTo(held, key)) return true;
-        if (held !== void 0 && holdsPair(held) && isCleared(held, lookup.token)) load(lookup, slot);
-        return restorePointer(lookup.settings, zone, slot, key);
-    }
     var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
-    function expectServable(lookup, pair, names) {
+    function expectServable(context, pair, names) {
         names.forEach(function(name) {
-            if (name !== lookup.fallback && !covers(pair.leaf, name)) {
+            if (name !== context.fallback && !covers(pair.leaf, name)) {
                 refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
             }
         });
@@ -3482,7 +3630,7 @@ function start() {
             refuse("expired", "The certificate has expired at ".concat(since, "."));
         }
     }
-    function proved(lookup, pair) {
+    function provePair(context, pair) {
         return _async_to_generator(function() {
             var curve, privateKey, key;
             return _ts_generator(this, function(_state) {
@@ -3510,7 +3658,7 @@ function start() {
                                 })
                             ];
                         }
-                        if (!lookup.settings.isPersistent) return [
+                        if (!context.settings.isPersistent) return [
                             2,
                             pair
                         ];
@@ -3522,28 +3670,28 @@ function start() {
             });
         })();
     }
-    function replace(lookup, zone, slots, pair, etcd) {
-        var settings = lookup.settings, misses = lookup.misses;
+    function installPair(context, zone, slots, pair, etcd) {
+        var settings = context.settings, misses = context.misses;
         var persisted = settings.isPersistent ? slots : [];
         persisted.forEach(function(slot) {
             expectFilesOfItsOwn(settings, slot);
         });
         var swap = together(persisted.map(function(slot) {
             return function() {
-                return swapIn(filesOf(settings, slot), pair);
+                return swapIn(slotPaths(settings, slot), pair);
             };
         }));
         var records = [];
         var undone = [];
         try {
             slots.forEach(function(slot) {
-                var before = find2(zone, slot);
-                var record = recordOf2(lookup, zone, slot, pair, etcd);
-                if (!put(zone, slot, record)) refuse("zone-full", NO_ROOM2);
+                var before = findRecord2(zone, slot);
+                var record = recordOf2(context, zone, slot, pair, etcd);
+                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM2);
                 records.push(record);
                 undone.push(function() {
-                    if (before === void 0) remove(zone, slot);
-                    else put(zone, slot, before);
+                    if (before === void 0) removeRecord(zone, slot);
+                    else putRecord(zone, slot, before);
                 });
             });
         } catch (e) {
@@ -3561,19 +3709,19 @@ function start() {
     }
     function recordOf2(param, zone, slot, pair, etcd) {
         var settings = param.settings;
-        var facts = {
+        var meta = {
             source: etcd ? "etcd" : "api",
             // It wins over these until they change.
-            files: identify(filesOf(settings, slot)),
+            files: stampOf(slotPaths(settings, slot)),
             notAfter: pair.leaf.notAfter,
             loadedAt: Date.now()
         };
-        if (etcd) facts.etcd = etcd;
-        return makeRecord(clearToken2(zone), facts, servedPem(pair));
+        if (etcd) meta.etcd = etcd;
+        return makeRecord(clearToken2(zone), meta, servedPem(pair));
     }
-    function drop2(settings, zone, slots, persisted) {
+    function removePair(settings, zone, slots, persisted) {
         var files = persisted.map(function(slot) {
-            return filesOf(settings, slot);
+            return slotPaths(settings, slot);
         });
         files.forEach(recover);
         together(files.map(function(one) {
@@ -3582,7 +3730,7 @@ function start() {
             };
         })).commit();
         slots.forEach(function(slot) {
-            remove(zone, slot);
+            removeRecord(zone, slot);
         });
     }
     function expectFilesOfItsOwn(settings, slot) {
@@ -3727,16 +3875,16 @@ function start() {
     var DONE = 203;
     function isJudgedByNginx(param) {
         var headersIn = param.headersIn;
-        var isConditional2 = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
-        return isConditional2 && njs.version_number < NJS_0_9_1;
+        var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
+        return isConditional && njs.version_number < NJS_0_9_1;
     }
     function handle(r, methods, work2) {
         return _async_to_generator(function() {
-            var lookup, e;
+            var context, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        lookup = lookupFor(r);
+                        context = contextOf(r);
                         _state.label = 1;
                     case 1:
                         _state.trys.push([
@@ -3748,7 +3896,7 @@ function start() {
                         expectAllowed(r, methods);
                         return [
                             4,
-                            work2(lookup)
+                            work2(context)
                         ];
                     case 2:
                         _state.sent();
@@ -3759,12 +3907,12 @@ function start() {
                     case 3:
                         e = _state.sent();
                         if (isRefusal(e)) {
-                            answerRefused(r, lookup, e.code, e.message);
-                        } else if (isZoneFull(e)) {
-                            answerRefused(r, lookup, "zone-full", NO_ROOM2);
+                            answerRefused(r, context, e.code, e.message);
+                        } else if (isZoneFull2(e)) {
+                            answerRefused(r, context, "zone-full", NO_ROOM2);
                         } else {
                             r.error("cert_rotation: ".concat(e.message));
-                            answerRefused(r, lookup, "internal", "The error log says more.");
+                            answerRefused(r, context, "internal", "The error log says more.");
                         }
                         return [
                             3,
@@ -3783,123 +3931,13 @@ function start() {
         if (zone) count(zone, "refusals_total", refusalLabels("api", code));
         answerProblem(r, code, reason);
     }
-    function withLocks(zone, names, work2) {
-        return withTaken(zone, names, function(_, name) {
-            var _a;
-            return (_a = lock(zone, name)) != null ? _a : null;
-        }, work2);
-    }
-    function withLocksIfRoom(zone, names, work2) {
-        return withTaken(zone, names, lockIfRoom, work2);
-    }
-    function withTaken(zone, names, take2, work2) {
-        return _async_to_generator(function() {
-            var ordered, taken, i, name, ticket;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        ordered = names.slice().sort();
-                        _state.label = 1;
-                    case 1:
-                        taken = [];
-                        _state.label = 2;
-                    case 2:
-                        _state.trys.push([
-                            2,
-                            ,
-                            7,
-                            8
-                        ]);
-                        i = 0;
-                        _state.label = 3;
-                    case 3:
-                        if (!(i < ordered.length)) return [
-                            3,
-                            6
-                        ];
-                        name = ordered[i];
-                        return [
-                            4,
-                            ticketFor(zone, name, take2)
-                        ];
-                    case 4:
-                        ticket = _state.sent();
-                        if (ticket !== void 0) taken.push({
-                            name: name,
-                            ticket: ticket
-                        });
-                        _state.label = 5;
-                    case 5:
-                        i++;
-                        return [
-                            3,
-                            3
-                        ];
-                    case 6:
-                        if (taken.every(function(param) {
-                            var name2 = param.name, ticket2 = param.ticket;
-                            return isLocked(zone, name2, ticket2);
-                        })) return [
-                            2,
-                            work2()
-                        ];
-                        return [
-                            3,
-                            8
-                        ];
-                    case 7:
-                        taken.forEach(function(param) {
-                            var name2 = param.name, ticket2 = param.ticket;
-                            unlock(zone, name2, ticket2);
-                        });
-                        return [
-                            7
-                        ];
-                    case 8:
-                        return [
-                            3,
-                            1
-                        ];
-                    case 9:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function ticketFor(zone, name, take2) {
-        return _async_to_generator(function() {
-            var ticket;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        ticket = take2(zone, name);
-                        _state.label = 1;
-                    case 1:
-                        if (!(ticket === null)) return [
-                            3,
-                            3
-                        ];
-                        return [
-                            4,
-                            pause()
-                        ];
-                    case 2:
-                        _state.sent();
-                        ticket = take2(zone, name);
-                        return [
-                            3,
-                            1
-                        ];
-                    case 3:
-                        return [
-                            2,
-                            ticket
-                        ];
-                }
-            });
-        })();
+    var FOLDER = "/certs/";
+    function nameInPath(r) {
+        var at = r.uri.indexOf(FOLDER);
+        var text = at < 0 ? "" : r.uri.slice(at + FOLDER.length);
+        var name = normaliseWithWildcard(text);
+        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
+        return name;
     }
     function clear_cache2(r) {
         return _async_to_generator(function() {
@@ -3911,7 +3949,7 @@ function start() {
                             handle(r, [
                                 "GET",
                                 "POST"
-                            ], function(lookup) {
+                            ], function(context) {
                                 return _async_to_generator(function() {
                                     var _tmp;
                                     return _ts_generator(this, function(_state2) {
@@ -3923,7 +3961,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    clear(lookup, r.args["name"])
+                                                    clear(context, r.args["name"])
                                                 ];
                                             case 1:
                                                 answerJson.apply(void 0, _tmp.concat([
@@ -4031,18 +4069,18 @@ function start() {
     }
     function filesBehind(zone, slots) {
         return slots.map(function(slot) {
-            return find2(zone, slot) || "";
+            return findRecord2(zone, slot) || "";
         }).filter(isPointer2).map(targetOf2).filter(function(key, i, all) {
             return all.indexOf(key) === i;
         });
     }
     function clearOne(zone, slot) {
-        var held = find2(zone, slot) || "";
-        if (!isAnswer(held) || !factsOf2(held)) {
-            remove(zone, slot);
+        var held = findRecord2(zone, slot) || "";
+        if (!isAnswer(held) || !readMeta2(held)) {
+            removeRecord(zone, slot);
             return false;
         }
-        if (!put(zone, slot, staled(held))) {
+        if (!putRecord(zone, slot, markStale(held))) {
             refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
         }
         return true;
@@ -4078,7 +4116,7 @@ function start() {
                         }
                         return [
                             4,
-                            clear(lookupFor(s), names.length > 1 ? names : names[0])
+                            clear(contextOf(s), names.length > 1 ? names : names[0])
                         ];
                     case 1:
                         _state.sent();
@@ -4115,8 +4153,245 @@ function start() {
             return refuse("malformed", "an argument that is not encoded as one");
         }
     }
-    var LARGEST_ANSWER = 33 * 1024 * 1024;
+    var ATTRIBUTES = {
+        "550403": "CN",
+        "550404": "SN",
+        "550405": "serialNumber",
+        "550406": "C",
+        "550407": "L",
+        "550408": "ST",
+        "550409": "street",
+        "55040a": "O",
+        "55040b": "OU",
+        "55040c": "title",
+        "55040f": "businessCategory",
+        "550411": "postalCode",
+        "55042a": "GN",
+        "550461": "organizationIdentifier",
+        "0992268993f22c640101": "UID",
+        "0992268993f22c640119": "DC",
+        "2a864886f70d010901": "emailAddress",
+        "2b0601040182373c020101": "jurisdictionL",
+        "2b0601040182373c020102": "jurisdictionST",
+        "2b0601040182373c020103": "jurisdictionC"
+    };
+    var T61_STRING = 20;
+    var BMP_STRING2 = 30;
+    var IP_ADDRESS = contextTag(7);
+    function describe(certificate) {
+        var serial = hexOf(certificate.serial).toUpperCase();
+        return {
+            subject: nameOf2(certificate.subject),
+            issuer: nameOf2(certificate.issuer),
+            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
+            dns_names: dnsNames(certificate),
+            ip_addresses: ipAddresses(certificate),
+            fingerprint_sha256: fingerprintOf(certificate),
+            not_before: isoTime(certificate.notBefore),
+            not_after: isoTime(certificate.notAfter),
+            key_type: keyTypeName(certificate.publicKey),
+            signature_algorithm: signatureOf(certificate).name
+        };
+    }
+    function fingerprintOf(certificate) {
+        return hash.createHash("sha256").update(certificate.der).digest("hex");
+    }
+    function isoTime(seconds) {
+        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
+    }
+    function nameOf2(name) {
+        return children(name).map(function(set) {
+            return children(set).map(attributeOf).reverse().join("+");
+        }).reverse().join(",");
+    }
+    function attributeOf(attribute) {
+        var parts = children(attribute);
+        var type = parts[0];
+        var value = parts[1];
+        var name = ATTRIBUTES[hexOf(type)];
+        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
+        });
+        return "".concat(name, "=").concat(escaped2);
+    }
+    function hexByte(byte) {
+        return (byte < 16 ? "0" : "") + byte.toString(16);
+    }
+    function stringOf(value) {
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
+        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
+        }
+        return text;
+    }
+    function ipAddresses(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === IP_ADDRESS;
+        }).map(ipAddressOf);
+    }
+    function ipAddressOf(address) {
+        var groups = [];
+        var isV4 = address.end - address.start === 4;
+        var width = isV4 ? 1 : 2;
+        for(var at = address.start; at + width <= address.end; at += width){
+            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
+        }
+        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+    }
+    function shortened(address) {
+        for(var run = 8; run > 1; run--){
+            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros2.test(address)) return address.replace(zeros2, "::");
+        }
+        return address;
+    }
+    function findHeld(zone, slot) {
+        var record = findRecord2(zone, slot);
+        if (record !== void 0 && isPointer2(record)) return findFound(zone, record);
+        var meta = record !== void 0 && holdsPair(record) ? readMeta2(record) : null;
+        return record === void 0 || meta === null ? null : {
+            record: record,
+            meta: meta
+        };
+    }
+    function findFound(zone, pointer) {
+        var _a;
+        var file = targetOf2(pointer);
+        var held = findHeld(zone, file);
+        var problem = (_a = readMeta2(pointer)) == null ? void 0 : _a.problem;
+        if (!held) return null;
+        return {
+            record: held.record,
+            meta: problem ? Object.assign({}, held.meta, {
+                problem: problem
+            }) : held.meta,
+            file: file
+        };
+    }
+    function findAllHeld(zone, settings, name) {
+        return slotsOf(settings, name).map(function(slot) {
+            return findHeld(zone, slot);
+        }).filter(function(held) {
+            return held !== null;
+        });
+    }
+    function fingerprintOfHeld(held) {
+        return held ? fingerprintOf(leafOf(held.record)) : "";
+    }
+    function holdsRsa(record) {
+        return leafOf(record).publicKey.kind === "RSA";
+    }
+    function leafOf(record) {
+        return readLeaf(chainOf2(record));
+    }
     var LONGEST_EXCERPT = 120;
+    function getOperation(key) {
+        return {
+            request_range: {
+                key: encodeKey(key)
+            }
+        };
+    }
+    function putOperation(key, value) {
+        return {
+            request_put: {
+                key: encodeKey(key),
+                value: encode2(value),
+                prev_kv: true
+            }
+        };
+    }
+    function deleteOperation(key) {
+        return {
+            request_delete_range: {
+                key: encodeKey(key),
+                prev_kv: true
+            }
+        };
+    }
+    function isUnchanged(key, modRevision) {
+        return {
+            key: encodeKey(key),
+            target: "MOD",
+            result: "EQUAL",
+            mod_revision: "".concat(modRevision)
+        };
+    }
+    function unavailable(detail) {
+        return refuse("store-unavailable", "etcd: ".concat(detail));
+    }
+    function messageOf(fields) {
+        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
+    }
+    function excerpt(text) {
+        var words = wordsOf(text.replace(/<[^>]*>/g, " "));
+        return words ? ": ".concat(words) : "";
+    }
+    function wordsOf(text) {
+        return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_EXCERPT);
+    }
+    function endOf(prefix) {
+        var last = prefix.length - 1;
+        return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+    }
+    function headerOf(answer2) {
+        var header = partOf(answer2, "header");
+        var cluster = textOf2(header["cluster_id"]);
+        var term = numberOf(header["raft_term"]);
+        var revision = numberOf(header["revision"]);
+        if (!cluster || !(term > 0) || !(revision > 0)) unavailable("its answer has no revision");
+        return {
+            cluster: cluster,
+            term: term,
+            revision: revision
+        };
+    }
+    function keyValues(kvs) {
+        return listOf(kvs).map(function(kv) {
+            return {
+                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
+                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
+                createRevision: numberOf(kv["create_revision"]),
+                modRevision: numberOf(kv["mod_revision"])
+            };
+        });
+    }
+    function partOf(fields, name) {
+        var part = fields[name];
+        return isFields(part) ? part : {};
+    }
+    function listOf(value) {
+        return Array.isArray(value) ? value.filter(isFields) : [];
+    }
+    function isFields(value) {
+        return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
+    }
+    function textOf2(value) {
+        return typeof value === "string" ? value : "";
+    }
+    function numberOf(value) {
+        return Number(value || 0);
+    }
+    function encode2(text) {
+        return Buffer.from(text).toString("base64");
+    }
+    function encodeKey(key) {
+        var bytes = Buffer.alloc(key.length);
+        for(var i = 0; i < key.length; i++)bytes[i] = key.charCodeAt(i);
+        return bytes.toString("base64");
+    }
+    function bytesOf(bytes) {
+        var text = bytes.toString();
+        if (/^[\0-\x7f]*$/.test(text)) return text;
+        var all = "";
+        for(var i = 0; i < bytes.length; i++)all += String.fromCharCode(bytes[i]);
+        return all;
+    }
+    var LARGEST_ANSWER = 33 * 1024 * 1024;
     var DEFAULT_PREFIX = "/certs/";
     var UNAUTHENTICATED = 16;
     function etcdOf(variables, zone) {
@@ -4217,38 +4492,6 @@ function start() {
             });
         })();
     }
-    function getOperation(key) {
-        return {
-            request_range: {
-                key: encodeKey(key)
-            }
-        };
-    }
-    function putOperation(key, value) {
-        return {
-            request_put: {
-                key: encodeKey(key),
-                value: encode2(value),
-                prev_kv: true
-            }
-        };
-    }
-    function deleteOperation(key) {
-        return {
-            request_delete_range: {
-                key: encodeKey(key),
-                prev_kv: true
-            }
-        };
-    }
-    function isUnchanged(key, modRevision) {
-        return {
-            key: encodeKey(key),
-            target: "MOD",
-            result: "EQUAL",
-            mod_revision: "".concat(modRevision)
-        };
-    }
     function call(etcd, path, body) {
         return _async_to_generator(function() {
             var known, reply, _tmp;
@@ -4327,7 +4570,7 @@ function start() {
                 switch(_state.label){
                     case 0:
                         try {
-                            password = read(etcd.passwordFile).replace(/\r?\n$/, "");
+                            password = readFile(etcd.passwordFile).replace(/\r?\n$/, "");
                         } catch (e) {
                             return [
                                 2,
@@ -4421,171 +4664,28 @@ function start() {
         if (status !== 200) unavailable(messageOf(fields) || "it answered ".concat(status));
         return fields;
     }
-    function unavailable(detail) {
-        return refuse("store-unavailable", "etcd: ".concat(detail));
-    }
-    function messageOf(fields) {
-        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
-    }
-    function excerpt(text) {
-        var words = wordsOf(text.replace(/<[^>]*>/g, " "));
-        return words ? ": ".concat(words) : "";
-    }
-    function wordsOf(text) {
-        return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_EXCERPT);
-    }
-    function endOf(prefix) {
-        var last = prefix.length - 1;
-        return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
-    }
-    function headerOf(answer2) {
-        var header = partOf(answer2, "header");
-        var cluster = textOf2(header["cluster_id"]);
-        var term = numberOf(header["raft_term"]);
-        var revision = numberOf(header["revision"]);
-        if (!cluster || !(term > 0) || !(revision > 0)) unavailable("its answer has no revision");
-        return {
-            cluster: cluster,
-            term: term,
-            revision: revision
+    function readText(text) {
+        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
+        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
+            pem: text
         };
     }
-    function keyValues(kvs) {
-        return listOf(kvs).map(function(kv) {
-            return {
-                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
-                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
-                createRevision: numberOf(kv["create_revision"]),
-                modRevision: numberOf(kv["mod_revision"])
-            };
-        });
+    function readJson(text) {
+        try {
+            return JSON.parse(text.replace(/^\ufeff/, ""));
+        } catch (e) {
+            return refuse("malformed", "The body begins like JSON, and is none.");
+        }
     }
-    function partOf(fields, name) {
-        var part = fields[name];
-        return isFields(part) ? part : {};
-    }
-    function listOf(value) {
-        return Array.isArray(value) ? value.filter(isFields) : [];
-    }
-    function isFields(value) {
-        return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
-    }
-    function textOf2(value) {
-        return typeof value === "string" ? value : "";
-    }
-    function numberOf(value) {
-        return Number(value || 0);
-    }
-    function encode2(text) {
-        return Buffer.from(text).toString("base64");
-    }
-    function encodeKey(key) {
-        var bytes = Buffer.alloc(key.length);
-        for(var i = 0; i < key.length; i++)bytes[i] = key.charCodeAt(i);
-        return bytes.toString("base64");
-    }
-    function bytesOf(bytes) {
-        var text = bytes.toString();
-        if (/^[\0-\x7f]*$/.test(text)) return text;
-        var all = "";
-        for(var i = 0; i < bytes.length; i++)all += String.fromCharCode(bytes[i]);
-        return all;
-    }
-    var ATTRIBUTES = {
-        "550403": "CN",
-        "550404": "SN",
-        "550405": "serialNumber",
-        "550406": "C",
-        "550407": "L",
-        "550408": "ST",
-        "550409": "street",
-        "55040a": "O",
-        "55040b": "OU",
-        "55040c": "title",
-        "55040f": "businessCategory",
-        "550411": "postalCode",
-        "55042a": "GN",
-        "550461": "organizationIdentifier",
-        "0992268993f22c640101": "UID",
-        "0992268993f22c640119": "DC",
-        "2a864886f70d010901": "emailAddress",
-        "2b0601040182373c020101": "jurisdictionL",
-        "2b0601040182373c020102": "jurisdictionST",
-        "2b0601040182373c020103": "jurisdictionC"
-    };
-    var T61_STRING = 20;
-    var BMP_STRING2 = 30;
-    var IP_ADDRESS = context(7);
-    function describe(certificate) {
-        var serial = hexOf(certificate.serial).toUpperCase();
+    function fieldsOf(fields, kind) {
+        var cert = fields.cert, key = fields.key;
+        if (typeof cert !== "string" || typeof key !== "string") {
+            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
+        }
         return {
-            subject: nameOf2(certificate.subject),
-            issuer: nameOf2(certificate.issuer),
-            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
-            dns_names: dnsNames(certificate),
-            ip_addresses: ipAddresses(certificate),
-            fingerprint_sha256: fingerprintOf(certificate),
-            not_before: isoTime(certificate.notBefore),
-            not_after: isoTime(certificate.notAfter),
-            key_type: keyTypeName(certificate.publicKey),
-            signature_algorithm: signatureOf(certificate).name
+            pem: cert,
+            keyPem: key
         };
-    }
-    function fingerprintOf(certificate) {
-        return hash.createHash("sha256").update(certificate.der).digest("hex");
-    }
-    function isoTime(seconds) {
-        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
-    }
-    function nameOf2(name) {
-        return children(name).map(function(set) {
-            return children(set).map(attributeOf).reverse().join("+");
-        }).reverse().join(",");
-    }
-    function attributeOf(attribute) {
-        var parts = children(attribute);
-        var type = parts[0];
-        var value = parts[1];
-        var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
-            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
-        });
-        return "".concat(name, "=").concat(escaped2);
-    }
-    function hexByte(byte) {
-        return (byte < 16 ? "0" : "") + byte.toString(16);
-    }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
-    function ipAddresses(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
-            return name.tag === IP_ADDRESS;
-        }).map(ipAddressOf);
-    }
-    function ipAddressOf(address) {
-        var groups = [];
-        var isV4 = address.end - address.start === 4;
-        var width = isV4 ? 1 : 2;
-        for(var at = address.start; at + width <= address.end; at += width){
-            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
-        }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
-    }
-    function shortened(address) {
-        for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
-        }
-        return address;
     }
     var FOLLOWER = "#etcd";
     var PLACE2 = 4096;
@@ -4594,154 +4694,61 @@ function start() {
             refuse("store-unavailable", "etcd: a round took so long that another one came before it");
         }
     }
-    function findProgress(etcd) {
+    function findPosition(etcd) {
         var text = findNote(etcd.zone, "state");
-        var progress = text === void 0 ? null : JSON.parse(text);
-        return progress && progress.prefix === etcd.prefix ? progress : null;
+        var position = text === void 0 ? null : JSON.parse(text);
+        return position && position.prefix === etcd.prefix ? position : null;
     }
-    function putProgress(zone, progress) {
-        progress.at = timestamp2();
-        var text = JSON.stringify(progress);
+    function putPosition(zone, position) {
+        position.at = timestamp2();
+        var text = JSON.stringify(position);
         var padding = " ".repeat(PLACE2 - text.length % PLACE2);
         if (!putNote(zone, "state", text + padding)) {
             refuse("zone-full", "the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size");
         }
     }
     function sinceOf(param) {
-        var segments = param.segments;
-        return segments.reduce(function(least, param2) {
+        var ranges = param.ranges;
+        return ranges.reduce(function(least, param2) {
             var since = param2.since;
             return Math.min(least, since);
         }, Infinity);
     }
     function expectNew(param, key, created) {
-        var segments = param.segments;
-        var segment = segments.filter(function(one) {
-            return isWithin(one, key);
+        var ranges = param.ranges;
+        var range = ranges.filter(function(one) {
+            return isInRange(one, key);
         })[0];
-        if (!segment || segment.isOpen || created <= segment.since) return false;
-        segment.isOpen = true;
+        if (!range || range.needsListing || created <= range.since) return false;
+        range.needsListing = true;
         return true;
     }
     function isSameHistory(param, header) {
-        var cluster = param.cluster, term = param.term, segments = param.segments;
-        return header.cluster === cluster && header.term >= term && segments.every(function(param2) {
+        var cluster = param.cluster, term = param.term, ranges = param.ranges;
+        return header.cluster === cluster && header.term >= term && ranges.every(function(param2) {
             var since = param2.since;
             return header.revision >= since;
         });
     }
-    function hasPassed(progress, key, held, revision) {
-        if (!progress) return false;
-        var segments = progress.segments, epoch = progress.epoch;
-        return segments.some(function(one) {
-            return one.since >= revision && isWithin(one, key);
-        }) || epochIn(held) === epoch && revisionIn(held) > revision;
+    function hasPassed(position, key, held, revision) {
+        if (!position) return false;
+        var ranges = position.ranges, historyId = position.historyId;
+        return ranges.some(function(one) {
+            return one.since >= revision && isInRange(one, key);
+        }) || historyIdIn(held) === historyId && revisionIn(held) > revision;
     }
-    function isWithin(param, key) {
+    function isInRange(param, key) {
         var after = param.after, to = param.to;
         return key > after && (to === "" || key <= to);
     }
-    function versionOf(progress, revision) {
-        return "".concat(progress ? progress.epoch : "", ":").concat(revision);
+    function versionOf(position, revision) {
+        return "".concat(position ? position.historyId : "", ":").concat(revision);
     }
     function revisionIn(version) {
         return +version.slice(version.indexOf(":") + 1);
     }
-    function epochIn(version) {
+    function historyIdIn(version) {
         return version.slice(0, version.indexOf(":"));
-    }
-    var DAY_S = 86400;
-    function entryOf(name, record, facts) {
-        var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
-        var left = leaf.notAfter - Date.now() / 1e3;
-        var problem = facts.problem;
-        var entry = Object.assign({
-            name: name
-        }, describe(leaf), {
-            days_left: Math.floor(left / DAY_S),
-            source: facts.source,
-            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
-            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
-            loaded_at: new Date(facts.loadedAt).toISOString(),
-            checked_at: new Date(checkedAt(record)).toISOString()
-        });
-        if (facts.etcd !== void 0) entry.revision = revisionIn(facts.etcd);
-        return entry;
-    }
-    function fingerprintIn(record) {
-        return fingerprintOf(leafOf(record));
-    }
-    function holdsRsa(record) {
-        return leafOf(record).publicKey.kind === "RSA";
-    }
-    function leafOf(record) {
-        return readLeaf(chainOf2(record));
-    }
-    function entityTag(fingerprint) {
-        return '"'.concat(fingerprint, '"');
-    }
-    function expectPrecondition(r, name, tag) {
-        if (!isConditional(r)) return;
-        var ifMatch = r.headersIn["If-Match"];
-        var ifNoneMatch = r.headersIn["If-None-Match"];
-        var held = tag();
-        var isMet = (ifMatch === void 0 || isListed(ifMatch, held)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, held));
-        if (!isMet) {
-            var now = held ? "The certificate held for ".concat(name, " is ").concat(held, ".") : "None is held for ".concat(name, ".");
-            refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
-        }
-    }
-    function isConditional(param) {
-        var headersIn = param.headersIn;
-        return headersIn["If-Match"] !== void 0 || headersIn["If-None-Match"] !== void 0;
-    }
-    function isListed(list2, tag) {
-        if (tag === "") return false;
-        if (list2.trim() === "*") return true;
-        return list2.split(",").some(function(one) {
-            return one.trim() === tag;
-        });
-    }
-    function findHeld(zone, slot) {
-        var record = find2(zone, slot);
-        if (record !== void 0 && isPointer2(record)) return findFound(zone, record);
-        var facts = record !== void 0 && holdsPair(record) ? factsOf2(record) : null;
-        return record === void 0 || facts === null ? null : {
-            record: record,
-            facts: facts
-        };
-    }
-    function findFound(zone, pointer) {
-        var _a;
-        var file = targetOf2(pointer);
-        var held = findHeld(zone, file);
-        var problem = (_a = factsOf2(pointer)) == null ? void 0 : _a.problem;
-        if (!held) return null;
-        return {
-            record: held.record,
-            facts: problem ? Object.assign({}, held.facts, {
-                problem: problem
-            }) : held.facts,
-            file: file
-        };
-    }
-    function findAllHeld(zone, settings, name) {
-        return slotsOf(settings, name).map(function(slot) {
-            return findHeld(zone, slot);
-        }).filter(function(held) {
-            return held !== null;
-        });
-    }
-    function tagOf(held) {
-        return held ? entityTag(fingerprintIn(held.record)) : "";
-    }
-    var FOLDER = "/certs/";
-    function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER.length);
-        var name = normaliseWithWildcard(text);
-        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
-        return name;
     }
     var PREFIX = "sealed:1:";
     var KEY_BYTES = 32;
@@ -4869,83 +4876,8 @@ function start() {
     function subtle() {
         return crypto.subtle;
     }
-    var MOST_FIELDS = 16;
-    var LONGEST_HEADER = 4096;
-    function isForm(contentType) {
-        return /^\s*multipart\/form-data\b/i.test(contentType);
-    }
-    function readForm(text, contentType) {
-        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
-        if (boundary === null) return refuse("malformed", "A form without a boundary.");
-        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
-        var last = parts.pop();
-        if (parts.length === 0 || last.slice(0, 2) !== "--") {
-            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
-        }
-        var fields = /* @__PURE__ */ Object.create(null);
-        for(var i = 1; i < parts.length; i++){
-            var part = parts[i];
-            var bodyAt = part.indexOf("\r\n\r\n");
-            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
-            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
-            if (name === null) return refuse("malformed", "A form with a field that has no name.");
-            var field = name[1];
-            if (field in fields) refuse("malformed", "A form with two fields of one name.");
-            fields[field] = part.slice(bodyAt + 4);
-        }
-        return fields;
-    }
-    var TOO_LARGE = "A body of at most 1 MiB is taken.";
-    function readBody(r) {
-        var text = bodyText(r);
-        var type = r.headersIn["Content-Type"] || "";
-        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
-    }
-    function readText(text) {
-        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
-        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
-            pem: text
-        };
-    }
-    function bodyText(r) {
-        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        var text;
-        try {
-            text = r.requestText;
-        } catch (e) {
-            return spooledText(r);
-        }
-        if (!text) return "";
-        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        return text;
-    }
-    function spooledText(r) {
-        var path = variablesOf2(r)["request_body_file"] || "";
-        try {
-            return exists(path) ? read(path) : readUnnamed(path);
-        } catch (e) {
-            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
-        }
-    }
-    function readJson(text) {
-        try {
-            return JSON.parse(text.replace(/^\ufeff/, ""));
-        } catch (e) {
-            return refuse("malformed", "The body begins like JSON, and is none.");
-        }
-    }
-    function fieldsOf(fields, kind) {
-        var cert = fields.cert, key = fields.key;
-        if (typeof cert !== "string" || typeof key !== "string") {
-            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
-        }
-        return {
-            pem: cert,
-            keyPem: key
-        };
-    }
     var MOST_ATTEMPTS = 10;
-    function putThrough(r, lookup, etcd, names, targets, pair) {
+    function putThrough(context, conditions, etcd, names, targets, pair) {
         return _async_to_generator(function() {
             var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
             return _ts_generator(this, function(_state) {
@@ -4989,7 +4921,7 @@ function start() {
                     case 4:
                         return [
                             4,
-                            change(r, etcd, slots, operations, function(found) {
+                            change(conditions, etcd, slots, operations, function(found) {
                                 return _async_to_generator(function() {
                                     var i2;
                                     return _ts_generator(this, function(_state2) {
@@ -5004,7 +4936,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    expectMet(r, etcd, names[i2], targets[i2], slots, found)
+                                                    expectMet(conditions, etcd, names[i2], targets[i2], slots, found)
                                                 ];
                                             case 2:
                                                 _state2.sent();
@@ -5044,8 +4976,8 @@ function start() {
                             withLocks(zone, [
                                 FOLLOWER
                             ].concat(slots), function() {
-                                var progress = findProgress(etcd);
-                                var version = versionOf(progress, revision);
+                                var position = findPosition(etcd);
+                                var version = versionOf(position, revision);
                                 var open = slots.filter(function(slot2) {
                                     return !isOvertaken(etcd, slot2, revision);
                                 });
@@ -5053,9 +4985,9 @@ function start() {
                                     var _a, _b;
                                     return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
                                 });
-                                if (progress) noteNew(etcd, progress, open, created);
-                                replace(lookup, zone, open, pair, version);
-                                return recordOf2(lookup, zone, slots[0], pair, version);
+                                if (position) noteNew(etcd, position, open, created);
+                                installPair(context, zone, open, pair, version);
+                                return recordOf2(context, zone, slots[0], pair, version);
                             })
                         ];
                     case 7:
@@ -5084,14 +5016,14 @@ function start() {
             });
         })();
     }
-    function deleteThrough(r, lookup, etcd, name) {
+    function deleteThrough(context, conditions, etcd, name) {
         return _async_to_generator(function() {
             var zone, settings, slots, persisted, operations, _ref, before, revision, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         zone = etcd.zone;
-                        settings = lookup.settings;
+                        settings = context.settings;
                         slots = [
                             name,
                             rsaKey2(name)
@@ -5102,7 +5034,7 @@ function start() {
                         });
                         return [
                             4,
-                            change(r, etcd, slots, operations, function(found) {
+                            change(conditions, etcd, slots, operations, function(found) {
                                 return _async_to_generator(function() {
                                     var isThere;
                                     return _ts_generator(this, function(_state2) {
@@ -5110,14 +5042,14 @@ function start() {
                                             case 0:
                                                 return [
                                                     4,
-                                                    expectMet(r, etcd, name, slots, slots, found)
+                                                    expectMet(conditions, etcd, name, slots, slots, found)
                                                 ];
                                             case 1:
                                                 _state2.sent();
                                                 isThere = found.some(function(kv) {
                                                     return kv !== void 0;
                                                 }) || findAllHeld(zone, settings, name).length > 0 || persisted.some(function(slot) {
-                                                    return identify(filesFor(settings, slot)) !== "";
+                                                    return stampOf(pathsToRead(settings, slot)) !== "";
                                                 });
                                                 if (!isThere) refuse("not-found", "Nothing is held under ".concat(name, "."));
                                                 return [
@@ -5146,7 +5078,7 @@ function start() {
                                 var open = slots.filter(function(slot) {
                                     return !isOvertaken(etcd, slot, revision);
                                 });
-                                drop2(settings, zone, open, persisted.filter(function(slot) {
+                                removePair(settings, zone, open, persisted.filter(function(slot) {
                                     return open.indexOf(slot) >= 0;
                                 }));
                             })
@@ -5175,7 +5107,7 @@ function start() {
             });
         })();
     }
-    function change(r, etcd, slots, operations, expect) {
+    function change(conditions, etcd, slots, operations, expect) {
         return _async_to_generator(function() {
             var _loop, keys, attempt, _ret;
             return _ts_generator(this, function(_state) {
@@ -5198,7 +5130,7 @@ function start() {
                                         ];
                                     case 2:
                                         _state2.sent();
-                                        compare2 = isConditional(r) ? keys.map(function(key, i) {
+                                        compare2 = conditions.isConditional ? keys.map(function(key, i) {
                                             return isUnchanged(key, found[i] ? found[i].modRevision : 0);
                                         }) : [];
                                         return [
@@ -5258,38 +5190,38 @@ function start() {
             });
         })();
     }
-    function noteNew(etcd, progress, slots, created) {
+    function noteNew(etcd, position, slots, created) {
         var isToNote = false;
         for(var i = 0; i < slots.length; i++){
             var key = etcd.prefix + slots[i];
-            isToNote = expectNew(progress, key, created[i]) || isToNote;
+            isToNote = expectNew(position, key, created[i]) || isToNote;
         }
-        if (isToNote) putProgress(etcd.zone, progress);
+        if (isToNote) putPosition(etcd.zone, position);
     }
-    function expectMet(r, etcd, name, own, slots, found) {
+    function expectMet(conditions, etcd, name, own, slots, found) {
         return _async_to_generator(function() {
-            var tag, i, slot;
+            var fingerprint, i, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        if (!isConditional(r)) return [
+                        if (!conditions.isConditional) return [
                             2
                         ];
-                        tag = "";
+                        fingerprint = "";
                         i = 0;
                         _state.label = 1;
                     case 1:
-                        if (!(i < own.length && !tag)) return [
+                        if (!(i < own.length && !fingerprint)) return [
                             3,
                             4
                         ];
                         slot = own[i];
                         return [
                             4,
-                            tagIn(etcd, slot, found[slots.indexOf(slot)])
+                            fingerprintIn(etcd, slot, found[slots.indexOf(slot)])
                         ];
                     case 2:
-                        tag = _state.sent();
+                        fingerprint = _state.sent();
                         _state.label = 3;
                     case 3:
                         i++;
@@ -5298,9 +5230,7 @@ function start() {
                             1
                         ];
                     case 4:
-                        expectPrecondition(r, name, function() {
-                            return tag;
-                        });
+                        conditions.check(name, fingerprint);
                         return [
                             2
                         ];
@@ -5308,7 +5238,7 @@ function start() {
             });
         })();
     }
-    function tagIn(etcd, slot, kv) {
+    function fingerprintIn(etcd, slot, kv) {
         return _async_to_generator(function() {
             var held, sent, e;
             return _ts_generator(this, function(_state) {
@@ -5317,11 +5247,11 @@ function start() {
                         held = findHeld(etcd.zone, slot);
                         if (!kv) return [
                             2,
-                            held && held.facts.source === "etcd" ? "" : tagOf(held)
+                            held && held.meta.source === "etcd" ? "" : fingerprintOfHeld(held)
                         ];
-                        if (versionOf(findProgress(etcd), kv.modRevision) === findVersion(etcd.zone, slot)) return [
+                        if (versionOf(findPosition(etcd), kv.modRevision) === findVersion(etcd.zone, slot)) return [
                             2,
-                            tagOf(held)
+                            fingerprintOfHeld(held)
                         ];
                         _state.label = 1;
                     case 1:
@@ -5341,13 +5271,13 @@ function start() {
                         ]);
                         return [
                             2,
-                            entityTag(fingerprintOf(readPair(sent.pem, sent.keyPem).leaf))
+                            fingerprintOf(readPair(sent.pem, sent.keyPem).leaf)
                         ];
                     case 3:
                         e = _state.sent();
                         return [
                             2,
-                            tagOf(held)
+                            fingerprintOfHeld(held)
                         ];
                     case 4:
                         return [
@@ -5359,7 +5289,7 @@ function start() {
     }
     function isOvertaken(etcd, slot, revision) {
         var held = findVersion(etcd.zone, slot);
-        return hasPassed(findProgress(etcd), etcd.prefix + slot, held, revision);
+        return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
     }
     function takeBack(etcd, slots, before, revision) {
         return _async_to_generator(function() {
@@ -5409,6 +5339,31 @@ function start() {
             });
         })();
     }
+    function entityTag(fingerprint) {
+        return '"'.concat(fingerprint, '"');
+    }
+    function conditionsOf(param) {
+        var headersIn = param.headersIn;
+        var ifMatch = headersIn["If-Match"];
+        var ifNoneMatch = headersIn["If-None-Match"];
+        return {
+            isConditional: ifMatch !== void 0 || ifNoneMatch !== void 0,
+            check: function check(name, fingerprint) {
+                var tag = fingerprint && entityTag(fingerprint);
+                var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
+                if (isMet) return;
+                var now = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
+                refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
+            }
+        };
+    }
+    function isListed(list, tag) {
+        if (tag === "") return false;
+        if (list.trim() === "*") return true;
+        return list.split(",").some(function(one) {
+            return one.trim() === tag;
+        });
+    }
     function delete_cert2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -5418,13 +5373,13 @@ function start() {
                             4,
                             handle(r, [
                                 "DELETE"
-                            ], function(lookup) {
+                            ], function(context) {
                                 return _async_to_generator(function() {
                                     var zone, name, etcd, answer2;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
-                                                zone = lookup.zone;
+                                                zone = context.zone;
                                                 name = nameInPath(r) || refuse("malformed", "The path needs a name: /certs/NAME.");
                                                 if (!zone) return [
                                                     2,
@@ -5440,7 +5395,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    deleteThrough(r, lookup, etcd, name)
+                                                    deleteThrough(context, conditionsOf(r), etcd, name)
                                                 ];
                                             case 1:
                                                 answer2.revision = _state2.sent();
@@ -5451,7 +5406,7 @@ function start() {
                                             case 2:
                                                 return [
                                                     4,
-                                                    deleteHere(r, lookup, zone, name)
+                                                    deleteHere(r, context, zone, name)
                                                 ];
                                             case 3:
                                                 _state2.sent();
@@ -5500,18 +5455,17 @@ function start() {
                                 var held = findAllHeld(zone, settings, name)[0];
                                 var persisted = settings.isPersistent ? slotsOf(settings, name) : [];
                                 var files = persisted.map(function(slot) {
-                                    return filesOf(settings, slot);
+                                    return slotPaths(settings, slot);
                                 });
                                 files.forEach(recover);
-                                expectPrecondition(r, name, function() {
-                                    return tagOf(held);
-                                });
+                                var conditions = conditionsOf(r);
+                                if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
                                 if (!held && files.every(function(one) {
-                                    return identify(one) === "";
+                                    return stampOf(one) === "";
                                 })) {
                                     refuse("not-found", "Nothing is held under ".concat(name, "."));
                                 }
-                                drop2(settings, zone, slots, persisted);
+                                removePair(settings, zone, slots, persisted);
                             })
                         ];
                     case 1:
@@ -5523,10 +5477,28 @@ function start() {
             });
         }).apply(this, arguments);
     }
+    var DAY_S = 86400;
+    function entryOf(name, record, meta) {
+        var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
+        var left = leaf.notAfter - Date.now() / 1e3;
+        var problem = meta.problem;
+        var entry = Object.assign({
+            name: name
+        }, describe(leaf), {
+            days_left: Math.floor(left / DAY_S),
+            source: meta.source,
+            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
+            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            loaded_at: new Date(meta.loadedAt).toISOString(),
+            checked_at: new Date(checkedAt(record)).toISOString()
+        });
+        if (meta.etcd !== void 0) entry.revision = revisionIn(meta.etcd);
+        return entry;
+    }
     function namesAfter(zone, after, most) {
         return keysAfter(zone, after, most, false);
     }
-    function labelsAfter(zone, after, most) {
+    function stemsAfter(zone, after, most) {
         return keysAfter(zone, after, most, true);
     }
     function keysAfter(zone, after, most, isForFiles) {
@@ -5565,32 +5537,32 @@ function start() {
     }
     function filePage(zone, settings, after, limit) {
         return _async_to_generator(function() {
-            var files, labels, giveWay, i, key, record, facts;
+            var files, stems, yieldIfDue, i, key, record, meta;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         files = [];
                         return [
                             4,
-                            labelsAfter(zone, after, limit + 1)
+                            stemsAfter(zone, after, limit + 1)
                         ];
                     case 1:
-                        labels = _state.sent();
-                        giveWay = slices();
+                        stems = _state.sent();
+                        yieldIfDue = timeSlicer2();
                         i = 0;
                         _state.label = 2;
                     case 2:
-                        if (!(i < Math.min(labels.length, limit))) return [
+                        if (!(i < Math.min(stems.length, limit))) return [
                             3,
                             5
                         ];
-                        key = fileKey(labels[i]);
-                        record = find2(zone, key) || "";
-                        facts = factsOf2(record);
-                        if (facts) files.push(fileEntryOf(filesOf(settings, key).cert, record, facts));
+                        key = fileKey(stems[i]);
+                        record = findRecord2(zone, key) || "";
+                        meta = readMeta2(record);
+                        if (meta) files.push(fileEntryOf(slotPaths(settings, key).cert, record, meta));
                         return [
                             4,
-                            giveWay()
+                            yieldIfDue()
                         ];
                     case 3:
                         _state.sent();
@@ -5606,16 +5578,16 @@ function start() {
                             2,
                             {
                                 files: files,
-                                next: labels.length > limit ? labels[limit - 1] : null
+                                next: stems.length > limit ? stems[limit - 1] : null
                             }
                         ];
                 }
             });
         })();
     }
-    function fileEntryOf(file, record, facts) {
-        var names = facts.found ? facts.found.names : [];
-        var problem = facts.problem;
+    function fileEntryOf(file, record, meta) {
+        var names = meta.found ? meta.found.names : [];
+        var problem = meta.problem;
         var entry = {
             file: file,
             names: names,
@@ -5624,7 +5596,7 @@ function start() {
             checked_at: new Date(checkedAt(record)).toISOString()
         };
         if (holdsPair(record)) {
-            entry.certificate = entryOf(names[0] || "", record, facts);
+            entry.certificate = entryOf(names[0] || "", record, meta);
             entry.state = entry.certificate.state;
         }
         return entry;
@@ -5641,7 +5613,7 @@ function start() {
                             4,
                             handle(r, [
                                 "GET"
-                            ], function(lookup) {
+                            ], function(context) {
                                 return _async_to_generator(function() {
                                     var name;
                                     return _ts_generator(this, function(_state2) {
@@ -5652,7 +5624,7 @@ function start() {
                                                     3,
                                                     1
                                                 ];
-                                                answerOne(r, lookup, name);
+                                                answerOne(r, context, name);
                                                 return [
                                                     3,
                                                     5
@@ -5664,7 +5636,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    answerFiles(r, lookup)
+                                                    answerFiles(r, context)
                                                 ];
                                             case 2:
                                                 _state2.sent();
@@ -5675,7 +5647,7 @@ function start() {
                                             case 3:
                                                 return [
                                                     4,
-                                                    answerPage(r, lookup)
+                                                    answerPage(r, context)
                                                 ];
                                             case 4:
                                                 _state2.sent();
@@ -5717,10 +5689,10 @@ function start() {
         }
     }
     function whyNot(zone, slot) {
-        var facts = factsOf2(find2(zone, slot) || "");
-        if (!facts || !facts.problem) return "";
-        var what = facts.source === "etcd" ? "Its value in etcd was" : "Its files were";
-        return " ".concat(what, " refused, ").concat(facts.problem.code, ": ").concat(facts.problem.detail, ".");
+        var meta = readMeta2(findRecord2(zone, slot) || "");
+        if (!meta || !meta.problem) return "";
+        var what = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
+        return " ".concat(what, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
     }
     function entryOfAll(settings, name, shown, other) {
         var entry = entryOfHeld(settings, name, shown);
@@ -5728,9 +5700,9 @@ function start() {
         return entry;
     }
     function entryOfHeld(settings, name, param) {
-        var record = param.record, facts = param.facts, file = param.file;
-        var entry = entryOf(name, record, facts);
-        if (file !== void 0) entry.file = filesOf(settings, file).cert;
+        var record = param.record, meta = param.meta, file = param.file;
+        var entry = entryOf(name, record, meta);
+        if (file !== void 0) entry.file = slotPaths(settings, file).cert;
         return entry;
     }
     function wantsChain(accept) {
@@ -5787,7 +5759,7 @@ function start() {
     }
     function addEntries(certs, zone, settings, after, limit) {
         return _async_to_generator(function() {
-            var wanted, following, names, giveWay, i, name, _findAllHeld, shown, other;
+            var wanted, following, names, yieldIfDue, i, name, _findAllHeld, shown, other;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -5799,7 +5771,7 @@ function start() {
                     case 1:
                         following = _state.sent();
                         names = following.slice(0, wanted);
-                        giveWay = slices();
+                        yieldIfDue = timeSlicer2();
                         i = 0;
                         _state.label = 2;
                     case 2:
@@ -5812,7 +5784,7 @@ function start() {
                         if (shown) certs.push(entryOfAll(settings, name, shown, other));
                         return [
                             4,
-                            giveWay()
+                            yieldIfDue()
                         ];
                     case 3:
                         _state.sent();
@@ -5907,7 +5879,7 @@ function start() {
         var r = param.r, misses = param.misses;
         var notes = misses || zone;
         var last = findNote(notes, "success");
-        if (last === void 0 || !isRecent2(last, 0, SUCCESS_LASTS_MS)) {
+        if (last === void 0 || !isWithin2(last, 0, SUCCESS_LASTS_MS)) {
             putNote(notes, "success", timestamp2());
         }
         if (!failure) return;
@@ -5915,24 +5887,24 @@ function start() {
         if (misses) dropNote(misses, "failure");
         r.log("cert_rotation: etcd answers again");
     }
-    function noteFailure(lookup, zone, failure, e) {
+    function noteFailure(context, zone, failure, e) {
         var message = e.message;
         var attempts = failure ? failure.attempts + 1 : 1;
         if (!failure || failure.message !== message) {
-            lookup.r.error("cert_rotation: ".concat(message, "; what is held is still served"));
+            context.r.error("cert_rotation: ".concat(message, "; what is held is still served"));
         }
         var next = {
             message: message,
             attempts: attempts,
             until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
-            succeededAt: failure ? failure.succeededAt : +(findNote(lookup.misses || zone, "success") || 0)
+            succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
         };
         var text = JSON.stringify(next);
-        if (!putNote(zone, "failure", text) && lookup.misses) putNote(lookup.misses, "failure", text);
+        if (!putNote(zone, "failure", text) && context.misses) putNote(context.misses, "failure", text);
     }
-    function succeededAt(zone, misses, progress) {
+    function succeededAt(zone, misses, position) {
         var failure = findFailure(zone, misses);
-        return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, progress ? +progress.at : 0);
+        return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
     }
     var PREFIX2 = "cert_rotation_";
     function headOf(metric, type, help) {
@@ -5940,12 +5912,6 @@ function start() {
     }
     function sample(series, value) {
         return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
-    }
-    function etcdText(variables, zone, misses) {
-        var etcd = etcdOf(variables, zone);
-        if (!etcd) return "";
-        var progress = findProgress(etcd);
-        return headOf("etcd_last_success_seconds", "gauge", "When etcd last answered all that it was asked, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd that is served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
     }
     var TYPE = "text/plain; version=0.0.4; charset=utf-8";
     var PAIR_CODES = [
@@ -6093,7 +6059,7 @@ function start() {
                                     var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
                                     if (isFileKey2(slot)) {
                                         files[stateOf(summary)]++;
-                                        if (problem) fileProblems.push(fileProblem(filesOf(settings, slot).cert, summary));
+                                        if (problem) fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
                                         return;
                                     }
                                     var name = nameOf(slot);
@@ -6154,12 +6120,12 @@ function start() {
     function zonesText(name, zone, misses) {
         var zones = zone ? [
             {
-                label: labelOf2(name),
+                label: labelOf(name),
                 space: spaceOf(zone)
             }
         ] : [];
         if (misses) zones.push({
-            label: labelOf2(missesName2(name)),
+            label: labelOf(missesName2(name)),
             space: spaceOf(misses)
         });
         return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
@@ -6170,11 +6136,69 @@ function start() {
             return sample("zone_free_bytes".concat(label), space.free);
         }).join("");
     }
-    function labelOf2(zone) {
+    function labelOf(zone) {
         return '{zone="'.concat(escaped(zone), '"}');
     }
     function escaped(text) {
         return text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
+    }
+    function etcdText(variables, zone, misses) {
+        var etcd = etcdOf(variables, zone);
+        if (!etcd) return "";
+        var progress = findPosition(etcd);
+        return headOf("etcd_last_success_seconds", "gauge", "When etcd last answered all that it was asked, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd that is served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
+    }
+    var MOST_FIELDS = 16;
+    var LONGEST_HEADER = 4096;
+    function isForm(contentType) {
+        return /^\s*multipart\/form-data\b/i.test(contentType);
+    }
+    function readForm(text, contentType) {
+        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
+        if (boundary === null) return refuse("malformed", "A form without a boundary.");
+        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
+        var last = parts.pop();
+        if (parts.length === 0 || last.slice(0, 2) !== "--") {
+            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
+        }
+        var fields = /* @__PURE__ */ Object.create(null);
+        for(var i = 1; i < parts.length; i++){
+            var part = parts[i];
+            var bodyAt = part.indexOf("\r\n\r\n");
+            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
+            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
+            if (name === null) return refuse("malformed", "A form with a field that has no name.");
+            var field = name[1];
+            if (field in fields) refuse("malformed", "A form with two fields of one name.");
+            fields[field] = part.slice(bodyAt + 4);
+        }
+        return fields;
+    }
+    var TOO_LARGE = "A body of at most 1 MiB is taken.";
+    function readBody(r) {
+        var text = bodyText(r);
+        var type = r.headersIn["Content-Type"] || "";
+        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
+    }
+    function bodyText(r) {
+        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        var text;
+        try {
+            text = r.requestText;
+        } catch (e) {
+            return spooledText(r);
+        }
+        if (!text) return "";
+        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        return text;
+    }
+    function spooledText(r) {
+        var path = variablesOf2(r)["request_body_file"] || "";
+        try {
+            return exists(path) ? readFile(path) : readUnnamed(path);
+        } catch (e) {
+            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
+        }
     }
     function put_cert2(r) {
         return _async_to_generator(function() {
@@ -6186,33 +6210,34 @@ function start() {
                             handle(r, [
                                 "PUT",
                                 "POST"
-                            ], function(lookup) {
+                            ], function(context) {
                                 return _async_to_generator(function() {
-                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
+                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, conditions, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
-                                                settings = lookup.settings;
-                                                zone = lookup.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
+                                                settings = context.settings;
+                                                zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
                                                 pair = readPair(sent.pem, sent.keyPem);
                                                 names = asked ? [
                                                     asked
                                                 ] : namesOf(pair);
-                                                expectServable(lookup, pair, names);
+                                                expectServable(context, pair, names);
                                                 return [
                                                     4,
-                                                    proved(lookup, pair)
+                                                    provePair(context, pair)
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();
                                                 goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
                                                 if (goesToRsa) {
                                                     names.forEach(function(name) {
-                                                        return load(lookup, name);
+                                                        return refreshSlot(context, name);
                                                     });
                                                 }
+                                                conditions = conditionsOf(r);
                                                 targetsNow = function targetsNow2() {
                                                     return names.map(function(name) {
                                                         return goesToRsa ? rsaTargets(zone, name) : [
@@ -6226,11 +6251,9 @@ function start() {
                                                         return findFirst(zone, own);
                                                     });
                                                     names.forEach(function(name, i) {
-                                                        expectPrecondition(r, name, function() {
-                                                            return tagOf(replaced[i]);
-                                                        });
+                                                        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
                                                     });
-                                                    var records = replace(lookup, zone, flat(targets), proven, "");
+                                                    var records = installPair(context, zone, flat(targets), proven, "");
                                                     return {
                                                         isNew: replaced.indexOf(null) >= 0,
                                                         record: records[0]
@@ -6243,7 +6266,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    putThrough(r, lookup, etcd, names, targetsNow(), proven)
+                                                    putThrough(context, conditions, etcd, names, targetsNow(), proven)
                                                 ];
                                             case 2:
                                                 _tmp = _state2.sent();
@@ -6266,7 +6289,7 @@ function start() {
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
-                                                entry = entryOf(names[0], record, factsOf2(record), pair.leaf);
+                                                entry = entryOf(names[0], record, readMeta2(record), pair.leaf);
                                                 r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
                                                 answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
                                                     names: names
@@ -6308,8 +6331,8 @@ function start() {
         }, null);
     }
     function flat(lists) {
-        return lists.reduce(function(all, list2) {
-            return all.concat(list2);
+        return lists.reduce(function(all, list) {
+            return all.concat(list);
         }, []);
     }
     function admin2(r) {
@@ -6360,13 +6383,13 @@ function start() {
             return work2();
         });
     }
-    function take(into, slot, value, version) {
+    function applyPut(into, slot, value, version) {
         return _async_to_generator(function() {
-            var lookup, zone, etcd, name, sent, pair, proven, until, e, code;
+            var context, zone, etcd, name, sent, pair, proven, until, e, code;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        lookup = into.lookup, zone = into.zone, etcd = into.etcd;
+                        context = into.context, zone = into.zone, etcd = into.etcd;
                         name = nameOf(slot);
                         _state.label = 1;
                     case 1:
@@ -6389,19 +6412,19 @@ function start() {
                         if (isRsaKey(slot) && !isRsa(pair)) {
                             refuse("unsupported-key", "an RSA slot is for RSA keys, and this one is ".concat(pair.privateKey.kind));
                         }
-                        expectServable(lookup, pair, [
+                        expectServable(context, pair, [
                             name
                         ]);
                         return [
                             4,
-                            proved(lookup, pair)
+                            provePair(context, pair)
                         ];
                     case 3:
                         proven = _state.sent();
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                return replace(lookup, zone, [
+                                return installPair(context, zone, [
                                     slot
                                 ], proven, version);
                             })
@@ -6409,14 +6432,14 @@ function start() {
                     case 4:
                         _state.sent();
                         until = new Date(pair.leaf.notAfter * 1e3).toISOString();
-                        lookup.r.log("cert_rotation: ".concat(name, ": taken from etcd ").concat(whereIn(version), ", valid until ").concat(until));
+                        context.r.log("cert_rotation: ".concat(name, ": taken from etcd ").concat(whereIn(version), ", valid until ").concat(until));
                         return [
                             3,
                             7
                         ];
                     case 5:
                         e = _state.sent();
-                        code = isRefusal(e) ? e.code : isZoneFull(e) ? "zone-full" : "internal";
+                        code = isRefusal(e) ? e.code : isZoneFull2(e) ? "zone-full" : "internal";
                         if (code === "store-unavailable") throw e;
                         return [
                             4,
@@ -6445,11 +6468,11 @@ function start() {
         return name !== "" && normaliseWithWildcard(name) === name;
     }
     function noteForeign(param, texts) {
-        var lookup = param.lookup;
+        var context = param.context;
         var first = texts[0];
         if (first === void 0) return;
         var more = texts.length > 1 ? ", and ".concat(texts.length - 1, " more like it") : "";
-        lookup.r.error('cert_rotation: etcd has the key "'.concat(printable(first), '", which is no server name, nor a wildcard').concat(more));
+        context.r.error('cert_rotation: etcd has the key "'.concat(printable(first), '", which is no server name, nor a wildcard').concat(more));
     }
     function whereIn(version) {
         return "at revision ".concat(revisionIn(version));
@@ -6459,22 +6482,22 @@ function start() {
     }
     function noteRefused(into, slot, version, problem) {
         return _async_to_generator(function() {
-            var lookup, zone, isPair, consequence;
+            var context, zone, isPair, consequence;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        lookup = into.lookup, zone = into.zone;
+                        context = into.context, zone = into.zone;
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                var held = find2(zone, slot) || "";
-                                var last = factsOf2(held);
+                                var held = findRecord2(zone, slot) || "";
+                                var last = readMeta2(held);
                                 var token = clearToken2(zone);
-                                var record = last && isAnswer(held) ? withFacts(held, token, Object.assign({}, last, {
+                                var record = last && isAnswer(held) ? withMeta(held, token, Object.assign({}, last, {
                                     problem: problem,
                                     etcd: version
                                 })) : makeRecord(token, refusedFacts(problem, version), null);
-                                put(zone, slot, record);
+                                putRecord(zone, slot, record);
                                 return isAnswer(record);
                             })
                         ];
@@ -6482,7 +6505,7 @@ function start() {
                         isPair = _state.sent();
                         count(zone, "refusals_total", refusalLabels("etcd", problem.code));
                         consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
-                        lookup.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(problem.code, ": ").concat(problem.detail, " (etcd ").concat(whereIn(version), "); ").concat(consequence));
+                        context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(problem.code, ": ").concat(problem.detail, " (etcd ").concat(whereIn(version), "); ").concat(consequence));
                         return [
                             2
                         ];
@@ -6500,44 +6523,44 @@ function start() {
             etcd: etcd
         };
     }
-    function isToLetGo(zone, slot, isCleared2) {
+    function isToDelete(zone, slot, isCleared2) {
         if (findVersion(zone, slot) === "") return false;
         return isCleared2 || readSummary2(findSummary(zone, slot)).problem !== GONE.code;
     }
-    function letGo(into, slot, epoch, isCleared2) {
+    function applyDelete(into, slot, historyId, isCleared2) {
         return _async_to_generator(function() {
-            var lookup, zone, settings, why, name;
+            var context, zone, settings, why, name;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        lookup = into.lookup, zone = into.zone;
-                        settings = lookup.settings;
+                        context = into.context, zone = into.zone;
+                        settings = context.settings;
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                var held = find2(zone, slot) || "";
-                                var last = factsOf2(held);
+                                var held = findRecord2(zone, slot) || "";
+                                var last = readMeta2(held);
                                 if (!last || last.etcd === void 0) return void 0;
                                 var keepFor = function keepFor2(reason) {
                                     var _a;
-                                    put(zone, slot, withFacts(held, clearToken2(zone), Object.assign({}, last, {
+                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), Object.assign({}, last, {
                                         problem: reason
                                     })));
                                     return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
                                 };
                                 var source = last.source, problem = last.problem;
                                 if (source !== "etcd") {
-                                    var rest2 = Object.assign({}, last);
-                                    delete rest2.etcd;
-                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest2.problem;
-                                    put(zone, slot, withFacts(held, clearToken2(zone), rest2));
+                                    var rest = Object.assign({}, last);
+                                    delete rest.etcd;
+                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
+                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), rest));
                                     return void 0;
                                 }
-                                var isOwn = epochIn(last.etcd) === epoch;
+                                var isOwn = historyIdIn(last.etcd) === historyId;
                                 if (!isOwn && !isCleared2) return keepFor(GONE);
                                 var isInFiles = settings.isPersistent && isOwn && holdsPair(held);
                                 try {
-                                    drop2(settings, zone, [
+                                    removePair(settings, zone, [
                                         slot
                                     ], isInFiles ? [
                                         slot
@@ -6556,9 +6579,9 @@ function start() {
                     case 1:
                         why = _state.sent();
                         name = nameOf(slot);
-                        if (why === null) lookup.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
+                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
                         if (why) {
-                            lookup.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
+                            context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
                         }
                         return [
                             2,
@@ -6574,21 +6597,22 @@ function start() {
         detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
     };
     var BUDGET_MS = 400;
+    var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
     var BATCH = 16;
     var PAGE = 512;
     function follow2(session) {
         return _async_to_generator(function() {
-            var lookup, zone, etcd, failure, e;
+            var context, zone, etcd, failure, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        lookup = lookupFor(callerOf(session));
-                        zone = lookup.zone;
+                        context = contextOf(callerOf(session));
+                        zone = context.zone;
                         etcd = zone && etcdOf(session.variables, zone);
                         if (!zone || !etcd) return [
                             2
                         ];
-                        failure = findFailure(zone, lookup.misses);
+                        failure = findFailure(zone, context.misses);
                         if (failure && isWaiting(failure)) return [
                             2
                         ];
@@ -6602,18 +6626,18 @@ function start() {
                         ]);
                         return [
                             4,
-                            round(lookup, etcd)
+                            round(context, etcd)
                         ];
                     case 2:
                         _state.sent();
-                        noteSuccess(lookup, zone, failure);
+                        noteSuccess(context, zone, failure);
                         return [
                             3,
                             4
                         ];
                     case 3:
                         e = _state.sent();
-                        noteFailure(lookup, zone, failure, e);
+                        noteFailure(context, zone, failure, e);
                         return [
                             3,
                             4
@@ -6626,9 +6650,9 @@ function start() {
             });
         })();
     }
-    function round(lookup, etcd) {
+    function round(context, etcd) {
         return _async_to_generator(function() {
-            var zone, end, header, left, ticket, progress, isSame, _tmp, _tmp1;
+            var zone, end, header, left, lock, ticket, position, isSame, _tmp, _tmp1;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6640,15 +6664,20 @@ function start() {
                         ];
                     case 1:
                         header = _state.sent();
-                        if (isUpToDate(zone, findProgress(etcd), header)) return [
+                        if (isUpToDate(zone, findPosition(etcd), header)) return [
                             2
                         ];
                         left = findNote(zone, "follower");
-                        if (left !== void 0 && left.endsWith(":".concat(process.pid))) unlock(zone, FOLLOWER, left);
-                        ticket = lock(zone, FOLLOWER);
-                        if (ticket === void 0) return [
+                        if (left !== void 0 && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
+                        lock = tryLock(zone, FOLLOWER);
+                        if (lock.state === "no-room") return [
+                            2,
+                            refuse("zone-full", NO_ROOM_FOR_LOCK)
+                        ];
+                        if (lock.state === "busy") return [
                             2
                         ];
+                        ticket = lock.ticket;
                         putNote(zone, "follower", ticket);
                         _state.label = 2;
                     case 2:
@@ -6658,11 +6687,11 @@ function start() {
                             7,
                             8
                         ]);
-                        progress = findProgress(etcd);
-                        isSame = !progress || isSameHistory(progress, header);
+                        position = findPosition(etcd);
+                        isSame = !position || isSameHistory(position, header);
                         _tmp = [
                             {
-                                lookup: lookup,
+                                context: context,
                                 zone: zone,
                                 etcd: etcd,
                                 ticket: ticket,
@@ -6713,50 +6742,50 @@ function start() {
             });
         })();
     }
-    function isUpToDate(zone, progress, header) {
-        return progress !== null && progress.token === clearToken2(zone) && isSameHistory(progress, header) && progress.segments.every(function(param) {
-            var since = param.since, isOpen = param.isOpen;
-            return since === header.revision && !isOpen;
+    function isUpToDate(zone, position, header) {
+        return position !== null && position.token === clearToken2(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
+            var since = param.since, needsListing = param.needsListing;
+            return since === header.revision && !needsListing;
         });
     }
     function catchUp(one, header) {
         return _async_to_generator(function() {
-            var zone, etcd, token, progress, segment;
+            var zone, etcd, token, position, range;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         zone = one.zone, etcd = one.etcd;
                         token = clearToken2(zone);
-                        progress = findProgress(etcd);
-                        if (!progress || !isSameHistory(progress, header)) {
-                            progress = begun2(etcd, header, token);
-                            note(one, progress);
-                        } else if (progress.token !== token) {
-                            progress.token = token;
-                            progress.segments.forEach(function(segment2) {
-                                segment2.isOpen = true;
-                                segment2.isCleared = true;
-                                segment2.tried = "";
+                        position = findPosition(etcd);
+                        if (!position || !isSameHistory(position, header)) {
+                            position = begun2(etcd, header, token);
+                            note(one, position);
+                        } else if (position.token !== token) {
+                            position.token = token;
+                            position.ranges.forEach(function(range2) {
+                                range2.needsListing = true;
+                                range2.isCleared = true;
+                                range2.resumeAfter = "";
                             });
                         }
-                        progress.term = header.term;
+                        position.term = header.term;
                         _state.label = 1;
                     case 1:
                         if (!(Date.now() < one.end)) return [
                             3,
                             6
                         ];
-                        segment = oldest(progress);
-                        if (segment.since >= header.revision && !segment.isOpen) return [
+                        range = oldest(position);
+                        if (range.since >= header.revision && !range.needsListing) return [
                             2
                         ];
-                        if (!segment.isOpen) return [
+                        if (!range.needsListing) return [
                             3,
                             3
                         ];
                         return [
                             4,
-                            goThrough(one, progress, segment)
+                            goThrough(one, position, range)
                         ];
                     case 2:
                         _state.sent();
@@ -6767,13 +6796,13 @@ function start() {
                     case 3:
                         return [
                             4,
-                            takeChanges(one, progress, segment)
+                            takeChanges(one, position, range)
                         ];
                     case 4:
                         _state.sent();
                         _state.label = 5;
                     case 5:
-                        note(one, progress);
+                        note(one, position);
                         return [
                             3,
                             1
@@ -6786,10 +6815,10 @@ function start() {
             });
         })();
     }
-    function note(param, progress) {
+    function note(param, position) {
         var zone = param.zone, ticket = param.ticket;
         expectFollower(zone, ticket);
-        putProgress(zone, progress);
+        putPosition(zone, position);
     }
     function begun2(etcd, param, token) {
         var cluster = param.cluster, term = param.term;
@@ -6798,36 +6827,36 @@ function start() {
             cluster: cluster,
             term: term,
             token: token,
-            epoch: Date.now().toString(36),
-            segments: [
+            historyId: Date.now().toString(36),
+            ranges: [
                 {
                     after: "",
                     to: "",
                     since: 0,
                     count: 0,
-                    isOpen: true,
+                    needsListing: true,
                     isCleared: false,
-                    tried: "",
-                    triedAt: 0
+                    resumeAfter: "",
+                    resumeRevision: 0
                 }
             ],
             at: ""
         };
     }
     function oldest(param) {
-        var segments = param.segments;
-        return segments.reduce(function(first, one) {
-            if (one.isOpen !== first.isOpen) return one.isOpen ? one : first;
+        var ranges = param.ranges;
+        return ranges.reduce(function(first, one) {
+            if (one.needsListing !== first.needsListing) return one.needsListing ? one : first;
             return one.since < first.since ? one : first;
         });
     }
-    function takeChanges(one, progress, segment) {
+    function takeChanges(one, position, range) {
         return _async_to_generator(function() {
             var after, to, since, found, created;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        after = segment.after, to = segment.to, since = segment.since;
+                        after = range.after, to = range.to, since = range.since;
                         return [
                             4,
                             readKeys(one.etcd, after, to, {
@@ -6837,25 +6866,25 @@ function start() {
                         ];
                     case 1:
                         found = _state.sent();
-                        expectSameHistory(progress, found.header);
+                        expectSameHistory(position, found.header);
                         created = found.kvs.filter(function(param) {
                             var createRevision = param.createRevision;
                             return createRevision > since;
                         }).length;
                         if (created > 0) {
-                            segment.isOpen = true;
-                            note(one, progress);
+                            range.needsListing = true;
+                            note(one, position);
                         }
                         return [
                             4,
-                            takeAll(one, progress, found.kvs)
+                            takeAll(one, position, found.kvs)
                         ];
                     case 2:
                         if (_state.sent() < found.kvs.length) return [
                             2
                         ];
-                        segment.isOpen = found.more || found.count !== segment.count + created || found.count > 2 * PAGE;
-                        if (segment.isOpen) return [
+                        range.needsListing = found.more || found.count !== range.count + created || found.count > 2 * PAGE;
+                        if (range.needsListing) return [
                             2
                         ];
                         noteForeign(one, found.kvs.map(function(param) {
@@ -6864,8 +6893,8 @@ function start() {
                         }).filter(function(slot) {
                             return !isSlotKey(slot);
                         }));
-                        segment.since = found.header.revision;
-                        segment.count = found.count;
+                        range.since = found.header.revision;
+                        range.count = found.count;
                         return [
                             2
                         ];
@@ -6873,35 +6902,35 @@ function start() {
             });
         })();
     }
-    function goThrough(one, progress, segment) {
+    function goThrough(one, position, range) {
         return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest2;
+            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         zone = one.zone, etcd = one.etcd;
                         return [
                             4,
-                            readKeys(etcd, segment.after, segment.to, {
+                            readKeys(etcd, range.after, range.to, {
                                 keysOnly: true,
                                 limit: PAGE
                             })
                         ];
                     case 1:
                         _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
-                        expectSameHistory(progress, header);
+                        expectSameHistory(position, header);
                         foreign = [];
                         changed = kvs.filter(function(param) {
                             var key = param.key, modRevision = param.modRevision;
                             var slot = slotOf(etcd, key);
                             if (isSlotKey(slot)) {
-                                var isTried = key <= segment.tried && modRevision <= segment.triedAt;
-                                return !isTried && findVersion(zone, slot) !== versionOf(progress, modRevision);
+                                var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
+                                return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
                             }
-                            if (modRevision > segment.since) foreign.push(slot);
+                            if (modRevision > range.since) foreign.push(slot);
                             return false;
                         });
-                        if (!segment.tried) segment.triedAt = header.revision;
+                        if (!range.resumeAfter) range.resumeRevision = header.revision;
                         at = 0;
                         _state.label = 2;
                     case 2:
@@ -6919,18 +6948,18 @@ function start() {
                         ];
                     case 3:
                         outcome = _state.sent();
-                        expectSameHistory(progress, outcome.header);
+                        expectSameHistory(position, outcome.header);
                         values = outcome.found.filter(function(kv) {
                             return kv !== void 0;
                         });
                         return [
                             4,
-                            takeAll(one, progress, values)
+                            takeAll(one, position, values)
                         ];
                     case 4:
                         taken = _state.sent();
                         last2 = values[taken - 1];
-                        if (last2 && last2.key > segment.tried) segment.tried = last2.key;
+                        if (last2 && last2.key > range.resumeAfter) range.resumeAfter = last2.key;
                         if (taken < values.length) return [
                             2
                         ];
@@ -6944,26 +6973,26 @@ function start() {
                     case 6:
                         last = more ? kvs[kvs.length - 1] : void 0;
                         if (last) {
-                            rest2 = Object.assign({}, segment, {
+                            rest = Object.assign({}, range, {
                                 after: last.key
                             });
-                            progress.segments.splice(progress.segments.indexOf(segment) + 1, 0, rest2);
-                            segment.to = last.key;
+                            position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
+                            range.to = last.key;
                         }
                         return [
                             4,
-                            letGoOfOthers(one, progress, segment, kvs)
+                            letGoOfOthers(one, position, range, kvs)
                         ];
                     case 7:
                         if (!_state.sent()) return [
                             2
                         ];
                         noteForeign(one, foreign);
-                        segment.since = header.revision;
-                        segment.count = kvs.length;
-                        segment.isOpen = false;
-                        segment.isCleared = false;
-                        segment.tried = "";
+                        range.since = header.revision;
+                        range.count = kvs.length;
+                        range.needsListing = false;
+                        range.isCleared = false;
+                        range.resumeAfter = "";
                         return [
                             2
                         ];
@@ -6971,14 +7000,14 @@ function start() {
             });
         })();
     }
-    function letGoOfOthers(one, progress, segment, kvs) {
+    function letGoOfOthers(one, position, range, kvs) {
         return _async_to_generator(function() {
-            var lookup, zone, etcd, isCleared2, listed2, gone, keys, dropped, giveWay, at, slot;
+            var context, zone, etcd, isCleared2, listed2, gone, keys, dropped, yieldIfDue, at, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        lookup = one.lookup, zone = one.zone, etcd = one.etcd;
-                        isCleared2 = segment.isCleared;
+                        context = one.context, zone = one.zone, etcd = one.etcd;
+                        isCleared2 = range.isCleared;
                         listed2 = {};
                         kvs.forEach(function(param) {
                             var key = param.key;
@@ -6991,7 +7020,7 @@ function start() {
                             eachSlice(keys, function(slots) {
                                 slots.forEach(function(slot2) {
                                     var key = etcd.prefix + slot2;
-                                    if (isWithin(segment, key) && !listed2[key] && isToLetGo(zone, slot2, isCleared2)) {
+                                    if (isInRange(range, key) && !listed2[key] && isToDelete(zone, slot2, isCleared2)) {
                                         gone.push(slot2);
                                     }
                                 });
@@ -7000,7 +7029,7 @@ function start() {
                     case 1:
                         _state.sent();
                         dropped = {};
-                        giveWay = slices();
+                        yieldIfDue = timeSlicer2();
                         at = 0;
                         _state.label = 2;
                     case 2:
@@ -7011,13 +7040,13 @@ function start() {
                         slot = gone[at];
                         return [
                             4,
-                            letGo(one, slot, progress.epoch, isCleared2)
+                            applyDelete(one, slot, position.historyId, isCleared2)
                         ];
                     case 3:
                         if (_state.sent()) dropped[etcd.prefix + slot] = true;
                         return [
                             4,
-                            giveWay()
+                            yieldIfDue()
                         ];
                     case 4:
                         _state.sent();
@@ -7029,14 +7058,14 @@ function start() {
                             2
                         ];
                     case 6:
-                        if (!(lookup.settings.scan && Object.keys(dropped).length > 0)) return [
+                        if (!(context.settings.scan && Object.keys(dropped).length > 0)) return [
                             3,
                             8
                         ];
                         return [
                             4,
                             eachSlice(keys, function(slots) {
-                                restorePointers(lookup.settings, zone, slots, function(slot2) {
+                                restorePointers(context.settings, zone, slots, function(slot2) {
                                     return !!dropped[etcd.prefix + slot2];
                                 });
                             })
@@ -7053,20 +7082,20 @@ function start() {
             });
         })();
     }
-    function expectSameHistory(progress, header) {
-        if (!isSameHistory(progress, header)) refuse("store-unavailable", "etcd: it was restored");
+    function expectSameHistory(position, header) {
+        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
     }
     function slotOf(param, key) {
         var prefix = param.prefix;
         return key.slice(prefix.length);
     }
-    function takeAll(one, progress, kvs) {
+    function takeAll(one, position, kvs) {
         return _async_to_generator(function() {
-            var giveWay, i, kv, slot, version;
+            var yieldIfDue, i, kv, slot, version;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        giveWay = slices();
+                        yieldIfDue = timeSlicer2();
                         i = 0;
                         _state.label = 1;
                     case 1:
@@ -7080,7 +7109,7 @@ function start() {
                         ];
                         kv = kvs[i];
                         slot = slotOf(one.etcd, kv.key);
-                        version = versionOf(progress, kv.modRevision);
+                        version = versionOf(position, kv.modRevision);
                         if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
                             3,
                             4
@@ -7088,13 +7117,13 @@ function start() {
                         delete one.keys;
                         return [
                             4,
-                            take(one, slot, kv.value, version)
+                            applyPut(one, slot, kv.value, version)
                         ];
                     case 2:
                         _state.sent();
                         return [
                             4,
-                            giveWay()
+                            yieldIfDue()
                         ];
                     case 3:
                         _state.sent();
@@ -7127,30 +7156,95 @@ function start() {
         scan: scan2
     };
 }
-// src/record.ts
+// src/config/settings.ts
+var DEFAULT_CHECK_INTERVAL_S = 10;
+function zoneName(variables) {
+    return variables["cert_zone"] || "certs";
+}
+function checkInterval(variables) {
+    var text = variables["cert_check_interval"];
+    var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
+    return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
+}
+function fallback(variables) {
+    return variables["cert_fallback"] || "";
+}
+function hasRsaSlot(variables) {
+    return !!variables["cert_file_rsa"];
+}
+// src/config/slot.ts
+var RSA_PREFIX = "*rsa:";
+function rsaKey(name) {
+    return RSA_PREFIX + name;
+}
+function slotKeys(name, hasRsaSlot2, isForRsa) {
+    if (!hasRsaSlot2) return [
+        name
+    ];
+    return isForRsa ? [
+        rsaKey(name),
+        name
+    ] : [
+        name,
+        rsaKey(name)
+    ];
+}
+// src/engine/session.ts
+function variablesOf(r) {
+    return r.variables;
+}
+// src/x509/server_name.ts
+function wildcardOf(name) {
+    var dot = name.indexOf(".");
+    return dot > 0 ? "*" + name.slice(dot) : "";
+}
+// src/zone/dict.ts
+function zoneNamed(name) {
+    return ngx.shared[name];
+}
+// src/zone/clear_token.ts
+var CLEAR_KEY = "#clear";
+function clearToken(zone) {
+    var token = zone.get(CLEAR_KEY);
+    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
+}
+var FIRST_TOKEN = "000000000000";
+// src/engine/clock.ts
+var TIMESTAMP_LENGTH = 13;
+function isWithin(text, offset, interval) {
+    var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH);
+    return age >= 0 && (interval === 0 || age < interval);
+}
+// src/zone/misses.ts
+var MISS_SPACE = 2 * 4096;
+function missesOf(name) {
+    return zoneNamed(missesName(name));
+}
+function missesName(name) {
+    return "".concat(name, "_misses");
+}
+function isMissing(misses, name, token, interval) {
+    var miss = misses.get(name);
+    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
+}
+// src/zone/record.ts
 var POINTER = "4";
 var SERVABLE_CODE = 51;
 var TOKEN_AT = 1;
 var TOKEN_LENGTH = 12;
 var CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
-var CHECKED_LENGTH = 13;
-var KEY_END_AT = CHECKED_AT + CHECKED_LENGTH;
+var KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
 var OFFSET_LENGTH = 6;
 var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
 var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
 var FACTS_CODE = 123;
 var LINE_END_CODE = 10;
 var HYPHEN_CODE = 45;
-var FIRST_TOKEN = "000000000000";
 function isServable(record, token, interval) {
-    return record.charCodeAt(0) === SERVABLE_CODE && isCurrent(record, token, interval) && isWhole(record);
+    return record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record);
 }
-function isCurrent(record, token, interval) {
-    return record.startsWith(token, TOKEN_AT) && isRecent(record, CHECKED_AT, interval);
-}
-function isRecent(text, offset, interval) {
-    var age = Date.now() - +text.slice(offset, offset + CHECKED_LENGTH);
-    return age >= 0 && (interval === 0 || age < interval);
+function isFresh(record, token, interval) {
+    return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
 }
 function pemOf(record) {
     return record.slice(PEM_AT, pemEnd(record));
@@ -7168,7 +7262,7 @@ function pemEnd(record) {
     return +record.slice(PEM_END_AT, PEM_AT);
 }
 function currentTarget(record, token, interval) {
-    var isOne = record.charAt(0) === POINTER && isCurrent(record, token, interval);
+    var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
     return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
 }
 function isFoundFor(record, name) {
@@ -7179,69 +7273,9 @@ function isWhole(record) {
     var factsAt = pemEnd(record);
     return record.charCodeAt(factsAt) === FACTS_CODE && record.charCodeAt(factsAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
 }
-// src/settings.ts
-var DEFAULT_CHECK_INTERVAL_S = 10;
-function variablesOf(r) {
-    return r.variables;
-}
-function zoneName(variables) {
-    return variables["cert_zone"] || "certs";
-}
-function checkInterval(variables) {
-    var text = variables["cert_check_interval"];
-    var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
-    return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
-}
-function fallback(variables) {
-    return variables["cert_fallback"] || "";
-}
-function hasRsaSlot(variables) {
-    return !!variables["cert_file_rsa"];
-}
-// src/slot.ts
-var RSA_PREFIX = "*rsa:";
-function rsaKey(name) {
-    return RSA_PREFIX + name;
-}
-function slotKeys(name, hasRsaSlot2, isForRsa) {
-    if (!hasRsaSlot2) return [
-        name
-    ];
-    return isForRsa ? [
-        rsaKey(name),
-        name
-    ] : [
-        name,
-        rsaKey(name)
-    ];
-}
-// src/store.ts
-var CLEAR_KEY = "#clear";
-var MISS_SPACE = 2 * 4096;
-function zoneNamed(name) {
-    return ngx.shared[name];
-}
-function missesOf(name) {
-    return zoneNamed(missesName(name));
-}
-function missesName(name) {
-    return "".concat(name, "_misses");
-}
-function clearToken(zone) {
-    var token = zone.get(CLEAR_KEY);
-    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
-}
-function find(zone, name) {
+// src/zone/slots.ts
+function findRecord(zone, name) {
     return zone.get(name);
-}
-function isMissing(misses, name, token, interval) {
-    var miss = misses.get(name);
-    return miss !== void 0 && miss.startsWith(token) && isRecent(miss, token.length, interval);
-}
-// src/server_name.ts
-function wildcardOf(name) {
-    var dot = name.indexOf(".");
-    return dot > 0 ? "*" + name.slice(dot) : "";
 }
 // src/handshake.ts
 var memoSession;
@@ -7290,20 +7324,20 @@ function freshRecord(r, nameInstead, isForRsa) {
         if (!zone || !name || name.charAt(0) === "*") return "";
         var token = clearToken(zone);
         var interval = checkInterval(variables);
-        var record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
+        var record = findRecord(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
         var misses = record === void 0 && missesOf(zoneIs);
         if (misses) {
             var hasRsa = hasRsaSlot(variables);
             var slots = slotKeys(name, hasRsa, isForRsa).concat(slotKeys(wildcardOf(name), hasRsa, isForRsa));
             for(var i = 1; i < slots.length && record === void 0; i++){
                 if (!isMissing(misses, slots[i - 1], token, interval)) return "";
-                record = find(zone, slots[i]);
+                record = findRecord(zone, slots[i]);
             }
         }
         if (record === void 0) return "";
         if (isServable(record, token, interval)) return record;
         var target = currentTarget(record, token, interval);
-        var pair = target ? find(zone, target) || "" : "";
+        var pair = target ? findRecord(zone, target) || "" : "";
         var isFor = isFoundFor(pair, name) || isFoundFor(pair, wildcardOf(name));
         return isFor && isServable(pair, token, interval) ? pair : "";
     } catch (e) {

@@ -1,16 +1,13 @@
 import { resolve } from './cold';
-import { chainOf, currentTarget, isFoundFor, isServable, keyOf, pemOf } from './record';
-import {
-  type Session,
-  checkInterval,
-  fallback,
-  hasRsaSlot,
-  variablesOf,
-  zoneName,
-} from './settings';
-import { rsaKey, slotKeys } from './slot';
-import { clearToken, find, isMissing, missesOf, zoneNamed } from './store';
-import { wildcardOf } from './server_name';
+import { checkInterval, fallback, hasRsaSlot, zoneName } from './config/settings';
+import { rsaKey, slotKeys } from './config/slot';
+import { type Session, variablesOf } from './engine/session';
+import { wildcardOf } from './x509/server_name';
+import { clearToken } from './zone/clear_token';
+import { zoneNamed } from './zone/dict';
+import { isMissing, missesOf } from './zone/misses';
+import { chainOf, currentTarget, isFoundFor, isServable, keyOf, pemOf } from './zone/record';
+import { findRecord } from './zone/slots';
 
 // nginx asks for certificate and key in two calls. Both are answered from one record, whatever other workers write in
 // between. Under QuickJS the module outlives the handshake: what is remembered is for the same request object only. A
@@ -92,7 +89,7 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
     if (!zone || !name || name.charAt(0) === '*') return '';
     const token = clearToken(zone);
     const interval = checkInterval(variables);
-    let record = find(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
+    let record = findRecord(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
     const misses = record === undefined && missesOf(zoneIs);
     if (misses) {
       const hasRsa = hasRsaSlot(variables);
@@ -102,13 +99,13 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
       for (let i = 1; i < slots.length && record === undefined; i++) {
         // Only normalised names are noted as missing, so that this one is.
         if (!isMissing(misses, slots[i - 1] as string, token, interval)) return '';
-        record = find(zone, slots[i] as string);
+        record = findRecord(zone, slots[i] as string);
       }
     }
     if (record === undefined) return '';
     if (isServable(record, token, interval)) return record;
     const target = currentTarget(record, token, interval);
-    const pair = target ? find(zone, target) || '' : '';
+    const pair = target ? findRecord(zone, target) || '' : '';
     // Since the pointer was read the file may have got a certificate for other names.
     const isFor = isFoundFor(pair, name) || isFoundFor(pair, wildcardOf(name));
     return isFor && isServable(pair, token, interval) ? pair : '';

@@ -1,14 +1,17 @@
-import { count } from '../counters';
-import type { Lookup } from '../load';
-import { factsOf, isAnswer, isPointer, staled, targetOf } from '../record';
-import { refuse } from '../refusal';
-import { normaliseWithWildcard } from '../server_name';
-import { scanNow } from '../scan';
-import { rsaKey } from '../slot';
-import { type Zone, clearAll, find, forgetMissing, put, remove } from '../store';
-import { handle } from './handle';
-import { withLocks } from './locked';
-import { answerJson } from './problem';
+import type { Context } from '../certs/context';
+import { rsaKey } from '../config/slot';
+import { refuse } from '../engine/refusal';
+import { scanNow } from '../scan/scan';
+import { normaliseWithWildcard } from '../x509/server_name';
+import { clearAll } from '../zone/clear_token';
+import { count } from '../zone/counters';
+import type { Zone } from '../zone/dict';
+import { withLocks } from '../zone/locks';
+import { forgetMissing } from '../zone/misses';
+import { isAnswer, isPointer, markStale, readMeta, targetOf } from '../zone/record';
+import { findRecord, putRecord, removeRecord } from '../zone/slots';
+import { handle } from './request';
+import { answerJson } from './response';
 
 /**
  * `GET` or `POST /clear`: every name's files are read again at its next handshake, on every worker; `?name=` does that
@@ -19,8 +22,8 @@ import { answerJson } from './problem';
  * has no room to note it.
  */
 export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
-  await handle(r, ['GET', 'POST'], async (lookup) => {
-    answerJson(r, 200, await clear(lookup, r.args['name']));
+  await handle(r, ['GET', 'POST'], async (context) => {
+    answerJson(r, 200, await clear(context, r.args['name']));
   });
 }
 
@@ -38,7 +41,7 @@ interface Cleared {
  * @param asked the argument `name` of a request; undefined: all
  * @throws (rejects with) malformed, zone-full
  */
-export async function clear({ r, zone, misses }: Lookup, asked: unknown): Promise<Cleared> {
+export async function clear({ r, zone, misses }: Context, asked: unknown): Promise<Cleared> {
   if (asked === undefined) {
     if (zone) {
       clearAll(zone);
@@ -69,7 +72,7 @@ export async function clear({ r, zone, misses }: Lookup, asked: unknown): Promis
 /** The keys of the files that some slots point to, each once. */
 function filesBehind(zone: Zone, slots: string[]): string[] {
   return slots
-    .map((slot) => find(zone, slot) || '')
+    .map((slot) => findRecord(zone, slot) || '')
     .filter(isPointer)
     .map(targetOf)
     .filter((key, i, all) => all.indexOf(key) === i);
@@ -82,13 +85,13 @@ function filesBehind(zone: Zone, slots: string[]): string[] {
  * @throws zone-full: it has no room to note the clear
  */
 function clearOne(zone: Zone, slot: string): boolean {
-  const held = find(zone, slot) || '';
-  if (!isAnswer(held) || !factsOf(held)) {
+  const held = findRecord(zone, slot) || '';
+  if (!isAnswer(held) || !readMeta(held)) {
     // The next handshake reads the files of a slot that they were refused for, too.
-    remove(zone, slot);
+    removeRecord(zone, slot);
     return false;
   }
-  if (!put(zone, slot, staled(held))) {
+  if (!putRecord(zone, slot, markStale(held))) {
     refuse('zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
   }
   return true;

@@ -1,6 +1,6 @@
-import { lookupFor } from '../lookup';
-import { isRefusal, refuse } from '../refusal';
-import { variablesOf } from '../settings';
+import { contextOf } from '../certs/context';
+import { isRefusal, refuse } from '../engine/refusal';
+import { variablesOf } from '../engine/session';
 import { clear } from './clear';
 import { isFromPage, isLocalClient } from './guard';
 
@@ -44,7 +44,7 @@ async function work(s: NginxStreamRequest, text: string): Promise<void> {
   if (isFromPage((name) => headers[name])) {
     refuse('forbidden', 'requests that a web page makes are not answered');
   }
-  await clear(lookupFor(s), names.length > 1 ? names : names[0]);
+  await clear(contextOf(s), names.length > 1 ? names : names[0]);
 }
 
 /** Reads the head of an HTTP/1 request as far as it matters here. */

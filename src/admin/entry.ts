@@ -1,14 +1,15 @@
-import { type Certificate, readLeaf } from '../certificate';
-import { type Description, describe, fingerprintOf } from '../description';
-import { revisionIn } from '../etcd/progress';
-import { type Facts, chainOf, checkedAt } from '../record';
+import { leafOf } from '../certs/held';
+import { revisionIn } from '../etcd/position';
+import type { Certificate } from '../x509/certificate';
+import { type Description, describe } from '../x509/description';
+import { type RecordMeta, checkedAt } from '../zone/record';
 
 /** A certificate that is held, as the API shows it. */
 export interface Entry extends Description {
   name: string;
   /** Whole days, rounded down: negative once it has expired. */
   days_left: number;
-  source: Facts['source'];
+  source: RecordMeta['source'];
   /** Of etcd, that of the newest value: the one that is described, or that `error` is about. */
   revision?: number;
   /** `last-good`: newer files were refused. */
@@ -36,33 +37,19 @@ const DAY_S = 86400;
 export function entryOf(
   name: string,
   record: string,
-  facts: Facts,
+  meta: RecordMeta,
   leaf: Certificate = leafOf(record),
 ): Entry {
   const left = leaf.notAfter - Date.now() / 1000;
-  const { problem } = facts;
+  const { problem } = meta;
   const entry: Entry = Object.assign({ name }, describe(leaf), {
     days_left: Math.floor(left / DAY_S),
-    source: facts.source,
+    source: meta.source,
     state: left < 0 ? ('expired' as const) : problem ? ('last-good' as const) : ('ok' as const),
     error: problem ? `${problem.code}: ${problem.detail}` : null,
-    loaded_at: new Date(facts.loadedAt).toISOString(),
+    loaded_at: new Date(meta.loadedAt).toISOString(),
     checked_at: new Date(checkedAt(record)).toISOString(),
   });
-  if (facts.etcd !== undefined) entry.revision = revisionIn(facts.etcd);
+  if (meta.etcd !== undefined) entry.revision = revisionIn(meta.etcd);
   return entry;
-}
-
-/** The fingerprint of a record's leaf, SHA-256 in lower-case hex. */
-export function fingerprintIn(record: string): string {
-  return fingerprintOf(leafOf(record));
-}
-
-/** Whether a record's pair is one for the RSA slot. */
-export function holdsRsa(record: string): boolean {
-  return leafOf(record).publicKey.kind === 'RSA';
-}
-
-function leafOf(record: string): Certificate {
-  return readLeaf(chainOf(record));
 }

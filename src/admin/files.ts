@@ -1,11 +1,12 @@
-import { filesOf } from '../disk';
-import { type Facts, checkedAt, factsOf, holdsPair } from '../record';
-import type { Settings } from '../settings';
-import { slices } from '../slices';
-import { fileKey } from '../slot';
-import { type Zone, find } from '../store';
+import { slotPaths } from '../config/paths';
+import type { Settings } from '../config/settings';
+import { fileKey } from '../config/slot';
+import { timeSlicer } from '../engine/yielding';
+import type { Zone } from '../zone/dict';
+import { type RecordMeta, checkedAt, holdsPair, readMeta } from '../zone/record';
+import { findRecord } from '../zone/slots';
 import { type Entry, entryOf } from './entry';
-import { labelsAfter } from './names';
+import { stemsAfter } from './pages';
 
 /** A file that a scan found, as the API shows it. */
 export interface FileEntry {
@@ -37,21 +38,21 @@ export async function filePage(
 ): Promise<{ files: FileEntry[]; next: string | null }> {
   const files: FileEntry[] = [];
   // One more tells whether there is a next page.
-  const labels = await labelsAfter(zone, after, limit + 1);
-  const giveWay = slices();
-  for (let i = 0; i < Math.min(labels.length, limit); i++) {
-    const key = fileKey(labels[i] as string);
-    const record = find(zone, key) || '';
-    const facts = factsOf(record);
-    if (facts) files.push(fileEntryOf(filesOf(settings, key).cert, record, facts));
-    await giveWay();
+  const stems = await stemsAfter(zone, after, limit + 1);
+  const yieldIfDue = timeSlicer();
+  for (let i = 0; i < Math.min(stems.length, limit); i++) {
+    const key = fileKey(stems[i] as string);
+    const record = findRecord(zone, key) || '';
+    const meta = readMeta(record);
+    if (meta) files.push(fileEntryOf(slotPaths(settings, key).cert, record, meta));
+    await yieldIfDue();
   }
-  return { files, next: labels.length > limit ? (labels[limit - 1] as string) : null };
+  return { files, next: stems.length > limit ? (stems[limit - 1] as string) : null };
 }
 
-function fileEntryOf(file: string, record: string, facts: Facts): FileEntry {
-  const names = facts.found ? facts.found.names : [];
-  const { problem } = facts;
+function fileEntryOf(file: string, record: string, meta: RecordMeta): FileEntry {
+  const names = meta.found ? meta.found.names : [];
+  const { problem } = meta;
   const entry: FileEntry = {
     file,
     names,
@@ -60,7 +61,7 @@ function fileEntryOf(file: string, record: string, facts: Facts): FileEntry {
     checked_at: new Date(checkedAt(record)).toISOString(),
   };
   if (holdsPair(record)) {
-    entry.certificate = entryOf(names[0] || '', record, facts);
+    entry.certificate = entryOf(names[0] || '', record, meta);
     entry.state = entry.certificate.state;
   }
   return entry;

@@ -1,4 +1,4 @@
-import { refuse } from '../refusal';
+import { refuse } from '../engine/refusal';
 
 // multipart/form-data (RFC 7578), as far as a form with two fields of text needs it.
 

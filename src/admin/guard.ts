@@ -1,5 +1,6 @@
-import { refuse } from '../refusal';
-import { type Variables, isAdminRemote, variablesOf } from '../settings';
+import { isAdminRemote } from '../config/settings';
+import { refuse } from '../engine/refusal';
+import { type Variables, variablesOf } from '../engine/session';
 
 /**
  * Lets a request through, or refuses it.

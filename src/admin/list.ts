@@ -1,20 +1,20 @@
-import { filesOf } from '../disk';
-import type { Lookup } from '../load';
-import { chainOf, factsOf } from '../record';
-import { refuse } from '../refusal';
-import { normaliseWithWildcard } from '../server_name';
-import type { Settings } from '../settings';
-import { slices } from '../slices';
-import { rsaKey } from '../slot';
-import { type Zone, find } from '../store';
+import type { Context } from '../certs/context';
+import { type Held, findAllHeld } from '../certs/held';
+import { slotPaths } from '../config/paths';
+import type { Settings } from '../config/settings';
+import { rsaKey } from '../config/slot';
+import { refuse } from '../engine/refusal';
+import { timeSlicer } from '../engine/yielding';
+import { normaliseWithWildcard } from '../x509/server_name';
+import type { Zone } from '../zone/dict';
+import { chainOf, readMeta } from '../zone/record';
+import { findRecord } from '../zone/slots';
 import { type Entry, entryOf } from './entry';
 import { filePage } from './files';
-import { handle } from './handle';
-import { type Held, findAllHeld } from './held';
-import { nameInPath } from './name';
-import { namesAfter } from './names';
-import { entityTag } from './precondition';
-import { answer, answerJson } from './problem';
+import { namesAfter } from './pages';
+import { entityTag } from './preconditions';
+import { handle, nameInPath } from './request';
+import { answer, answerJson } from './response';
 
 const DEFAULT_LIMIT = 100;
 const LARGEST_LIMIT = 1000;
@@ -28,15 +28,15 @@ const CHAIN_TYPE = 'application/pem-certificate-chain';
  * found, refused or not, in pages of that kind. Never a key.
  */
 export async function list_certs(r: NginxHTTPRequest): Promise<void> {
-  await handle(r, ['GET'], async (lookup) => {
+  await handle(r, ['GET'], async (context) => {
     const name = nameInPath(r);
-    if (name) answerOne(r, lookup, name);
-    else if (r.args['files'] !== undefined) await answerFiles(r, lookup);
-    else await answerPage(r, lookup);
+    if (name) answerOne(r, context, name);
+    else if (r.args['files'] !== undefined) await answerFiles(r, context);
+    else await answerPage(r, context);
   });
 }
 
-function answerOne(r: NginxHTTPRequest, { zone, settings }: Lookup, name: string): void {
+function answerOne(r: NginxHTTPRequest, { zone, settings }: Context, name: string): void {
   const held = zone ? findAllHeld(zone, settings, name) : [];
   const shown = held[0];
   if (!shown) {
@@ -56,10 +56,10 @@ function answerOne(r: NginxHTTPRequest, { zone, settings }: Lookup, name: string
 
 /** Why a slot has no pair; '' where there is nothing to make one of. */
 function whyNot(zone: Zone, slot: string): string {
-  const facts = factsOf(find(zone, slot) || '');
-  if (!facts || !facts.problem) return '';
-  const what = facts.source === 'etcd' ? 'Its value in etcd was' : 'Its files were';
-  return ` ${what} refused, ${facts.problem.code}: ${facts.problem.detail}.`;
+  const meta = readMeta(findRecord(zone, slot) || '');
+  if (!meta || !meta.problem) return '';
+  const what = meta.source === 'etcd' ? 'Its value in etcd was' : 'Its files were';
+  return ` ${what} refused, ${meta.problem.code}: ${meta.problem.detail}.`;
 }
 
 /** Describes a name: the first pair that is held of it, and the other one in that. */
@@ -69,9 +69,9 @@ function entryOfAll(settings: Settings, name: string, shown: Held, other: Held |
   return entry;
 }
 
-function entryOfHeld(settings: Settings, name: string, { record, facts, file }: Held): Entry {
-  const entry = entryOf(name, record, facts);
-  if (file !== undefined) entry.file = filesOf(settings, file).cert;
+function entryOfHeld(settings: Settings, name: string, { record, meta, file }: Held): Entry {
+  const entry = entryOf(name, record, meta);
+  if (file !== undefined) entry.file = slotPaths(settings, file).cert;
   return entry;
 }
 
@@ -90,7 +90,7 @@ function weightOf(accept: string, type: string): number {
   return weight ? +(weight[1] as string) : 1;
 }
 
-async function answerPage(r: NginxHTTPRequest, { zone, settings }: Lookup): Promise<void> {
+async function answerPage(r: NginxHTTPRequest, { zone, settings }: Context): Promise<void> {
   const limit = limitOf(r.args['limit']);
   const after = afterOf(r.args['after']);
   const certs: Entry[] = [];
@@ -118,18 +118,18 @@ async function addEntries(
   // One more tells whether there is a next page.
   const following = await namesAfter(zone, after, wanted + 1);
   const names = following.slice(0, wanted);
-  const giveWay = slices();
+  const yieldIfDue = timeSlicer();
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     // Read only now: it may have changed, or be gone, since the names were listed.
     const [shown, other] = findAllHeld(zone, settings, name);
     if (shown) certs.push(entryOfAll(settings, name, shown, other));
-    await giveWay();
+    await yieldIfDue();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;
 }
 
-async function answerFiles(r: NginxHTTPRequest, { zone, settings }: Lookup): Promise<void> {
+async function answerFiles(r: NginxHTTPRequest, { zone, settings }: Context): Promise<void> {
   const limit = limitOf(r.args['limit']);
   const asked: unknown = r.args['after'];
   const after = typeof asked === 'string' ? asked : '';

@@ -1,16 +1,21 @@
-import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../counters';
-import { filesOf } from '../disk';
-import { type Summary, readSummary } from '../record';
-import { refuse } from '../refusal';
-import { type Settings, variablesOf, zoneName } from '../settings';
-import { readScanState } from '../scan_state';
-import { eachSlice } from '../slices';
-import { isFileKey, isRsaKey, nameOf } from '../slot';
-import { type Zone, findSummary, keysOf, missesName, spaceOf } from '../store';
-import { handle } from './handle';
-import { etcdText } from '../etcd/metrics';
+import { slotPaths } from '../config/paths';
+import { type Settings, zoneName } from '../config/settings';
+import { isFileKey, isRsaKey, nameOf } from '../config/slot';
+import { refuse } from '../engine/refusal';
+import { type Variables, variablesOf } from '../engine/session';
+import { succeededAt } from '../etcd/backoff';
+import { etcdOf } from '../etcd/client';
+import { findPosition, sinceOf } from '../etcd/position';
+import { readScanState } from '../scan/state';
+import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../zone/counters';
+import { type Zone, spaceOf } from '../zone/dict';
+import { missesName } from '../zone/misses';
+import { eachSlice, findSummary, keysOf } from '../zone/slots';
+import { type Summary, readSummary } from '../zone/summary';
 import { headOf, sample } from './exposition';
-import { CODES, isJudgedByNginx } from './problem';
+import { CODES } from './problems';
+import { handle } from './request';
+import { isJudgedByNginx } from './response';
 
 // The text format of Prometheus, version 0.0.4. All samples of a family have to follow each other.
 
@@ -115,7 +120,7 @@ async function sendNames(
       const { isPair, notAfter, problem } = summary;
       if (isFileKey(slot)) {
         files[stateOf(summary)]++;
-        if (problem) fileProblems.push(fileProblem(filesOf(settings, slot).cert, summary));
+        if (problem) fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
         return;
       }
       const name = nameOf(slot);
@@ -211,4 +216,21 @@ function labelOf(zone: string): string {
 
 function escaped(text: string): string {
   return text.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');
+}
+
+/** How far this nginx has followed etcd; '' where it follows none. */
+export function etcdText(variables: Variables, zone: Zone, misses: Zone | undefined): string {
+  const etcd = etcdOf(variables, zone);
+  if (!etcd) return '';
+  const progress = findPosition(etcd);
+  return (
+    headOf(
+      'etcd_last_success_seconds',
+      'gauge',
+      'When etcd last answered all that it was asked, in seconds since 1970; 0: never.',
+    ) +
+    sample('etcd_last_success_seconds', succeededAt(zone, misses, progress) / 1000) +
+    headOf('etcd_revision', 'gauge', 'The revision of etcd that is served.') +
+    sample('etcd_revision', progress ? sinceOf(progress) : 0)
+  );
 }

@@ -1,23 +1,22 @@
-import { count } from '../counters';
-import { etcdOf } from '../etcd/gateway';
-import { load } from '../load';
-import { type Pair, isRsa, readPair } from '../pair';
-import { expectServable, proved, replace } from '../placing';
-import { type Facts, factsOf } from '../record';
-import { refuse } from '../refusal';
-import { serverNamesOf } from '../server_names';
-import { variablesOf } from '../settings';
-import { rsaKey, slotsOf } from '../slot';
-import type { Zone } from '../store';
+import { type Held, findHeld, fingerprintOfHeld, holdsRsa } from '../certs/held';
+import { expectServable, installPair, provePair } from '../certs/install';
+import { refreshSlot } from '../certs/refresh';
+import { rsaKey, slotsOf } from '../config/slot';
+import { refuse } from '../engine/refusal';
+import { variablesOf } from '../engine/session';
+import { etcdOf } from '../etcd/client';
+import { type Written, putThrough } from '../etcd/write_through';
+import { type Pair, isRsa, readPair } from '../x509/pair';
+import { serverNamesOf } from '../x509/server_name';
+import { count } from '../zone/counters';
+import type { Zone } from '../zone/dict';
+import { withLocks } from '../zone/locks';
+import { type RecordMeta, readMeta } from '../zone/record';
 import { readBody } from './body';
-import { entryOf, holdsRsa } from './entry';
-import { handle } from './handle';
-import { type Held, findHeld, tagOf } from './held';
-import { withLocks } from './locked';
-import { nameInPath } from './name';
-import { entityTag, expectPrecondition } from './precondition';
-import { answerJson } from './problem';
-import { type Written, putThrough } from '../etcd/through';
+import { entryOf } from './entry';
+import { conditionsOf, entityTag } from './preconditions';
+import { handle, nameInPath } from './request';
+import { answerJson } from './response';
 
 /**
  * `PUT` or `POST /certs/NAME`: puts a pair in place for a name, or, without NAME, for every DNS name of its leaf.
@@ -34,39 +33,40 @@ import { type Written, putThrough } from '../etcd/through';
  * description and its entity tag; without NAME the first name's, and all in `names`.
  */
 export async function put_cert(r: NginxHTTPRequest): Promise<void> {
-  await handle(r, ['PUT', 'POST'], async (lookup) => {
-    const { settings } = lookup;
-    const zone = lookup.zone || refuse('zone-full', 'There is no js_shared_dict_zone to hold it.');
+  await handle(r, ['PUT', 'POST'], async (context) => {
+    const { settings } = context;
+    const zone = context.zone || refuse('zone-full', 'There is no js_shared_dict_zone to hold it.');
     const asked = nameInPath(r);
     const sent = readBody(r);
     const pair = readPair(sent.pem, sent.keyPem);
     const names = asked ? [asked] : namesOf(pair);
-    expectServable(lookup, pair, names);
-    const proven = await proved(lookup, pair);
+    expectServable(context, pair, names);
+    const proven = await provePair(context, pair);
     const goesToRsa = settings.certFileRsa !== '' && isRsa(pair);
     if (goesToRsa) {
       // What the first slot would hold after its next handshake is replaced as well.
-      names.forEach((name) => load(lookup, name));
+      names.forEach((name) => refreshSlot(context, name));
     }
+    const conditions = conditionsOf(r);
     const targetsNow = (): string[][] =>
       names.map((name) => (goesToRsa ? rsaTargets(zone, name) : [name]));
     const putHere = (): Written => {
       const targets = targetsNow();
       const replaced = targets.map((own) => findFirst(zone, own));
       names.forEach((name, i) => {
-        expectPrecondition(r, name, () => tagOf(replaced[i]));
+        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
       });
-      const records = replace(lookup, zone, flat(targets), proven, '');
+      const records = installPair(context, zone, flat(targets), proven, '');
       return { isNew: replaced.indexOf(null) >= 0, record: records[0] as string };
     };
     const etcd = etcdOf(variablesOf(r), zone);
     const { isNew, record } = etcd
-      ? await putThrough(r, lookup, etcd, names, targetsNow(), proven)
+      ? await putThrough(context, conditions, etcd, names, targetsNow(), proven)
       : await withLocks(zone, flat(names.map((name) => slotsOf(settings, name))), putHere);
     count(zone, 'puts_total', `result="${isNew ? 'created' : 'replaced'}"`);
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     r.log(`cert_rotation: ${names.join(', ')}: put by ${r.remoteAddress}, valid until ${until}`);
-    const entry = entryOf(names[0] as string, record, factsOf(record) as Facts, pair.leaf);
+    const entry = entryOf(names[0] as string, record, readMeta(record) as RecordMeta, pair.leaf);
     r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
     answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({ names }, entry));
   });

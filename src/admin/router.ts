@@ -1,7 +1,7 @@
 import { delete_cert } from './delete';
-import { handle } from './handle';
 import { list_certs } from './list';
 import { put_cert } from './put';
+import { handle } from './request';
 
 /** Everything under `/certs/` in one location: list, read, put and delete, by the method. */
 export async function admin(r: NginxHTTPRequest): Promise<void> {

@@ -1,49 +1,37 @@
-import { callerOf } from '../periodic';
+import { type Context, contextOf } from '../certs/context';
+import { restorePointers } from '../certs/pointers';
+import { refuse } from '../engine/refusal';
+import { callerOf } from '../engine/session';
+import { timeSlicer } from '../engine/yielding';
+import { clearToken } from '../zone/clear_token';
+import type { Zone } from '../zone/dict';
+import { isOwnTicket, tryLock, unlock } from '../zone/locks';
+import { dropNote, findNote, putNote } from '../zone/notes';
+import { eachSlice, findVersion, keysOf } from '../zone/slots';
+import { type Target, applyDelete, applyPut, isSlotKey, isToDelete, noteForeign } from './apply';
+import { findFailure, isWaiting, noteFailure, noteSuccess } from './backoff';
+import { type Etcd, etcdOf, readHeader, readKeys, transact } from './client';
 import {
-  type Etcd,
-  type Header,
-  type KeyValue,
-  etcdOf,
-  getOperation,
-  readHeader,
-  readKeys,
-  transact,
-} from './gateway';
-import { findFailure, isWaiting, noteFailure, noteSuccess } from './health';
-import {
+  type KeyRange,
+  type Position,
   FOLLOWER,
-  type Progress,
-  type Segment,
   expectFollower,
-  findProgress,
+  findPosition,
+  isInRange,
   isSameHistory,
-  isWithin,
-  putProgress,
+  putPosition,
   versionOf,
-} from './progress';
-import { type Target, isSlotKey, isToLetGo, letGo, noteForeign, take } from './value';
-import { restorePointers } from '../indexed';
-import type { Lookup } from '../load';
-import { lookupFor } from '../lookup';
-import { refuse } from '../refusal';
-import { eachSlice, slices } from '../slices';
-import {
-  type Zone,
-  clearToken,
-  dropNote,
-  findNote,
-  findVersion,
-  keysOf,
-  lock,
-  putNote,
-  unlock,
-} from '../store';
+} from './position';
+import { type Header, type KeyValue, getOperation } from './wire';
 
 /**
  * How long a round begins something new, in milliseconds. nginx ends a handler that still runs when its next round comes, and an
  * interval of 500 ms leaves the rest for what has begun by then.
  */
 const BUDGET_MS = 400;
+
+const NO_ROOM_FOR_LOCK =
+  'etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size';
 
 /** Values in one answer. */
 const BATCH = 16;
@@ -75,101 +63,103 @@ interface Round extends Target {
  * Each pair passes the checks of a put. Whatever fails, what is held is served.
  */
 export async function follow(session: NginxPeriodicSession): Promise<void> {
-  const lookup = lookupFor(callerOf(session));
-  const { zone } = lookup;
+  const context = contextOf(callerOf(session));
+  const { zone } = context;
   const etcd = zone && etcdOf(session.variables, zone);
   if (!zone || !etcd) return;
-  const failure = findFailure(zone, lookup.misses);
+  const failure = findFailure(zone, context.misses);
   if (failure && isWaiting(failure)) return;
   try {
-    await round(lookup, etcd);
-    noteSuccess(lookup, zone, failure);
+    await round(context, etcd);
+    noteSuccess(context, zone, failure);
   } catch (e) {
-    noteFailure(lookup, zone, failure, e as Error);
+    noteFailure(context, zone, failure, e as Error);
   }
 }
 
-async function round(lookup: Lookup, etcd: Etcd): Promise<void> {
+async function round(context: Context, etcd: Etcd): Promise<void> {
   const { zone } = etcd;
   const end = Date.now() + BUDGET_MS;
   const header = await readHeader(etcd);
-  if (isUpToDate(zone, findProgress(etcd), header)) return;
+  if (isUpToDate(zone, findPosition(etcd), header)) return;
   // nginx has at most one of these handlers in a worker: what this one left behind was killed.
   const left = findNote(zone, 'follower');
-  if (left !== undefined && left.endsWith(`:${process.pid}`)) unlock(zone, FOLLOWER, left);
-  const ticket = lock(zone, FOLLOWER);
-  if (ticket === undefined) return;
+  if (left !== undefined && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
+  const lock = tryLock(zone, FOLLOWER);
+  if (lock.state === 'no-room') return refuse('zone-full', NO_ROOM_FOR_LOCK);
+  if (lock.state === 'busy') return;
+  const { ticket } = lock;
   putNote(zone, 'follower', ticket);
   try {
-    const progress = findProgress(etcd);
+    const position = findPosition(etcd);
     // Another worker may have come further meanwhile, and then it looks like the answer of an etcd that was restored.
-    const isSame = !progress || isSameHistory(progress, header);
-    await catchUp({ lookup, zone, etcd, ticket, end }, isSame ? header : await readHeader(etcd));
+    const isSame = !position || isSameHistory(position, header);
+    await catchUp({ context, zone, etcd, ticket, end }, isSame ? header : await readHeader(etcd));
   } finally {
     dropNote(zone, 'follower');
     unlock(zone, FOLLOWER, ticket);
   }
 }
 
-function isUpToDate(zone: Zone, progress: Progress | null, header: Header): boolean {
+function isUpToDate(zone: Zone, position: Position | null, header: Header): boolean {
   return (
-    progress !== null &&
-    progress.token === clearToken(zone) &&
-    isSameHistory(progress, header) &&
-    progress.segments.every(({ since, isOpen }) => since === header.revision && !isOpen)
+    position !== null &&
+    position.token === clearToken(zone) &&
+    isSameHistory(position, header) &&
+    position.ranges.every(({ since, needsListing }) => since === header.revision && !needsListing)
   );
 }
 
 async function catchUp(one: Round, header: Header): Promise<void> {
   const { zone, etcd } = one;
   const token = clearToken(zone);
-  let progress = findProgress(etcd);
-  if (!progress || !isSameHistory(progress, header)) {
-    progress = begun(etcd, header, token);
+  let position = findPosition(etcd);
+  if (!position || !isSameHistory(position, header)) {
+    position = begun(etcd, header, token);
     // While there is room for it.
-    note(one, progress);
-  } else if (progress.token !== token) {
-    progress.token = token;
-    progress.segments.forEach((segment) => {
-      segment.isOpen = true;
-      segment.isCleared = true;
-      segment.tried = '';
+    note(one, position);
+  } else if (position.token !== token) {
+    position.token = token;
+    position.ranges.forEach((range) => {
+      range.needsListing = true;
+      range.isCleared = true;
+      range.resumeAfter = '';
     });
   }
-  progress.term = header.term;
+  position.term = header.term;
   while (Date.now() < one.end) {
-    const segment = oldest(progress);
-    if (segment.since >= header.revision && !segment.isOpen) return;
-    if (segment.isOpen) await goThrough(one, progress, segment);
-    else await takeChanges(one, progress, segment);
-    note(one, progress);
+    const range = oldest(position);
+    if (range.since >= header.revision && !range.needsListing) return;
+    if (range.needsListing) await goThrough(one, position, range);
+    else await takeChanges(one, position, range);
+    note(one, position);
   }
 }
 
 /** @throws store-unavailable: another worker is further by now; zone-full */
-function note({ zone, ticket }: Round, progress: Progress): void {
+function note({ zone, ticket }: Round, position: Position): void {
   expectFollower(zone, ticket);
-  putProgress(zone, progress);
+  putPosition(zone, position);
 }
 
 /** Nothing is known of this etcd: of what is held, only what it has again is its own. */
-function begun(etcd: Etcd, { cluster, term }: Header, token: string): Progress {
+function begun(etcd: Etcd, { cluster, term }: Header, token: string): Position {
   return {
     prefix: etcd.prefix,
     cluster,
     term,
     token,
-    epoch: Date.now().toString(36),
-    segments: [
+    historyId: Date.now().toString(36),
+    ranges: [
       {
         after: '',
         to: '',
         since: 0,
         count: 0,
-        isOpen: true,
+        needsListing: true,
         isCleared: false,
-        tried: '',
-        triedAt: 0,
+        resumeAfter: '',
+        resumeRevision: 0,
       },
     ],
     at: '',
@@ -177,82 +167,83 @@ function begun(etcd: Etcd, { cluster, term }: Header, token: string): Progress {
 }
 
 /** What is to be done next. */
-function oldest({ segments }: Progress): Segment {
-  return segments.reduce((first, one) => {
-    if (one.isOpen !== first.isOpen) return one.isOpen ? one : first;
+function oldest({ ranges }: Position): KeyRange {
+  return ranges.reduce((first, one) => {
+    if (one.needsListing !== first.needsListing) return one.needsListing ? one : first;
     return one.since < first.since ? one : first;
   });
 }
 
 /** Takes what was written in a segment since it was last asked for. */
-async function takeChanges(one: Round, progress: Progress, segment: Segment): Promise<void> {
-  const { after, to, since } = segment;
+async function takeChanges(one: Round, position: Position, range: KeyRange): Promise<void> {
+  const { after, to, since } = range;
   const found = await readKeys(one.etcd, after, to, {
     minModRevision: since + 1,
     limit: BATCH,
   });
-  expectSameHistory(progress, found.header);
+  expectSameHistory(position, found.header);
   const created = found.kvs.filter(({ createRevision }) => createRevision > since).length;
   if (created > 0) {
     // Before one is taken: the next round may be another one's, and the key be gone by then.
-    segment.isOpen = true;
-    note(one, progress);
+    range.needsListing = true;
+    note(one, position);
   }
-  if ((await takeAll(one, progress, found.kvs)) < found.kvs.length) return;
+  if ((await takeAll(one, position, found.kvs)) < found.kvs.length) return;
   // A key that was there and is there no more, or that was made anew since, leaves fewer than that.
-  segment.isOpen = found.more || found.count !== segment.count + created || found.count > 2 * PAGE;
-  if (segment.isOpen) return;
+  range.needsListing =
+    found.more || found.count !== range.count + created || found.count > 2 * PAGE;
+  if (range.needsListing) return;
   noteForeign(
     one,
     found.kvs.map(({ key }) => slotOf(one.etcd, key)).filter((slot) => !isSlotKey(slot)),
   );
-  segment.since = found.header.revision;
-  segment.count = found.count;
+  range.since = found.header.revision;
+  range.count = found.count;
 }
 
 /** Goes through the keys of a segment. Those that are too many for one answer become a segment of their own. */
-async function goThrough(one: Round, progress: Progress, segment: Segment): Promise<void> {
+async function goThrough(one: Round, position: Position, range: KeyRange): Promise<void> {
   const { zone, etcd } = one;
-  const { header, kvs, more } = await readKeys(etcd, segment.after, segment.to, {
+  const { header, kvs, more } = await readKeys(etcd, range.after, range.to, {
     keysOnly: true,
     limit: PAGE,
   });
-  expectSameHistory(progress, header);
+  expectSameHistory(position, header);
   const foreign: string[] = [];
   const changed = kvs.filter(({ key, modRevision }) => {
     const slot = slotOf(etcd, key);
     if (isSlotKey(slot)) {
-      const isTried = key <= segment.tried && modRevision <= segment.triedAt;
-      return !isTried && findVersion(zone, slot) !== versionOf(progress, modRevision);
+      const isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
+      return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
     }
     // Of the others it was said when they were written.
-    if (modRevision > segment.since) foreign.push(slot);
+    if (modRevision > range.since) foreign.push(slot);
     return false;
   });
-  if (!segment.tried) segment.triedAt = header.revision;
+  if (!range.resumeAfter) range.resumeRevision = header.revision;
   for (let at = 0; at < changed.length; at += BATCH) {
     const gets = changed.slice(at, at + BATCH).map(({ key }) => getOperation(key));
     const outcome = await transact(etcd, [], gets);
-    expectSameHistory(progress, outcome.header);
+    expectSameHistory(position, outcome.header);
     const values = outcome.found.filter((kv): kv is KeyValue => kv !== undefined);
-    const taken = await takeAll(one, progress, values);
+    const taken = await takeAll(one, position, values);
     const last = values[taken - 1];
-    if (last && last.key > segment.tried) segment.tried = last.key;
+    if (last && last.key > range.resumeAfter) range.resumeAfter = last.key;
     if (taken < values.length) return;
   }
   const last = more ? kvs[kvs.length - 1] : undefined;
   if (last) {
-    const rest = Object.assign({}, segment, { after: last.key });
-    progress.segments.splice(progress.segments.indexOf(segment) + 1, 0, rest);
-    segment.to = last.key;
+    const rest = Object.assign({}, range, { after: last.key });
+    position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
+    range.to = last.key;
   }
-  if (!(await letGoOfOthers(one, progress, segment, kvs))) return;
+  if (!(await letGoOfOthers(one, position, range, kvs))) return;
   noteForeign(one, foreign);
-  segment.since = header.revision;
-  segment.count = kvs.length;
-  segment.isOpen = false;
-  segment.isCleared = false;
-  segment.tried = '';
+  range.since = header.revision;
+  range.count = kvs.length;
+  range.needsListing = false;
+  range.isCleared = false;
+  range.resumeAfter = '';
 }
 
 /**
@@ -262,12 +253,12 @@ async function goThrough(one: Round, progress: Progress, segment: Segment): Prom
  */
 async function letGoOfOthers(
   one: Round,
-  progress: Progress,
-  segment: Segment,
+  position: Position,
+  range: KeyRange,
   kvs: KeyValue[],
 ): Promise<boolean> {
-  const { lookup, zone, etcd } = one;
-  const { isCleared } = segment;
+  const { context, zone, etcd } = one;
+  const { isCleared } = range;
   const listed: Record<string, boolean> = {};
   kvs.forEach(({ key }) => {
     listed[key] = true;
@@ -277,30 +268,31 @@ async function letGoOfOthers(
   await eachSlice(keys, (slots) => {
     slots.forEach((slot) => {
       const key = etcd.prefix + slot;
-      if (isWithin(segment, key) && !listed[key] && isToLetGo(zone, slot, isCleared)) {
+      if (isInRange(range, key) && !listed[key] && isToDelete(zone, slot, isCleared)) {
         gone.push(slot);
       }
     });
   });
   const dropped: Record<string, boolean> = {};
-  const giveWay = slices();
+  const yieldIfDue = timeSlicer();
   let at = 0;
   for (; at < gone.length && Date.now() < one.end; at++) {
     const slot = gone[at] as string;
-    if (await letGo(one, slot, progress.epoch, isCleared)) dropped[etcd.prefix + slot] = true;
-    await giveWay();
+    if (await applyDelete(one, slot, position.historyId, isCleared))
+      dropped[etcd.prefix + slot] = true;
+    await yieldIfDue();
   }
-  if (lookup.settings.scan && Object.keys(dropped).length > 0) {
+  if (context.settings.scan && Object.keys(dropped).length > 0) {
     await eachSlice(keys, (slots) => {
-      restorePointers(lookup.settings, zone, slots, (slot) => !!dropped[etcd.prefix + slot]);
+      restorePointers(context.settings, zone, slots, (slot) => !!dropped[etcd.prefix + slot]);
     });
   }
   return at === gone.length;
 }
 
 /** @throws store-unavailable: the next round begins anew */
-function expectSameHistory(progress: Progress, header: Header): void {
-  if (!isSameHistory(progress, header)) refuse('store-unavailable', 'etcd: it was restored');
+function expectSameHistory(position: Position, header: Header): void {
+  if (!isSameHistory(position, header)) refuse('store-unavailable', 'etcd: it was restored');
 }
 
 function slotOf({ prefix }: Etcd, key: string): string {
@@ -308,17 +300,17 @@ function slotOf({ prefix }: Etcd, key: string): string {
 }
 
 /** @returns how many were taken before the time was up */
-async function takeAll(one: Round, progress: Progress, kvs: KeyValue[]): Promise<number> {
-  const giveWay = slices();
+async function takeAll(one: Round, position: Position, kvs: KeyValue[]): Promise<number> {
+  const yieldIfDue = timeSlicer();
   for (let i = 0; i < kvs.length; i++) {
     if (Date.now() >= one.end) return i;
     const kv = kvs[i] as KeyValue;
     const slot = slotOf(one.etcd, kv.key);
-    const version = versionOf(progress, kv.modRevision);
+    const version = versionOf(position, kv.modRevision);
     if (isSlotKey(slot) && findVersion(one.zone, slot) !== version) {
       delete one.keys;
-      await take(one, slot, kv.value, version);
-      await giveWay();
+      await applyPut(one, slot, kv.value, version);
+      await yieldIfDue();
     }
   }
   return kvs.length;

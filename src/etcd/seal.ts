@@ -1,6 +1,6 @@
-import { readBytes } from '../disk';
-import type { Etcd } from './gateway';
-import { refuse } from '../refusal';
+import { readBytes } from '../disk/fs';
+import { refuse } from '../engine/refusal';
+import type { Etcd } from './client';
 
 // Values that only who has the key can read or make: AES-256-GCM (NIST SP 800-38D) with what follows the prefix in the value's
 // key as associated data, so that a value opens under its own name and no other.

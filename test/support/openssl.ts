@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { type SecureContext, createSecureContext } from 'node:tls';
 
-import { children, hexOf, hexOfWhole, readElement, write } from '../../src/der';
+import { children, hexOf, hexOfWhole, readElement, write } from '../../src/x509/der.js';
 
 // Keys and certificates made by the openssl command, in a directory of its own per test file.
 

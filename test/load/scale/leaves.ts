@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { BIT_STRING, children, readWhole, SEQUENCE, write } from '../../../src/der.js';
+import { BIT_STRING, children, readWhole, SEQUENCE, write } from '../../../src/x509/der.js';
 import { createAuthority, type Pair } from '../../support/certificates.js';
 import { nameOf } from './names.js';
 

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { hexOf, readWhole, write } from '../../../src/der';
+import { hexOf, readWhole, write } from '../../../src/x509/der.js';
 import { EC, type Made, RSA, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 
 /** The names of every leaf here: one for all cases, so that each case may have a name of its own. */

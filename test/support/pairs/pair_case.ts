@@ -1,4 +1,4 @@
-import type { RefusalCode } from '../../../src/refusal';
+import type { RefusalCode } from '../../../src/engine/refusal.js';
 
 export type Verdict = 'taken' | RefusalCode;
 

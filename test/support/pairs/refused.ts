@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { write } from '../../../src/der';
-import type { RefusalCode } from '../../../src/refusal';
+import { write } from '../../../src/x509/der.js';
+import type { RefusalCode } from '../../../src/engine/refusal.js';
 import { EC, type Made, RSA, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 import {
   COMPRESSED,

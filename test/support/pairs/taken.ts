@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { hexOf, readWhole, write } from '../../../src/der';
+import { hexOf, readWhole, write } from '../../../src/x509/der.js';
 import { EC, type Made, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 import {
   COMPRESSED,

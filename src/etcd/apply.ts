@@ -1,0 +1,221 @@
+import type { Context } from '../certs/context';
+import { expectServable, installPair, provePair, removePair } from '../certs/install';
+import { readText } from '../certs/pair_text';
+import { isFileKey, isRsaKey, nameOf } from '../config/slot';
+import { LARGEST_FILE } from '../disk/fs';
+import { isRefusal, refuse } from '../engine/refusal';
+import { isRsa, readPair } from '../x509/pair';
+import { normaliseWithWildcard } from '../x509/server_name';
+import { clearToken } from '../zone/clear_token';
+import { count, refusalLabels } from '../zone/counters';
+import { type Zone, isZoneFull } from '../zone/dict';
+import { withLocks } from '../zone/locks';
+import {
+  type Problem,
+  type RecordMeta,
+  holdsPair,
+  isAnswer,
+  makeRecord,
+  readMeta,
+  withMeta,
+} from '../zone/record';
+import { findRecord, findSummary, findVersion, putRecord } from '../zone/slots';
+import { readSummary } from '../zone/summary';
+import type { Etcd } from './client';
+import { expectFollower, historyIdIn, revisionIn } from './position';
+import { openValue } from './seal';
+
+// What becomes of a value that etcd has, or has no more. The key is the prefix and that of a slot: a name, a wildcard, or an RSA
+// slot's.
+
+/** Where it goes. */
+export interface Target {
+  context: Context;
+  zone: Zone;
+  etcd: Etcd;
+  /** Of the lock `FOLLOWER`. */
+  ticket: string;
+}
+
+/**
+ * Does what changes a slot.
+ *
+ * @throws (rejects with) store-unavailable: `expectFollower`
+ */
+function withSlot<T>({ zone, ticket }: Target, slot: string, work: () => T): Promise<T> {
+  return withLocks(zone, [slot], () => {
+    expectFollower(zone, ticket);
+    return work();
+  });
+}
+
+/**
+ * Puts the pair of a value in place, or notes why not.
+ *
+ * @param slot its key: `isSlotKey`
+ * @throws (rejects with) store-unavailable: `expectFollower`
+ */
+export async function applyPut(
+  into: Target,
+  slot: string,
+  value: string,
+  version: string,
+): Promise<void> {
+  const { context, zone, etcd } = into;
+  const name = nameOf(slot);
+  try {
+    if (value.length > LARGEST_FILE) refuse('malformed', 'the value is larger than 1 MiB');
+    const sent = readText(await openValue(etcd, slot, value));
+    const pair = readPair(sent.pem, sent.keyPem);
+    if (isRsaKey(slot) && !isRsa(pair)) {
+      refuse(
+        'unsupported-key',
+        `an RSA slot is for RSA keys, and this one is ${pair.privateKey.kind}`,
+      );
+    }
+    expectServable(context, pair, [name]);
+    const proven = await provePair(context, pair);
+    await withSlot(into, slot, () => installPair(context, zone, [slot], proven, version));
+    const until = new Date(pair.leaf.notAfter * 1000).toISOString();
+    context.r.log(
+      `cert_rotation: ${name}: taken from etcd ${whereIn(version)}, valid until ${until}`,
+    );
+  } catch (e) {
+    const code = isRefusal(e) ? e.code : isZoneFull(e) ? 'zone-full' : 'internal';
+    if (code === 'store-unavailable') throw e;
+    await noteRefused(into, slot, version, {
+      code,
+      detail: (e as Error).message,
+      isOfEtcd: true,
+    });
+  }
+}
+
+/** Whether what a key has after the prefix is a slot's. What a scan has found is not for etcd to replace. */
+export function isSlotKey(text: string): boolean {
+  const name = isFileKey(text) ? '' : nameOf(text);
+  return name !== '' && normaliseWithWildcard(name) === name;
+}
+
+/**
+ * Says that some keys are none of slots.
+ *
+ * @param texts what they have after the prefix
+ */
+export function noteForeign({ context }: Target, texts: string[]): void {
+  const first = texts[0];
+  if (first === undefined) return;
+  const more = texts.length > 1 ? `, and ${texts.length - 1} more like it` : '';
+  context.r.error(
+    `cert_rotation: etcd has the key "${printable(first)}", which is no server name, nor a wildcard${more}`,
+  );
+}
+
+function whereIn(version: string): string {
+  return `at revision ${revisionIn(version)}`;
+}
+
+/** Anybody who writes to etcd may make up a key. */
+function printable(text: string): string {
+  return text.slice(0, 100).replace(/[^!-~]/g, '?');
+}
+
+async function noteRefused(
+  into: Target,
+  slot: string,
+  version: string,
+  problem: Problem,
+): Promise<void> {
+  const { context, zone } = into;
+  const isPair = await withSlot(into, slot, () => {
+    const held = findRecord(zone, slot) || '';
+    const last = readMeta(held);
+    const token = clearToken(zone);
+    const record =
+      last && isAnswer(held)
+        ? withMeta(held, token, Object.assign({}, last, { problem, etcd: version }))
+        : makeRecord(token, refusedFacts(problem, version), null);
+    putRecord(zone, slot, record);
+    return isAnswer(record);
+  });
+  count(zone, 'refusals_total', refusalLabels('etcd', problem.code));
+  const consequence = isPair ? 'the pair held before is still served' : 'nothing is served for it';
+  context.r.error(
+    `cert_rotation: ${nameOf(slot)}: ${problem.code}: ${problem.detail} (etcd ${whereIn(version)}); ${consequence}`,
+  );
+}
+
+function refusedFacts(problem: Problem, etcd: string): RecordMeta {
+  return { source: 'etcd', files: '', notAfter: 0, loadedAt: 0, problem, etcd };
+}
+
+/** Whether `letGo` has something to do in a slot whose key is gone. */
+export function isToDelete(zone: Zone, slot: string, isCleared: boolean): boolean {
+  if (findVersion(zone, slot) === '') return false;
+  return isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+}
+
+/**
+ * Lets go of a slot whose key is gone. A pair that another etcd had stays, until it is cleared or deleted: nobody has deleted it
+ * from this one, which may be empty by mistake. Its files stay even then.
+ *
+ * @param epoch of the etcd that does not have it
+ * @param isCleared it is to go whoever had it
+ * @returns whether the slot was dropped
+ */
+export async function applyDelete(
+  into: Target,
+  slot: string,
+  historyId: string,
+  isCleared: boolean,
+): Promise<boolean> {
+  const { context, zone } = into;
+  const { settings } = context;
+  const why = await withSlot(into, slot, (): Problem | null | undefined => {
+    const held = findRecord(zone, slot) || '';
+    const last = readMeta(held);
+    if (!last || last.etcd === undefined) return undefined;
+    const keepFor = (reason: Problem): Problem | undefined => {
+      putRecord(
+        zone,
+        slot,
+        withMeta(held, clearToken(zone), Object.assign({}, last, { problem: reason })),
+      );
+      return last.problem?.detail === reason.detail ? undefined : reason;
+    };
+    const { source, problem } = last;
+    if (source !== 'etcd') {
+      const rest = Object.assign({}, last);
+      delete rest.etcd;
+      if (problem?.isOfEtcd) delete rest.problem;
+      putRecord(zone, slot, withMeta(held, clearToken(zone), rest));
+      return undefined;
+    }
+    const isOwn = historyIdIn(last.etcd) === historyId;
+    if (!isOwn && !isCleared) return keepFor(GONE);
+    // A value that was refused was never written to files.
+    const isInFiles = settings.isPersistent && isOwn && holdsPair(held);
+    try {
+      removePair(settings, zone, [slot], isInFiles ? [slot] : []);
+    } catch (e) {
+      if (!isRefusal(e)) throw e;
+      return keepFor({ code: e.code, isOfEtcd: true, detail: e.message });
+    }
+    return null;
+  });
+  const name = nameOf(slot);
+  if (why === null) context.r.log(`cert_rotation: ${name}: gone from etcd, and dropped`);
+  if (why) {
+    context.r.error(
+      `cert_rotation: ${name}: ${why.code}: ${why.detail}; what is held is still served`,
+    );
+  }
+  return why === null;
+}
+
+const GONE: Problem = {
+  code: 'gone',
+  isOfEtcd: true,
+  detail:
+    'this etcd is another one than before, or was restored, and does not have it; a clear drops it',
+};

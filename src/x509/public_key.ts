@@ -1,0 +1,294 @@
+import { refuse } from '../engine/refusal';
+import {
+  type Element,
+  BIT_STRING,
+  INTEGER,
+  NULL,
+  OBJECT_IDENTIFIER,
+  SEQUENCE,
+  bitString,
+  constructedTag,
+  expectEnd,
+  expectInteger,
+  hexOf,
+  hexOfWhole,
+  objectIdentifier,
+  positiveInteger,
+  readElement,
+  readOnly,
+  readTagged,
+} from './der';
+import { type Curve, curveOf, fieldBytes, isOnCurve } from './ec_point';
+
+// SubjectPublicKeyInfo (RFC 5280, 4.1.2.7) with the keys of RFC 3279 and RFC 4055 (RSA), RFC 5480 (EC) and RFC 8410
+// (Ed25519, Ed448), and the AlgorithmIdentifier that private keys share with them.
+
+export type KeyKind = 'RSA' | 'RSA-PSS' | 'EC' | 'Ed25519' | 'Ed448';
+
+/** What an AlgorithmIdentifier says of a key. */
+export interface KeyAlgorithm {
+  kind: KeyKind;
+  /** For EC. */
+  curve: Curve | null;
+  /** The restrictions of an RSA-PSS key, its parameters in hex; else empty. */
+  restrictions: string;
+}
+
+export interface PublicKey extends KeyAlgorithm {
+  /**
+   * The key itself in hex: RSA `modulus,exponent`; EC the point as it is written (04 x y, or 02 x or 03 x); Ed25519
+   * and Ed448 the bytes.
+   */
+  value: string;
+  /** Length in bits: of the modulus for RSA. */
+  bits: number;
+}
+
+export const RSA_ENCRYPTION = '2a864886f70d010101';
+const RSASSA_PSS = '2a864886f70d01010a';
+const MGF1 = '2a864886f70d010108';
+export const EC_PUBLIC_KEY = '2a8648ce3d0201';
+const ED25519 = '2b6570';
+const ED448 = '2b6571';
+
+// Named curves below 224 bits, which OpenSSL refuses at its default level like a short RSA key: secp112r1 to secp192k1,
+// P-192 and its kin, brainpoolP160 and P192. Any other curve is one that TLS clients do not offer.
+const SHORT_CURVES = /^(2b810400(0[6-9]|1c|1d|1e|1f)|2a8648ce3d03010[123]|2b240303020801010[1-4])$/;
+
+/** The hash functions of TLS's RSA-PSS signatures (SHA-256, SHA-384, SHA-512) and the length of their digests. */
+const PSS_HASHES: Record<string, number | undefined> = {
+  '608648016503040201': 32,
+  '608648016503040202': 48,
+  '608648016503040203': 64,
+};
+
+/** RFC 4055, 3.1: where a salt's length is not given. */
+const DEFAULT_SALT = '14';
+
+export const WEAKEST_RSA_BITS = 2048;
+// OpenSSL does no arithmetic with longer ones.
+const LONGEST_RSA_BITS = 16384;
+
+/**
+ * Reads the AlgorithmIdentifier of a public or private key.
+ *
+ * @param whose names the key in a refusal, as in "the private key"
+ * @throws unsupported-key, weak (a short curve), malformed
+ */
+export function readKeyAlgorithm(algorithm: Element, whose: string): KeyAlgorithm {
+  const bytes = algorithm.bytes;
+  const identifier = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, 'an algorithm');
+  const parameters =
+    identifier.end < algorithm.end ? readElement(bytes, identifier.end, algorithm.end) : null;
+  if (parameters !== null) expectEnd(algorithm.end, parameters.end, 'the parameters of a key');
+  const isBare = parameters === null;
+  switch (objectIdentifier(identifier)) {
+    case RSA_ENCRYPTION:
+      if (!isBare && hexOfWhole(parameters) !== '0500') {
+        refuse('malformed', `${whose}: an RSA key with parameters`);
+      }
+      return { kind: 'RSA', curve: null, restrictions: '' };
+    case RSASSA_PSS:
+      if (!isBare) {
+        // TLS salts are as long as the digest: a key that demands longer ones can not sign.
+        const pss = readPss(parameters);
+        if (pss === null || pss.salt > pss.digest) {
+          refuse('unsupported-key', `${whose}: an RSA-PSS key for other signatures than TLS makes`);
+        }
+      }
+      return {
+        kind: 'RSA-PSS',
+        curve: null,
+        restrictions: isBare ? '' : hexOfWhole(parameters),
+      };
+    case EC_PUBLIC_KEY:
+      return { kind: 'EC', curve: readCurve(parameters, whose), restrictions: '' };
+    case ED25519:
+      if (!isBare) refuse('malformed', `${whose}: an Ed25519 key with parameters`);
+      return { kind: 'Ed25519', curve: null, restrictions: '' };
+    case ED448:
+      if (!isBare) refuse('malformed', `${whose}: an Ed448 key with parameters`);
+      return { kind: 'Ed448', curve: null, restrictions: '' };
+    default:
+      return refuse(
+        'unsupported-key',
+        `${whose}: neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these`,
+      );
+  }
+}
+
+/**
+ * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but
+ * by default neither it nor any browser agrees on them in a handshake: the pair would serve nobody.
+ *
+ * @throws unsupported-key, weak, malformed
+ */
+export function readCurve(parameters: Element | null, whose: string): Curve {
+  if (parameters?.tag !== OBJECT_IDENTIFIER) {
+    return refuse('unsupported-key', `${whose}: an EC key without a named curve; use P-256`);
+  }
+  const identifier = objectIdentifier(parameters);
+  const curve = curveOf(identifier);
+  if (curve !== null) return curve;
+  if (SHORT_CURVES.test(identifier)) {
+    return refuse('weak', `${whose}: an EC curve under 224 bits; use P-256`);
+  }
+  return refuse('unsupported-key', `${whose}: an EC curve that TLS clients do not use; use P-256`);
+}
+
+/**
+ * Reads RSA-PSS parameters (RFC 4055, section 3.1), where they name one of the hash functions of TLS, and the same one
+ * for the mask.
+ *
+ * @returns the length of a digest and of the salt, in bytes; or null for any other parameters
+ * @throws malformed
+ */
+export function readPss(parameters: Element): { digest: number; salt: number } | null {
+  if (parameters.tag !== SEQUENCE || parameters.start === parameters.end) return null;
+  const hash = readElement(parameters.bytes, parameters.start, parameters.end);
+  // What is left out is SHA-1.
+  if (hash.tag !== constructedTag(0) || hash.end === parameters.end) return null;
+  const mask = readElement(parameters.bytes, hash.end, parameters.end);
+  if (mask.tag !== constructedTag(1)) return null;
+  const maskAlgorithm = readOnly(mask, SEQUENCE, 'a mask function');
+  const maskName = readTagged(maskAlgorithm, maskAlgorithm.start, OBJECT_IDENTIFIER, 'its name');
+  const maskHash = readTagged(maskAlgorithm, maskName.end, SEQUENCE, 'its hash function');
+  expectEnd(maskAlgorithm.end, maskHash.end, 'a mask function');
+  let salt = DEFAULT_SALT;
+  if (mask.end < parameters.end) {
+    const wrapped = readTagged(parameters, mask.end, constructedTag(2), 'a salt length');
+    expectEnd(parameters.end, wrapped.end, 'RSA-PSS parameters');
+    const length = readOnly(wrapped, INTEGER, 'a salt length');
+    expectInteger(length, 'a salt length');
+    salt = hexOf(length);
+  }
+  const name = hashName(readOnly(hash, SEQUENCE, 'a hash function'));
+  const digest = PSS_HASHES[name];
+  const isUsual =
+    objectIdentifier(maskName) === MGF1 &&
+    hashName(maskHash) === name &&
+    /^[0-7].{1,3}$/.test(salt);
+  return digest !== undefined && isUsual ? { digest, salt: parseInt(salt, 16) } : null;
+}
+
+/** The identifier of a hash function, whose parameters are NULL or left out (RFC 4055, 2.1). */
+function hashName(algorithm: Element): string {
+  const name = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, 'a hash function');
+  if (name.end < algorithm.end) {
+    const none = readTagged(algorithm, name.end, NULL, 'NULL');
+    expectEnd(algorithm.end, none.end, 'a hash function');
+    if (none.start !== none.end) refuse('malformed', 'unreadable DER: a NULL that is not empty');
+  }
+  return objectIdentifier(name);
+}
+
+/**
+ * Reads a SubjectPublicKeyInfo.
+ *
+ * @param whose names its certificate in a refusal
+ * @throws malformed, unsupported-key, weak (a short curve; the length of an RSA key is left to the caller)
+ */
+export function readPublicKey(info: Element, whose: string): PublicKey {
+  const algorithm = readTagged(info, info.start, SEQUENCE, 'a key algorithm');
+  const key = readTagged(info, algorithm.end, BIT_STRING, 'a public key');
+  expectEnd(info.end, key.end, 'a public key');
+  const { kind, curve, restrictions } = readKeyAlgorithm(algorithm, whose);
+  if (kind === 'RSA' || kind === 'RSA-PSS') {
+    if (key.bytes[key.start] !== 0) refuse('malformed', `${whose}: an unreadable RSA key`);
+    const numbers = readTagged(key, key.start + 1, SEQUENCE, 'an RSA key');
+    expectEnd(key.end, numbers.end, 'an RSA key');
+    const modulus = readTagged(numbers, numbers.start, INTEGER, 'an RSA modulus');
+    const exponent = readTagged(numbers, modulus.end, INTEGER, 'an RSA exponent');
+    expectEnd(numbers.end, exponent.end, 'an RSA key');
+    const value = rsaValue(modulus, exponent);
+    return { kind, curve, restrictions, value, bits: rsaBits(value, whose) };
+  }
+  const value = bitString(key, 'a public key');
+  const bits = expectLength(kind, curve, value, whose);
+  return { kind, curve, restrictions, value, bits };
+}
+
+/** The public part of an RSA key, as `PublicKey.value` has it. */
+export function rsaValue(modulus: Element, exponent: Element): string {
+  return `${positiveInteger(modulus, 'an RSA modulus')},${positiveInteger(exponent, 'an RSA exponent')}`;
+}
+
+/** The length of the modulus in bits. Both numbers are odd in any RSA key. */
+function rsaBits(value: string, whose: string): number {
+  const comma = value.indexOf(',');
+  const bits = (comma - 2) * 4 + parseInt(value.slice(0, 2), 16).toString(2).length;
+  const exponent = value.slice(comma + 1);
+  if (!isOdd(value.slice(0, comma)) || !isOdd(exponent) || exponent === '01') {
+    refuse('malformed', `${whose}: not an RSA key: modulus and exponent must be odd`);
+  }
+  if (bits > LONGEST_RSA_BITS) {
+    refuse('unsupported-key', `${whose}: an RSA key over ${LONGEST_RSA_BITS} bits`);
+  }
+  return bits;
+}
+
+function isOdd(hex: string): boolean {
+  return '13579bdf'.indexOf(hex.slice(-1)) >= 0;
+}
+
+/** Checks the length of an EC point, Ed25519 or Ed448 key; returns the key's bits. */
+function expectLength(kind: KeyKind, curve: Curve | null, value: string, whose: string): number {
+  if (curve !== null) {
+    const length = fieldBytes(curve) * 2;
+    const form = value.slice(0, 2);
+    const isPoint =
+      (form === '04' && value.length === 2 + 2 * length) ||
+      ((form === '02' || form === '03') && value.length === 2 + length);
+    if (!isPoint) refuse('malformed', `${whose}: not a point of ${curve}`);
+    return Number(curve.slice(2));
+  }
+  const length = privateBytes(kind, null);
+  if (value.length !== 2 * length) refuse('malformed', `${whose}: not an ${kind} key`);
+  return kind === 'Ed448' ? 456 : 256;
+}
+
+/** The length in bytes of a private key that is a plain number: not of RSA. */
+export function privateBytes(kind: KeyKind, curve: Curve | null): number {
+  if (curve !== null) return fieldBytes(curve);
+  return kind === 'Ed448' ? 57 : 32;
+}
+
+/**
+ * Checks that an EC key is a point of its curve, which OpenSSL does when it reads a certificate.
+ *
+ * @throws malformed; unsupported-key for a compressed point, which cannot be checked without a square root
+ */
+export function expectPoint(key: PublicKey, whose: string): void {
+  if (key.curve === null) return;
+  const length = fieldBytes(key.curve) * 2;
+  if (key.value.slice(0, 2) !== '04') {
+    refuse('unsupported-key', `${whose}: a compressed EC point; TLS wants it uncompressed`);
+  }
+  const x = key.value.slice(2, 2 + length);
+  if (!isOnCurve(key.curve, x, key.value.slice(2 + length))) {
+    refuse('malformed', `${whose}: not a point of ${key.curve}`);
+  }
+}
+
+/**
+ * Whether two public keys are the same. An EC point may be compressed in one of them: then x and the parity of y are
+ * compared, which decides it for points on the curve.
+ */
+export function isSameKey(a: PublicKey, b: KeyAlgorithm & { value: string }): boolean {
+  if (a.kind !== b.kind || a.curve !== b.curve || a.restrictions !== b.restrictions) return false;
+  if (a.value.length === b.value.length || a.curve === null) return a.value === b.value;
+  return a.value.length < b.value.length
+    ? a.value === compressed(b.value)
+    : compressed(a.value) === b.value;
+}
+
+/** The compressed form (SEC 1, 2.3.3) of an EC point `04 x y`. */
+function compressed(point: string): string {
+  return (isOdd(point) ? '03' : '02') + point.slice(2, 1 + point.length / 2);
+}
+
+/** The name of the key's type for people: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
+export function keyTypeName(key: PublicKey): string {
+  if (key.curve !== null) return 'ECDSA-' + key.curve.replace('-', '');
+  return key.kind.slice(0, 3) === 'RSA' ? `${key.kind}-${key.bits}` : key.kind;
+}

@@ -1,0 +1,81 @@
+import { refuse } from '../engine/refusal';
+import type { Certificate } from './certificate';
+import { OBJECT_IDENTIFIER, hexOf, readElement, readTagged } from './der';
+import { WEAKEST_RSA_BITS, readPss } from './public_key';
+
+// What OpenSSL refuses at security level 2, the default of OpenSSL 3.2 and of Debian: keys of fewer than 112 bits of
+// security, in the leaf and in the chain, and signatures whose hash gives fewer (ssl_security_cert in ssl/t1_lib.c).
+
+const RSASSA_PSS = '2a864886f70d01010a';
+
+/** By object identifier in hex: RFC 8017 (A.2.4), RFC 5758, RFC 8410. */
+const SIGNATURES: Record<string, string | undefined> = {
+  '2a864886f70d01010b': 'sha256WithRSAEncryption',
+  '2a864886f70d01010c': 'sha384WithRSAEncryption',
+  '2a864886f70d01010d': 'sha512WithRSAEncryption',
+  '2a864886f70d01010e': 'sha224WithRSAEncryption',
+  '2a8648ce3d040301': 'ecdsa-with-SHA224',
+  '2a8648ce3d040302': 'ecdsa-with-SHA256',
+  '2a8648ce3d040303': 'ecdsa-with-SHA384',
+  '2a8648ce3d040304': 'ecdsa-with-SHA512',
+  '2b6570': 'ED25519',
+  '2b6571': 'ED448',
+};
+
+const WEAK_SIGNATURES: Record<string, string | undefined> = {
+  '2a864886f70d010102': 'md2WithRSAEncryption',
+  '2a864886f70d010103': 'md4WithRSAEncryption',
+  '2a864886f70d010104': 'md5WithRSAEncryption',
+  '2a864886f70d010105': 'sha1WithRSAEncryption',
+  '2a8648ce3d0401': 'ecdsa-with-SHA1',
+};
+
+/**
+ * The name of a certificate's signature algorithm, as OpenSSL prints it, and whether OpenSSL takes it at security level
+ * 2. An algorithm unknown here has no name but its identifier in hex, and is not taken: OpenSSL cannot rate it either.
+ */
+export function signatureOf(certificate: Certificate): { name: string; isStrong: boolean } {
+  const algorithm = certificate.signatureAlgorithm;
+  const type = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, 'an algorithm');
+  const identifier = hexOf(type);
+  if (identifier === RSASSA_PSS) {
+    const isStrong =
+      type.end < algorithm.end &&
+      readPss(readElement(algorithm.bytes, type.end, algorithm.end)) !== null;
+    return { name: 'rsassaPss', isStrong };
+  }
+  const name = SIGNATURES[identifier];
+  if (name !== undefined) return { name, isStrong: true };
+  return { name: WEAK_SIGNATURES[identifier] || identifier, isStrong: false };
+}
+
+/**
+ * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count: nobody checks
+ * it. That of a self-signed leaf does here, other than in OpenSSL.
+ *
+ * @param position 0 for the leaf
+ * @throws weak
+ */
+export function expectStrength(certificate: Certificate, position: number): void {
+  const whose = `certificate ${position + 1}`;
+  const { kind, bits } = certificate.publicKey;
+  if ((kind === 'RSA' || kind === 'RSA-PSS') && bits < WEAKEST_RSA_BITS) {
+    refuse('weak', `${whose} has an RSA key of ${bits} bits; ${WEAKEST_RSA_BITS} are needed`);
+  }
+  const { name, isStrong } = signatureOf(certificate);
+  if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
+    refuse('weak', `${whose} is signed with ${name}, which clients refuse; have it issued anew`);
+  }
+}
+
+/** Whether OpenSSL holds a certificate for self-signed (EXFLAG_SS), or rather: surely does. */
+function isSelfSigned(certificate: Certificate, signature: string): boolean {
+  const keyId = certificate.authorityKeyId;
+  const kind = /WithRSA/.test(signature) ? 'RSA' : signature === 'ecdsa-with-SHA1' ? 'EC' : '';
+  return (
+    certificate.subjectHex === certificate.issuerHex &&
+    (keyId === '' || keyId === certificate.subjectKeyId) &&
+    !certificate.authorityByName &&
+    certificate.publicKey.kind === kind
+  );
+}

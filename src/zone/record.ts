@@ -1,0 +1,268 @@
+import { TIMESTAMP_LENGTH, isWithin, timestamp } from '../engine/clock';
+import type { Pem } from '../x509/pem';
+
+// The record of a name: one string, so that one `set` replaces it for all workers. A header, the PEM of the key and of
+// the chain, the facts. What the hot path reads lies at fixed offsets:
+//
+//   0    1  kind: `3` a pair to serve; `2` none, only why the files were refused; `4` a pointer to a file's record
+//   1   12  the clear token that was current when the files were last read
+//  13   13  when the files were last looked at, in milliseconds since 1970
+//  26    6  where the key ends and the chain begins
+//  32    6  where the chain ends and the facts begin
+//  38       the PEM, or what a pointer points to; then Facts as JSON
+//
+// A change of this format needs other kinds: the zone outlives a reload that brings a new bundle.
+//
+// The key comes first because OpenSSL looks for one in every block of PEM that it comes across: with the chain first
+// each handshake without ssl_certificate_cache would decode all certificates twice.
+
+export const SERVABLE = '3';
+const REFUSED = '2';
+const POINTER = '4';
+const SERVABLE_CODE = 51;
+
+const TOKEN_AT = 1;
+const TOKEN_LENGTH = 12;
+const CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
+const KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
+const OFFSET_LENGTH = 6;
+const PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
+const PEM_AT = PEM_END_AT + OFFSET_LENGTH;
+
+const FACTS_CODE = 123;
+const LINE_END_CODE = 10;
+const HYPHEN_CODE = 45;
+
+const BLOCK_BEGIN = '-----BEGIN ';
+const BLOCK_END = '-----\n';
+/** In a record: it is stale, whatever the zone's token. */
+export const STALE_TOKEN = '------------';
+
+/** Why the newest files are not served. */
+export interface Problem {
+  code: string;
+  detail: string;
+  /** It is about a value that etcd has, and not about the name's files. */
+  isOfEtcd?: true;
+}
+
+/** The rest of what is known of a record's pair. */
+export interface RecordMeta {
+  /** Read from the name's files, put through the API, or come from etcd. */
+  source: 'disk' | 'api' | 'etcd';
+  /** The identity of the files that were last looked at, served or not. */
+  files: string;
+  /** Seconds since 1970. */
+  notAfter: number;
+  /** Milliseconds since 1970. */
+  loadedAt: number;
+  /** Set: the pair is the last good one, or there is none. */
+  problem?: Problem;
+  /** Of a pair that was put: it has outlived a clear. */
+  isCleared?: boolean;
+  /** Of a file that a scan found: what its certificate says. */
+  found?: Found;
+  /** Of a pointer: the keys of other files with a certificate for the name. */
+  others?: string[];
+  /** The last value of the slot that came from etcd, taken or refused; see etcd/progress.ts. */
+  etcd?: string;
+}
+
+/** What an index has to know of a certificate. */
+export interface Found {
+  /** Normalised. */
+  names: string[];
+  isRsa: boolean;
+  /** Seconds since 1970. */
+  notBefore: number;
+}
+
+/** Of a pointer, what it does not say otherwise: of those there are many, and they are to be short. */
+const NO_FILES: RecordMeta = { source: 'disk', files: '', notAfter: 0, loadedAt: 0 };
+
+/**
+ * Whether a record can be served as it stands: it holds a whole pair, no clear came after it, and its files were looked
+ * at less than an interval ago. Runs in every handshake.
+ *
+ * @param record what the zone holds under a name: any text
+ * @param token the zone's clear token
+ * @param interval milliseconds; 0: no clear is enough
+ */
+export function isServable(record: string, token: string, interval: number): boolean {
+  return (
+    record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record)
+  );
+}
+
+/** The same also for a record that holds no pair: its files need no look now. */
+export function isFresh(record: string, token: string, interval: number): boolean {
+  return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
+}
+
+/** The key and the chain of a servable record, in one PEM. */
+export function pemOf(record: string): string {
+  return record.slice(PEM_AT, pemEnd(record));
+}
+
+export function chainOf(record: string): string {
+  return record.slice(keyEnd(record), pemEnd(record));
+}
+
+export function keyOf(record: string): string {
+  return record.slice(PEM_AT, keyEnd(record));
+}
+
+function keyEnd(record: string): number {
+  return +record.slice(KEY_END_AT, PEM_END_AT);
+}
+
+function pemEnd(record: string): number {
+  return +record.slice(PEM_END_AT, PEM_AT);
+}
+
+/**
+ * Puts a record together, as looked at now.
+ *
+ * @param token the clear token as it was before the files were read: a clear that came since makes the record stale
+ * @param pem null: there is no pair to serve
+ */
+export function makeRecord(token: string, meta: RecordMeta, pem: Pem | null): string {
+  const { key, chain } = pem ?? { key: '', chain: '' };
+  const ends = offset(PEM_AT + key.length) + offset(PEM_AT + key.length + chain.length);
+  const header = (pem ? SERVABLE : REFUSED) + token + timestamp() + ends;
+  return header + key + chain + JSON.stringify(meta);
+}
+
+/**
+ * A pointer, to be looked at by the next handshake: there may be files of the name's own.
+ *
+ * @param target the key of a file's record
+ * @param facts `others`, and of the name's own files `files` and `problem`
+ */
+export function makePointer(target: string, meta: Partial<RecordMeta>): string {
+  const end = offset(PEM_AT + target.length);
+  return POINTER + STALE_TOKEN + timestamp() + end + end + target + JSON.stringify(meta);
+}
+
+/** Whether a record is a pointer. */
+export function isPointer(record: string): boolean {
+  return record.charAt(0) === POINTER;
+}
+
+/**
+ * Where a current pointer points to. Runs in a handshake that has found no pair to serve.
+ *
+ * @returns a key; '' where the record is none
+ */
+export function currentTarget(record: string, token: string, interval: number): string {
+  const isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
+  return isOne ? record.slice(PEM_AT, pemEnd(record)) : '';
+}
+
+/**
+ * Whether the certificate of a file's record has a name. Runs in a handshake that a pointer has led there, and reads no more
+ * than it has to of the facts: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
+ *
+ * @param record what the zone holds under a file's key: any text
+ * @param name normalised, or a wildcard
+ */
+export function isFoundFor(record: string, name: string): boolean {
+  return record.indexOf(`"${name}"`, record.indexOf('"found":', pemEnd(record))) >= 0;
+}
+
+/** The key that a pointer points to. */
+export function targetOf(pointer: string): string {
+  return pointer.slice(PEM_AT, pemEnd(pointer));
+}
+
+/** Whether a record holds a pair, or leads to one. */
+export function isAnswer(record: string): boolean {
+  return holdsPair(record) || isPointer(record);
+}
+
+export function offset(value: number): string {
+  return `00000${value}`.slice(-OFFSET_LENGTH);
+}
+
+/** The record, looked at now and found unchanged. */
+export function withCheckedNow(record: string, token: string): string {
+  return record.charAt(0) + token + timestamp() + record.slice(KEY_END_AT);
+}
+
+/**
+ * The record, looked at at another time.
+ *
+ * @param time of `timestamp`
+ */
+export function withCheckedAt(record: string, time: string): string {
+  return record.slice(0, CHECKED_AT) + time + record.slice(KEY_END_AT);
+}
+
+/** The record, to be looked at again by the next handshake. */
+export function markStale(record: string): string {
+  return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT);
+}
+
+/** The record with other facts, looked at now. */
+export function withMeta(record: string, token: string, meta: Partial<RecordMeta>): string {
+  return withCheckedNow(record, token).slice(0, pemEnd(record)) + JSON.stringify(meta);
+}
+
+/** Whether a record holds a pair, fresh or not. */
+export function holdsPair(record: string): boolean {
+  return record.charAt(0) === SERVABLE;
+}
+
+/** When its files were last looked at, in milliseconds since 1970. */
+export function checkedAt(record: string): number {
+  return +record.slice(CHECKED_AT, KEY_END_AT);
+}
+
+/** Whether a clear came after the files of this record were read. */
+export function isCleared(record: string, token: string): boolean {
+  return !record.startsWith(token, TOKEN_AT);
+}
+
+/**
+ * Reads the facts of a record.
+ *
+ * @returns null where the text is no record of this format, and nothing in it is to be used
+ */
+export function readMeta(record: string): RecordMeta | null {
+  const kind = record.charAt(0);
+  if (kind !== SERVABLE && kind !== REFUSED && kind !== POINTER) return null;
+  if (/\D/.test(record.slice(CHECKED_AT, PEM_AT))) return null;
+  if (kind === SERVABLE && !(isWhole(record) && isPem(keyOf(record)) && isPem(chainOf(record)))) {
+    return null;
+  }
+  try {
+    let meta = JSON.parse(record.slice(pemEnd(record))) as Partial<RecordMeta> | null;
+    if (kind === POINTER) meta = Object.assign({}, NO_FILES, meta);
+    return typeof meta?.files === 'string' && typeof meta.notAfter === 'number'
+      ? (meta as RecordMeta)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function isPem(text: string): boolean {
+  return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
+}
+
+/**
+ * Whether key and chain end where the header says: a block begins after the one, the facts after the other. nginx
+ * writes what it cannot read as a pair into the error log, the key with it: half a record must not come so far.
+ */
+function isWhole(record: string): boolean {
+  const chainAt = keyEnd(record);
+  const factsAt = pemEnd(record);
+  return (
+    record.charCodeAt(factsAt) === FACTS_CODE &&
+    record.charCodeAt(factsAt - 1) === LINE_END_CODE &&
+    record.charCodeAt(chainAt) === HYPHEN_CODE &&
+    record.charCodeAt(chainAt - 1) === LINE_END_CODE
+  );
+}
+
+// No record begins like this: it must not pass for one.

@@ -1,0 +1,77 @@
+import { X509Certificate, createPrivateKey, createPublicKey } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { hexOf, readWhole, write } from '../../../src/x509/der.js';
+import { makeWorkDirectory } from '../../support/nginx.js';
+import { der, leaf, pem } from '../../support/openssl.js';
+import { LEAF_NAMES, pointless } from '../../support/pairs/made.js';
+import { makePairCases, type PairCase } from '../../support/pairs/index.js';
+import { startPutSite } from '../../support/putting.js';
+
+/** An EC key that has its public part beside it, and not in it (RFC 5958). */
+function attachedPoint(): PairCase {
+  const made = leaf(LEAF_NAMES);
+  const info = hexOf(readWhole(der(pointless.pkcs8(made.key)), 0x30, 'it'));
+  const spki = createPublicKey(made.key).export({ type: 'spki', format: 'der' });
+  const point = write(0x81, '00' + spki.subarray(-65).toString('hex'));
+  const text = pem(
+    'PRIVATE KEY',
+    Buffer.from(write(0x30, '020101' + info.slice(6) + point), 'hex'),
+  );
+  return {
+    title: 'PKCS#8 with the point beside it',
+    cert: made.pem + text,
+    ...{ read: 'taken', disk: 'taken', renewal: 'taken', put: 'taken' },
+    served: { chain: made.pem, key: made.key },
+  };
+}
+
+const cases = [...(await makePairCases()), attachedPoint()];
+
+/** The files of such a key could not be compared with each other when nginx starts again. */
+function needsMemory({ served }: PairCase): boolean {
+  return served !== undefined && createPrivateKey(served.key).asymmetricKeyType!.startsWith('ed');
+}
+
+describe('with $cert_persist on', async () => {
+  const directory = makeWorkDirectory();
+  chmodSync(join(directory, 'certs'), 0o777);
+  const options = {
+    directory,
+    zones: 'js_shared_dict_zone zone=certs:4m;',
+    settings: { persist: 'on' },
+  };
+  const site = await startPutSite(options);
+  const offers = cases.map((offer, i) => ({ ...offer, offer, name: `case-${i}.a.example` }));
+  const taken: Record<string, string> = {};
+
+  test.each(offers)('a put of: $title: $put', async ({ name, cert, key, put, putNeeds, offer }) => {
+    const isJson = key !== undefined;
+    const { status, body } = await site.put(name, isJson ? JSON.stringify({ cert, key }) : cert);
+    const { code = 'taken', detail } = JSON.parse(body) as { code?: string; detail?: string };
+    // Not every njs knows these kinds of keys.
+    const verdicts: string[] = putNeeds ? [put, 'unsupported-key'] : [put];
+    const isUnwritable = needsMemory(offer) && put === 'taken';
+    expect(isUnwritable ? ['unsupported-key'] : verdicts, detail).toContain(code);
+    if (code !== 'taken') {
+      expect([400, 422]).toContain(status);
+      expect((await site.get(name)).status).toBe(404);
+      await expect(site.serial(name)).rejects.toThrow();
+      return;
+    }
+    const serial = new X509Certificate(offer.served!.chain).serialNumber;
+    expect([status, await site.serial(name)]).toEqual([201, serial]);
+    taken[name] = serial;
+  });
+
+  test('whatever was taken is served by the next nginx', async () => {
+    expect(Object.keys(taken).length).toBeGreaterThan(20);
+    site.expectNoKeyShown();
+    await site.nginx.stop();
+    const again = await startPutSite(options);
+    for (const [name, serial] of Object.entries(taken)) {
+      expect(await again.serial(name), name).toBe(serial);
+    }
+  });
+});

@@ -1,0 +1,130 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { decode, encode, readBlocks } from '../../../src/x509/pem.js';
+
+const one = encode('CERTIFICATE', Buffer.alloc(100, 1));
+const two = encode('PRIVATE KEY', Buffer.alloc(50, 2));
+const malformed: unknown = expect.objectContaining({ code: 'malformed' });
+
+/** Labels and contents. */
+function read(text: string): string[] {
+  return readBlocks(text).map((block) => `${block.label} ${decode(block).toString('hex')}`);
+}
+
+const both = ['CERTIFICATE ' + '01'.repeat(100), 'PRIVATE KEY ' + '02'.repeat(50)];
+
+test('what encode writes has lines of 64 and is read back', () => {
+  expect(one.split('\n').map((line) => line.length)).toEqual([27, 64, 64, 8, 25, 0]);
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 500 }), (bytes) => {
+      const text = encode('X509 CRL', Buffer.from(bytes));
+      expect(read(text)).toEqual(['X509 CRL ' + Buffer.from(bytes).toString('hex')]);
+    }),
+  );
+});
+
+describe('shapes in the wild', () => {
+  test.each<[string, string]>([
+    ['as written', one + two],
+    ['CRLF', (one + two).replace(/\n/g, '\r\n')],
+    ['no last newline', (one + two).trimEnd()],
+    ['white space around', `\n \t\n${one}\n\n${two}\n  `],
+    ['trailing blanks on every line', (one + two).replace(/\n/g, '  \n')],
+    ['indented', (one + two).replace(/^/gm, '    ')],
+    ['a byte order mark', '\ufeff' + one + two],
+    [
+      'Bag Attributes',
+      `Bag Attributes\n    friendlyName: größe\n${one}Key Attributes: <No>\n${two}`,
+    ],
+    ['-text output', `Certificate:\n    Data:\n        Version: 3 (0x2)\n${one}${two}`],
+    ['text that mentions -----BEGIN in a line', `# -----BEGIN CERTIFICATE-----\n${one}${two}`],
+    ['all in one base64 line', (one + two).replace(/(\w)\n(\w)/g, '$1$2')],
+    ['blank lines inside', (one + two).replace(/(\w)\n(\w)/g, '$1\n\n$2')],
+  ])('%s', (_, text) => {
+    expect(read(text)).toEqual(both);
+  });
+
+  test('no block at all', () => {
+    expect(readBlocks('')).toEqual([]);
+    expect(readBlocks('not PEM')).toEqual([]);
+  });
+});
+
+describe('malformed', () => {
+  test.each<[string, string]>([
+    ['cut off in the body', one.slice(0, 100)],
+    ['cut off in the END line', one.slice(0, -5)],
+    ['cut off in the BEGIN line', one + '-----BEGIN CERTI'],
+    ['END of another label', one.replace('END CERTIFICATE', 'END X509 CERTIFICATE')],
+    ['BEGIN within a block', one.slice(0, 50) + two],
+    ['two files joined without a line break', one.trimEnd() + two],
+    ['text after BEGIN', one.replace('-----\n', '-----')],
+    ['text before END', one.replace('\n-----END', '-----END')],
+    ['a label in lower case', one.replace(/CERTIFICATE/g, 'certificate')],
+  ])('%s', (_, text) => {
+    expect(() => readBlocks(text)).toThrow(malformed);
+  });
+
+  test.each<[string, string]>([
+    ['a character that is not base64', one.replace('AQEB', 'AQ*B')],
+    ['base64url', encode('X', Buffer.alloc(6, 255)).replace(/\//g, '_')],
+    ['no padding', one.replace('==', '')],
+    ['too much padding', one.replace('==', '===')],
+    ['padding inside', one.replace('AQEB', 'AQ==')],
+    ['a missing character', one.replace('AQEB', 'AEB')],
+    ['bits after the last byte', one.replace('AQ==', 'AR==')],
+    ['a byte order mark inside', one.replace('AQEB', 'AQ\ufeffEB')],
+    ['a no-break space', one.replace('AQEB', 'AQ\u00a0EB')],
+    ['nothing', '-----BEGIN X-----\n-----END X-----\n'],
+  ])('bad base64: %s', (_, text) => {
+    const block = readBlocks(text)[0]!;
+    expect(() => decode(block)).toThrow(malformed);
+  });
+});
+
+describe('headers', () => {
+  const headers = 'Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,0123456789ABCDEF\n';
+
+  test.each(['\n', '\r\n'])('an encrypted key, line ends %j', (lineEnd) => {
+    const text = two.replace('-----\n', `-----\n${headers}\n`).replace(/\n/g, lineEnd);
+    expect(readBlocks(text)).toMatchObject([{ label: 'PRIVATE KEY', encrypted: true }]);
+    expect(read(text)).toEqual(both.slice(1));
+  });
+
+  test('others are skipped', () => {
+    const text = one.replace('-----\n', '-----\nSubject: Proc-Type\n\n');
+    expect(readBlocks(text)).toMatchObject([{ encrypted: false }]);
+    expect(read(text)).toEqual(both.slice(0, 1));
+  });
+
+  test('without a blank line', () => {
+    expect(() => readBlocks(two.replace('-----\n', `-----\n${headers}`))).toThrow(malformed);
+  });
+});
+
+test('a mebibyte of anything takes no longer than it must', () => {
+  const size = 1 << 20;
+  const hostile = [
+    '-----BEGIN ',
+    '-----BEGIN A-----\n',
+    ' ',
+    '\n',
+    '\n ',
+    '-',
+    one,
+    '-----END A-----\n',
+  ];
+  for (const part of hostile) {
+    for (const prefix of ['', '-----BEGIN A-----\n', '-----BEGIN A-----\nA: b\n']) {
+      const text = prefix + part.repeat(size / part.length);
+      const started = performance.now();
+      try {
+        readBlocks(text).forEach(decode);
+      } catch (e) {
+        expect(e).toEqual(malformed);
+      }
+      expect(performance.now() - started, JSON.stringify(prefix + part)).toBeLessThan(1000);
+    }
+  }
+});
