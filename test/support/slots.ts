@@ -1,0 +1,76 @@
+import { writeFileSync, renameSync } from 'node:fs';
+import type { Context } from '../../src/certs/context.js';
+import type { Files } from '../../src/config/paths.js';
+import { readSettings, type Settings } from '../../src/config/settings.js';
+import type { Certificate } from '../../src/x509/certificate.js';
+import { readPair, servedPem } from '../../src/x509/pair.js';
+import { FIRST_TOKEN } from '../../src/zone/clear_token.js';
+import type { Zone } from '../../src/zone/dict.js';
+import { makeRecord, type RecordMeta } from '../../src/zone/record.js';
+import type { Pair } from './certificates.js';
+import type { FakeZone } from './fake_zone.js';
+
+// What a slot holds and has on disk, for tests of the decisions over it.
+
+/** The settings of a configuration that has its files in a folder. */
+export function settingsIn(folder: string, more: Partial<Settings> = {}): Settings {
+  const files = {
+    cert_file: `${folder}/{name}.cert.pem`,
+    cert_key_file: `${folder}/{name}.key.pem`,
+    cert_key_file_rsa: `${folder}/{name}.rsa.key.pem`,
+  };
+  return { ...readSettings(files), ...more };
+}
+
+export interface FakeContext extends Context {
+  /** What was logged, each line with its level before it. */
+  lines: string[];
+}
+
+/** A context without a zone, unless there is one in `more`. */
+export function contextWith(settings: Settings, more: Partial<Context> = {}): FakeContext {
+  const lines: string[] = [];
+  const r = {
+    variables: {},
+    log: (message: string) => lines.push(`log: ${message}`),
+    error: (message: string) => lines.push(`error: ${message}`),
+  };
+  const rest = { zone: undefined, misses: undefined, token: FIRST_TOKEN, interval: 10_000 };
+  return { r, settings, ...rest, fallback: settings.fallback, ...more, lines };
+}
+
+/** The fake as what the code takes. */
+export function zoneOf(fake: FakeZone): Zone {
+  return fake;
+}
+
+/** A pair as the zone has it: the key, then the chain. */
+export function pemIn(pair: Pair): string {
+  const { key, chain } = servedPem(readPair(pair.chainPem, pair.keyPem));
+  return key + chain;
+}
+
+export function recordWith(pair: Pair, meta: RecordMeta, token = FIRST_TOKEN): string {
+  return makeRecord(token, meta, servedPem(readPair(pair.chainPem, pair.keyPem)));
+}
+
+export function leafOf(pair: Pair): Certificate {
+  return readPair(pair.chainPem, pair.keyPem).leaf;
+}
+
+/** Writes a slot's files by a rename each, so that every call makes another state of them. */
+export function writeFiles({ cert, key }: Files, { chainPem, keyPem }: Texts): void {
+  if (cert === key) {
+    swapFile(cert, chainPem + keyPem);
+    return;
+  }
+  swapFile(key, keyPem);
+  swapFile(cert, chainPem);
+}
+
+export type Texts = Pick<Pair, 'chainPem' | 'keyPem'>;
+
+function swapFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
