@@ -4343,7 +4343,7 @@ function start() {
         var cluster = textOf2(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
-        if (!cluster || !(term > 0) || !(revision > 0)) unavailable("its answer has no revision");
+        if (!cluster || !(term > 0) || !(revision > 0)) unavailable("the answer has no revision");
         return {
             cluster: cluster,
             term: term,
@@ -4588,7 +4588,7 @@ function start() {
                         fields = expectDone.apply(void 0, [
                             _state.sent()
                         ]);
-                        token = textOf2(fields["token"]) || unavailable("it gave no token");
+                        token = textOf2(fields["token"]) || unavailable("the answer to the log-in has no token");
                         putNote(etcd.zone, "token", token);
                         return [
                             2,
@@ -4653,7 +4653,7 @@ function start() {
                         } catch (e2) {}
                         return [
                             2,
-                            unavailable("it answered ".concat(status).concat(status === 200 ? " without JSON of its own" : excerpt(text)))
+                            unavailable("the answer has status ".concat(status).concat(status === 200 ? ", but is no JSON object" : excerpt(text)))
                         ];
                 }
             });
@@ -4661,7 +4661,7 @@ function start() {
     }
     function expectDone(param) {
         var status = param.status, fields = param.fields;
-        if (status !== 200) unavailable(messageOf(fields) || "it answered ".concat(status));
+        if (status !== 200) unavailable(messageOf(fields) || "the answer has status ".concat(status));
         return fields;
     }
     function readText(text) {
@@ -4691,7 +4691,7 @@ function start() {
     var PLACE2 = 4096;
     function expectFollower(zone, ticket) {
         if (!isLocked(zone, FOLLOWER, ticket)) {
-            refuse("store-unavailable", "etcd: a round took so long that another one came before it");
+            refuse("store-unavailable", "etcd: the round took too long, and another worker took over");
         }
     }
     function findPosition(etcd) {
@@ -4704,7 +4704,7 @@ function start() {
         var text = JSON.stringify(position);
         var padding = " ".repeat(PLACE2 - text.length % PLACE2);
         if (!putNote(zone, "state", text + padding)) {
-            refuse("zone-full", "the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size");
+            refuse("zone-full", "etcd: the zone has no room for the position. Give js_shared_dict_zone a larger size");
         }
     }
     function sinceOf(param) {
@@ -4861,7 +4861,7 @@ function start() {
                         refuse(code, e.message)
                     ];
                 }
-                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": not ").concat(KEY_BYTES, " bytes"));
+                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": the seal key must have ").concat(KEY_BYTES, " bytes"));
                 return [
                     2,
                     subtle().importKey("raw", key, {
@@ -5184,7 +5184,7 @@ function start() {
                     case 4:
                         return [
                             2,
-                            refuse("precondition-failed", "Others write it all the time. Read it again.")
+                            refuse("precondition-failed", "Other clients keep changing it. Read it again.")
                         ];
                 }
             });
@@ -5891,7 +5891,7 @@ function start() {
         var message = e.message;
         var attempts = failure ? failure.attempts + 1 : 1;
         if (!failure || failure.message !== message) {
-            context.r.error("cert_rotation: ".concat(message, "; what is held is still served"));
+            context.r.error("cert_rotation: ".concat(message, "; the current pairs are still served"));
         }
         var next = {
             message: message,
@@ -6579,7 +6579,7 @@ function start() {
                     case 1:
                         why = _state.sent();
                         name = nameOf(slot);
-                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
+                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": deleted in etcd, and removed here"));
                         if (why) {
                             context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
                         }
@@ -6594,7 +6594,7 @@ function start() {
     var GONE = {
         code: "gone",
         isOfEtcd: true,
-        detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
+        detail: "etcd was replaced or restored and does not have this name; a clear removes it"
     };
     var BUDGET_MS = 400;
     var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
