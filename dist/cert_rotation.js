@@ -4016,7 +4016,7 @@ function start() {
                             }
                         ];
                     case 3:
-                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
+                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name or one wildcard such as *.example.com.");
                         slots = [
                             name,
                             rsaKey2(name)
@@ -5929,7 +5929,7 @@ function start() {
     var COUNTERS = [
         {
             family: "loads_total",
-            help: "Pairs read from files, by what became of them.",
+            help: "Pairs read from files, by result.",
             labels: [
                 'result="loaded"',
                 'result="unchanged"',
@@ -5961,7 +5961,7 @@ function start() {
         },
         {
             family: "refusals_total",
-            help: "Files, requests and values of etcd that were refused, by code.",
+            help: "Refused files, requests and values of etcd, by code.",
             labels: DISK_CODES.map(function(code) {
                 return refusalLabels("disk", code);
             }).concat(CODES.map(function(code) {
@@ -5988,7 +5988,7 @@ function start() {
                                         switch(_state2.label){
                                             case 0:
                                                 if (isJudgedByNginx(r)) {
-                                                    refuse("precondition-failed", "Metrics have no entity tag: ask for them without conditions.");
+                                                    refuse("precondition-failed", "Metrics have no entity tag. Send the request without conditions.");
                                                 }
                                                 keys = zone ? keysOf(zone) : [];
                                                 counts = zone ? countsOf(zone, keys) : {};
@@ -6046,7 +6046,7 @@ function start() {
                         first = noStates();
                         rsa = noStates();
                         problems = [];
-                        r.send(headOf("certificate_not_after_seconds", "gauge", "When the certificate that is held expires, in seconds since 1970."));
+                        r.send(headOf("certificate_not_after_seconds", "gauge", "Expiry of the current certificate, in seconds since 1970."));
                         return [
                             4,
                             eachSlice(keys, function(slots) {
@@ -6077,7 +6077,7 @@ function start() {
                         ];
                     case 1:
                         _state.sent();
-                        r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
+                        r.send(headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
                         return [
                             2
                         ];
@@ -6092,7 +6092,7 @@ function start() {
     }
     function filesText(zone, files, problems) {
         var state = readScanState(zone);
-        return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "What the scan has found, and what is not served as it is.") + problems.join("") + headOf("scan_began_seconds", "gauge", "When the last scan began, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Certificates that it has still to look at.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "The last scan could not list the folder: 1.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
+        return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "A scanned file was refused; held: whether its older pair is served.") + problems.join("") + headOf("scan_began_seconds", "gauge", "Start of the latest scan, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Files that the latest scan has not looked at yet.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "1 where the latest scan could not list the folder or store all names.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
     }
     function noStates() {
         return {
@@ -6131,7 +6131,7 @@ function start() {
         return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
             var label = param.label, space = param.space;
             return sample("zone_capacity_bytes".concat(label), space.capacity);
-        }).join("") + headOf("zone_free_bytes", "gauge", "What of it is in pages that nothing has taken yet.") + zones.map(function(param) {
+        }).join("") + headOf("zone_free_bytes", "gauge", "Free pages of a shared dictionary, in bytes.") + zones.map(function(param) {
             var label = param.label, space = param.space;
             return sample("zone_free_bytes".concat(label), space.free);
         }).join("");
@@ -6146,7 +6146,7 @@ function start() {
         var etcd = etcdOf(variables, zone);
         if (!etcd) return "";
         var progress = findPosition(etcd);
-        return headOf("etcd_last_success_seconds", "gauge", "When etcd last answered all that it was asked, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd that is served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
+        return headOf("etcd_last_success_seconds", "gauge", "When a round of following etcd last succeeded, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd up to which all changes are served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
     }
     var MOST_FIELDS = 16;
     var LONGEST_HEADER = 4096;
