@@ -4016,7 +4016,7 @@ function start() {
                             }
                         ];
                     case 3:
-                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
+                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name or one wildcard such as *.example.com.");
                         slots = [
                             name,
                             rsaKey2(name)
@@ -4343,7 +4343,7 @@ function start() {
         var cluster = textOf2(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
-        if (!cluster || !(term > 0) || !(revision > 0)) unavailable("its answer has no revision");
+        if (!cluster || !(term > 0) || !(revision > 0)) unavailable("the answer has no revision");
         return {
             cluster: cluster,
             term: term,
@@ -4588,7 +4588,7 @@ function start() {
                         fields = expectDone.apply(void 0, [
                             _state.sent()
                         ]);
-                        token = textOf2(fields["token"]) || unavailable("it gave no token");
+                        token = textOf2(fields["token"]) || unavailable("the answer to the log-in has no token");
                         putNote(etcd.zone, "token", token);
                         return [
                             2,
@@ -4653,7 +4653,7 @@ function start() {
                         } catch (e2) {}
                         return [
                             2,
-                            unavailable("it answered ".concat(status).concat(status === 200 ? " without JSON of its own" : excerpt(text)))
+                            unavailable("the answer has status ".concat(status).concat(status === 200 ? ", but is no JSON object" : excerpt(text)))
                         ];
                 }
             });
@@ -4661,7 +4661,7 @@ function start() {
     }
     function expectDone(param) {
         var status = param.status, fields = param.fields;
-        if (status !== 200) unavailable(messageOf(fields) || "it answered ".concat(status));
+        if (status !== 200) unavailable(messageOf(fields) || "the answer has status ".concat(status));
         return fields;
     }
     function readText(text) {
@@ -4691,7 +4691,7 @@ function start() {
     var PLACE2 = 4096;
     function expectFollower(zone, ticket) {
         if (!isLocked(zone, FOLLOWER, ticket)) {
-            refuse("store-unavailable", "etcd: a round took so long that another one came before it");
+            refuse("store-unavailable", "etcd: the round took too long, and another worker took over");
         }
     }
     function findPosition(etcd) {
@@ -4704,7 +4704,7 @@ function start() {
         var text = JSON.stringify(position);
         var padding = " ".repeat(PLACE2 - text.length % PLACE2);
         if (!putNote(zone, "state", text + padding)) {
-            refuse("zone-full", "the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size");
+            refuse("zone-full", "etcd: the zone has no room for the position. Give js_shared_dict_zone a larger size");
         }
     }
     function sinceOf(param) {
@@ -4861,7 +4861,7 @@ function start() {
                         refuse(code, e.message)
                     ];
                 }
-                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": not ").concat(KEY_BYTES, " bytes"));
+                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": the seal key must have ").concat(KEY_BYTES, " bytes"));
                 return [
                     2,
                     subtle().importKey("raw", key, {
@@ -5184,7 +5184,7 @@ function start() {
                     case 4:
                         return [
                             2,
-                            refuse("precondition-failed", "Others write it all the time. Read it again.")
+                            refuse("precondition-failed", "Other clients keep changing it. Read it again.")
                         ];
                 }
             });
@@ -5891,7 +5891,7 @@ function start() {
         var message = e.message;
         var attempts = failure ? failure.attempts + 1 : 1;
         if (!failure || failure.message !== message) {
-            context.r.error("cert_rotation: ".concat(message, "; what is held is still served"));
+            context.r.error("cert_rotation: ".concat(message, "; the current pairs are still served"));
         }
         var next = {
             message: message,
@@ -5929,7 +5929,7 @@ function start() {
     var COUNTERS = [
         {
             family: "loads_total",
-            help: "Pairs read from files, by what became of them.",
+            help: "Pairs read from files, by result.",
             labels: [
                 'result="loaded"',
                 'result="unchanged"',
@@ -5961,7 +5961,7 @@ function start() {
         },
         {
             family: "refusals_total",
-            help: "Files, requests and values of etcd that were refused, by code.",
+            help: "Refused files, requests and values of etcd, by code.",
             labels: DISK_CODES.map(function(code) {
                 return refusalLabels("disk", code);
             }).concat(CODES.map(function(code) {
@@ -5988,7 +5988,7 @@ function start() {
                                         switch(_state2.label){
                                             case 0:
                                                 if (isJudgedByNginx(r)) {
-                                                    refuse("precondition-failed", "Metrics have no entity tag: ask for them without conditions.");
+                                                    refuse("precondition-failed", "Metrics have no entity tag. Send the request without conditions.");
                                                 }
                                                 keys = zone ? keysOf(zone) : [];
                                                 counts = zone ? countsOf(zone, keys) : {};
@@ -6046,7 +6046,7 @@ function start() {
                         first = noStates();
                         rsa = noStates();
                         problems = [];
-                        r.send(headOf("certificate_not_after_seconds", "gauge", "When the certificate that is held expires, in seconds since 1970."));
+                        r.send(headOf("certificate_not_after_seconds", "gauge", "Expiry of the current certificate, in seconds since 1970."));
                         return [
                             4,
                             eachSlice(keys, function(slots) {
@@ -6077,7 +6077,7 @@ function start() {
                         ];
                     case 1:
                         _state.sent();
-                        r.send(headOf("certificate_problem", "gauge", "The newest files of a name were refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: there is no pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
+                        r.send(headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
                         return [
                             2
                         ];
@@ -6092,7 +6092,7 @@ function start() {
     }
     function filesText(zone, files, problems) {
         var state = readScanState(zone);
-        return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "What the scan has found, and what is not served as it is.") + problems.join("") + headOf("scan_began_seconds", "gauge", "When the last scan began, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Certificates that it has still to look at.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "The last scan could not list the folder: 1.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
+        return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "A scanned file was refused; held: whether its older pair is served.") + problems.join("") + headOf("scan_began_seconds", "gauge", "Start of the latest scan, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Files that the latest scan has not looked at yet.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "1 where the latest scan could not list the folder or store all names.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
     }
     function noStates() {
         return {
@@ -6131,7 +6131,7 @@ function start() {
         return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
             var label = param.label, space = param.space;
             return sample("zone_capacity_bytes".concat(label), space.capacity);
-        }).join("") + headOf("zone_free_bytes", "gauge", "What of it is in pages that nothing has taken yet.") + zones.map(function(param) {
+        }).join("") + headOf("zone_free_bytes", "gauge", "Free pages of a shared dictionary, in bytes.") + zones.map(function(param) {
             var label = param.label, space = param.space;
             return sample("zone_free_bytes".concat(label), space.free);
         }).join("");
@@ -6146,7 +6146,7 @@ function start() {
         var etcd = etcdOf(variables, zone);
         if (!etcd) return "";
         var progress = findPosition(etcd);
-        return headOf("etcd_last_success_seconds", "gauge", "When etcd last answered all that it was asked, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd that is served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
+        return headOf("etcd_last_success_seconds", "gauge", "When a round of following etcd last succeeded, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd up to which all changes are served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
     }
     var MOST_FIELDS = 16;
     var LONGEST_HEADER = 4096;
@@ -6579,7 +6579,7 @@ function start() {
                     case 1:
                         why = _state.sent();
                         name = nameOf(slot);
-                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
+                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": deleted in etcd, and removed here"));
                         if (why) {
                             context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
                         }
@@ -6594,7 +6594,7 @@ function start() {
     var GONE = {
         code: "gone",
         isOfEtcd: true,
-        detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
+        detail: "etcd was replaced or restored and does not have this name; a clear removes it"
     };
     var BUDGET_MS = 400;
     var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";

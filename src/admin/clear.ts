@@ -14,12 +14,12 @@ import { handle } from './request';
 import { answerJson } from './response';
 
 /**
- * `GET` or `POST /clear`: every name's files are read again at its next handshake, on every worker; `?name=` does that
- * for one name, held or not. Also forgets that a name has no files. A pair whose files turn out to be unusable stays. The
- * index of `$cert_scan` is up to date when it answers.
+ * `GET` or `POST /clear`: has the files of every name, or of the one in `?name=`, read again at its next handshake, on every
+ * worker. A clear also forgets that a name has no files. A pair stays where its files turn out to be unusable. The index of
+ * `$cert_scan` is up to date when the answer is sent.
  *
- * Answers 200 `{"cleared":"all"}` or `{"cleared":NAME,"cached":true}`; 400 where the name is none; 507 where the zone
- * has no room to note it.
+ * Answers 200 `{"cleared":"all"}` or `{"cleared":NAME,"cached":true}`; 400 where `?name=` is not a name; 507 where the zone has
+ * no room to note the clear.
  */
 export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['GET', 'POST'], async (context) => {
@@ -27,18 +27,18 @@ export async function clear_cache(r: NginxHTTPRequest): Promise<void> {
   });
 }
 
-/** What was cleared, as it is answered. */
+/** The answer to a clear. */
 interface Cleared {
   /** A name, or `all`. */
   cleared: string;
-  /** Of a name: whether a pair is held. */
+  /** Whether the zone has a pair for the name; absent where all were cleared. */
   cached?: boolean;
 }
 
 /**
- * Makes every name's record stale, or one name's.
+ * Marks the records of one name, or of all names, as stale.
  *
- * @param asked the argument `name` of a request; undefined: all
+ * @param asked the argument `name` as a request or a connection has it; undefined for all names
  * @throws (rejects with) malformed, zone-full
  */
 export async function clear({ r, zone, misses }: Context, asked: unknown): Promise<Cleared> {
@@ -50,10 +50,10 @@ export async function clear({ r, zone, misses }: Context, asked: unknown): Promi
     }
     return { cleared: 'all' };
   }
-  // An argument that is given twice comes as an array.
+  // njs gives an argument that is repeated as an array.
   const name =
     (typeof asked === 'string' && normaliseWithWildcard(asked)) ||
-    refuse('malformed', 'name= takes one server name, or a wildcard like *.example.com.');
+    refuse('malformed', 'name= takes one server name or one wildcard such as *.example.com.');
   const slots = [name, rsaKey(name)];
   const keys = zone ? slots.concat(filesBehind(zone, slots)) : [];
   const cached =
@@ -69,7 +69,7 @@ export async function clear({ r, zone, misses }: Context, asked: unknown): Promi
   return { cleared: name, cached };
 }
 
-/** The keys of the files that some slots point to, each once. */
+/** The keys of the scanned files that the slots point to, each once. */
 function filesBehind(zone: Zone, slots: string[]): string[] {
   return slots
     .map((slot) => findRecord(zone, slot) || '')
@@ -79,15 +79,15 @@ function filesBehind(zone: Zone, slots: string[]): string[] {
 }
 
 /**
- * Makes the record of one slot stale.
+ * Marks the record of one slot as stale. The caller must hold the slot's lock.
  *
- * @returns whether the zone holds a pair
- * @throws zone-full: it has no room to note the clear
+ * @returns whether the zone has a pair for the slot
+ * @throws zone-full: the zone has no room to note the clear
  */
 function clearOne(zone: Zone, slot: string): boolean {
   const held = findRecord(zone, slot) || '';
   if (!isAnswer(held) || !readMeta(held)) {
-    // The next handshake reads the files of a slot that they were refused for, too.
+    // A record of refused files is removed, so that the next handshake reads the files again.
     removeRecord(zone, slot);
     return false;
   }

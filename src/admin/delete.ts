@@ -18,12 +18,13 @@ import { handle, nameInPath } from './request';
 import { answerJson } from './response';
 
 /**
- * `DELETE /certs/NAME`: drops what is held under a name, in both its slots, and with `$cert_persist on` its files
- * too. Without, files that are there are loaded again by the next handshake.
+ * `DELETE /certs/NAME`: removes the pairs of a name from both its slots, and with `$cert_persist on` their files. Without
+ * `$cert_persist` the next handshake reads the name's files again, if there are any.
  *
- * With `$cert_etcd` it is deleted there first: see through.ts.
+ * With `$cert_etcd` the name is deleted in etcd first: see write_through.ts.
  *
- * Answers 200 `{"deleted":NAME}`; 404 where nothing is held, and no file is to be removed.
+ * Answers 200 `{"deleted":NAME}`, with etcd also the `revision` of the delete; 404 where there is neither a pair nor a file to
+ * remove.
  */
 export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['DELETE'], async (context) => {
@@ -34,7 +35,7 @@ export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
     const answer: { deleted: string; revision?: number } = { deleted: name };
     if (etcd) answer.revision = await deleteThrough(context, conditionsOf(r), etcd, name);
     else await deleteHere(r, context, zone, name);
-    // What is left in the folder is served again.
+    // A pair that the scan finds in the folder serves the name from now on.
     await scanNow(r);
     count(zone, 'deletes_total', '');
     r.log(`cert_rotation: ${name}: deleted by ${r.remoteAddress}`);

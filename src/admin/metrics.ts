@@ -17,7 +17,8 @@ import { CODES } from './problems';
 import { handle } from './request';
 import { isJudgedByNginx } from './response';
 
-// The text format of Prometheus, version 0.0.4. All samples of a family have to follow each other.
+// The metrics in the text format of Prometheus, version 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). That
+// format wants all samples of a family in one group.
 
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -34,11 +35,11 @@ const PAIR_CODES = [
 const DISK_CODES = PAIR_CODES.concat('unreadable');
 const ETCD_CODES = PAIR_CODES.concat('bad-seal', 'zone-full', 'persist-failed', 'internal');
 
-/** All series are there from the start: nobody sees the growth of one that appears with its first event. */
+/** All series are there from the start: Prometheus does not see the first event of a series that appears with it. */
 const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
   {
     family: 'loads_total',
-    help: 'Pairs read from files, by what became of them.',
+    help: 'Pairs read from files, by result.',
     labels: ['result="loaded"', 'result="unchanged"', 'result="refused"'],
   },
   {
@@ -54,7 +55,7 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
   },
   {
     family: 'refusals_total',
-    help: 'Files, requests and values of etcd that were refused, by code.',
+    help: 'Refused files, requests and values of etcd, by code.',
     labels: DISK_CODES.map((code) => refusalLabels('disk', code)).concat(
       CODES.map((code) => refusalLabels('api', code)),
       ETCD_CODES.map((code) => refusalLabels('etcd', code)),
@@ -63,13 +64,16 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
 ];
 
 /**
- * `GET /metrics`: the state of every name, what was counted, and the space in the zones, in Prometheus' text format. It is
- * sent in pieces, so that handshakes do not wait for 10,000 names.
+ * `GET /metrics`: the state of every name, the counters, and the space in the zones, in Prometheus' text format. The answer is
+ * sent in pieces, so that handshakes do not wait until 10,000 names are written.
  */
 export async function metrics(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['GET'], async ({ zone, misses, settings }) => {
     if (isJudgedByNginx(r)) {
-      refuse('precondition-failed', 'Metrics have no entity tag: ask for them without conditions.');
+      refuse(
+        'precondition-failed',
+        'Metrics have no entity tag. Send the request without conditions.',
+      );
     }
     const keys = zone ? keysOf(zone) : [];
     const counts = zone ? countsOf(zone, keys) : {};
@@ -84,7 +88,7 @@ export async function metrics(r: NginxHTTPRequest): Promise<void> {
   });
 }
 
-/** What is added to the labels of a name's series for its RSA slot. */
+/** The label that distinguishes the series of a name's RSA slot. */
 const RSA_LABEL = ',slot="rsa"';
 
 async function sendNames(
@@ -106,14 +110,14 @@ async function sendNames(
     headOf(
       'certificate_not_after_seconds',
       'gauge',
-      'When the certificate that is held expires, in seconds since 1970.',
+      'Expiry of the current certificate, in seconds since 1970.',
     ),
   );
   await eachSlice(keys, (slots) => {
     const lines: string[] = [];
     slots.forEach((slot) => {
       const isRsa = isRsaKey(slot);
-      // An RSA slot that was there before a reload is served to nobody.
+      // The record of an RSA slot may stay from before a reload that removed the slot. It is not served.
       const text = isRsa && !hasRsaSlot ? '' : findSummary(zone, slot);
       if (!text) return;
       const summary = readSummary(text);
@@ -142,10 +146,10 @@ async function sendNames(
     headOf(
       'certificate_problem',
       'gauge',
-      'The newest files of a name were refused; held: whether an older pair is served.',
+      'The newest pair of a name was refused; held: whether an older pair is served.',
     ) +
       problems.join('') +
-      headOf('names', 'gauge', 'Names in the zone, by state; refused: there is no pair to serve.') +
+      headOf('names', 'gauge', 'Names in the zone, by state; refused: without a pair to serve.') +
       statesText('names', first, '') +
       (hasRsaSlot ? statesText('names', rsa, RSA_LABEL) : '') +
       (settings.scan ? filesText(zone, files, fileProblems) : ''),
@@ -157,19 +161,27 @@ function fileProblem(file: string, { isPair, problem }: Summary): string {
   return sample(`file_problem{file="${escaped(file)}",code="${problem}",held="${held}"}`, 1);
 }
 
-/** What the scan has found. */
+/** The metrics of `$cert_scan`. */
 function filesText(zone: Zone, files: States, problems: string[]): string {
   const state = readScanState(zone);
   return (
     headOf('files', 'gauge', 'Certificates that the scan has found, by state.') +
     statesText('files', files, '') +
-    headOf('file_problem', 'gauge', 'What the scan has found, and what is not served as it is.') +
+    headOf(
+      'file_problem',
+      'gauge',
+      'A scanned file was refused; held: whether its older pair is served.',
+    ) +
     problems.join('') +
-    headOf('scan_began_seconds', 'gauge', 'When the last scan began, in seconds since 1970.') +
+    headOf('scan_began_seconds', 'gauge', 'Start of the latest scan, in seconds since 1970.') +
     sample('scan_began_seconds', state ? Math.floor(state.began / 1000) : 0) +
-    headOf('scan_pending', 'gauge', 'Certificates that it has still to look at.') +
+    headOf('scan_pending', 'gauge', 'Files that the latest scan has not looked at yet.') +
     sample('scan_pending', state ? state.count - state.done : 0) +
-    headOf('scan_failed', 'gauge', 'The last scan could not list the folder: 1.') +
+    headOf(
+      'scan_failed',
+      'gauge',
+      '1 where the latest scan could not list the folder or store all names.',
+    ) +
     sample('scan_failed', state?.fault ? 1 : 0)
   );
 }
@@ -204,12 +216,12 @@ function zonesText(name: string, zone: Zone | undefined, misses: Zone | undefine
     zones
       .map(({ label, space }) => sample(`zone_capacity_bytes${label}`, space.capacity))
       .join('') +
-    headOf('zone_free_bytes', 'gauge', 'What of it is in pages that nothing has taken yet.') +
+    headOf('zone_free_bytes', 'gauge', 'Free pages of a shared dictionary, in bytes.') +
     zones.map(({ label, space }) => sample(`zone_free_bytes${label}`, space.free)).join('')
   );
 }
 
-/** nginx takes any name for a zone. */
+/** The label of a zone, escaped, because nginx accepts any name for a zone. */
 function labelOf(zone: string): string {
   return `{zone="${escaped(zone)}"}`;
 }
@@ -218,7 +230,7 @@ function escaped(text: string): string {
   return text.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');
 }
 
-/** How far this nginx has followed etcd; '' where it follows none. */
+/** The metrics of following etcd; '' where `$cert_etcd` is not set. */
 export function etcdText(variables: Variables, zone: Zone, misses: Zone | undefined): string {
   const etcd = etcdOf(variables, zone);
   if (!etcd) return '';
@@ -227,10 +239,10 @@ export function etcdText(variables: Variables, zone: Zone, misses: Zone | undefi
     headOf(
       'etcd_last_success_seconds',
       'gauge',
-      'When etcd last answered all that it was asked, in seconds since 1970; 0: never.',
+      'When a round of following etcd last succeeded, in seconds since 1970; 0: never.',
     ) +
     sample('etcd_last_success_seconds', succeededAt(zone, misses, progress) / 1000) +
-    headOf('etcd_revision', 'gauge', 'The revision of etcd that is served.') +
+    headOf('etcd_revision', 'gauge', 'The revision of etcd up to which all changes are served.') +
     sample('etcd_revision', progress ? sinceOf(progress) : 0)
   );
 }

@@ -19,18 +19,18 @@ import { handle, nameInPath } from './request';
 import { answerJson } from './response';
 
 /**
- * `PUT` or `POST /certs/NAME`: puts a pair in place for a name, or, without NAME, for every DNS name of its leaf.
+ * `PUT` or `POST /certs/NAME`: installs a pair for a name, or, without NAME, for every DNS name of its leaf.
  *
- * 1. Everything that can be wrong with the pair is checked, its key by using it: see `readPair` and `proveKey`.
- * 2. The slot is chosen by its kind: where there is an RSA slot, an RSA pair goes there. What the first slot holds of that
- *    kind is replaced, too: it could be served in the place of the new one.
- * 3. With `$cert_persist on` it is written to the files of each of these slots.
- * 4. It is stored in them. From then on every worker serves it.
+ * 1. The pair passes all checks; its key is proven by using it: see `readPair` and `proveKey`.
+ * 2. The slot is chosen by the kind of the key: an RSA pair goes to the RSA slot, where there is one. It also replaces an RSA pair
+ *    in the first slot, which could otherwise be served instead of the new one.
+ * 3. With `$cert_persist on` the pair is written to the files of each of these slots.
+ * 4. The pair is stored in the zone. From then on every worker serves it.
  *
- * With `$cert_etcd` the pair goes there before 3 and 4: see through.ts.
+ * With `$cert_etcd` the pair is written to etcd before steps 3 and 4: see write_through.ts.
  *
- * Whatever fails, all names keep what they had. Answers 201 where a name is new, else 200, with the certificate's
- * description and its entity tag; without NAME the first name's, and all in `names`.
+ * Whatever fails, all names keep the pairs that they had. Answers 201 where one of the names is new, otherwise 200, with the
+ * certificate's description and its entity tag. Without NAME the description is that of the first name, and `names` lists all.
  */
 export async function put_cert(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['PUT', 'POST'], async (context) => {
@@ -44,7 +44,7 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     const proven = await provePair(context, pair);
     const goesToRsa = settings.certFileRsa !== '' && isRsa(pair);
     if (goesToRsa) {
-      // What the first slot would hold after its next handshake is replaced as well.
+      // The refresh reads a changed file into the first slot now, so that this put replaces its pair as well.
       names.forEach((name) => refreshSlot(context, name));
     }
     const conditions = conditionsOf(r);
@@ -78,13 +78,13 @@ function namesOf(pair: Pair): string[] {
   return names;
 }
 
-/** The slots that an RSA pair takes: its own, and the first one where that holds one of the kind. */
+/** The slots that an RSA pair is written to: the RSA slot, and the first slot where that holds an RSA pair. */
 function rsaTargets(zone: Zone, name: string): string[] {
   const first = findHeld(zone, name);
   return first && holdsRsa(first.record) ? [rsaKey(name), name] : [rsaKey(name)];
 }
 
-/** The pair that one of some slots holds, the first one first. */
+/** The pair of the first slot that holds one; null where none does. */
 function findFirst(zone: Zone, slots: string[]): Held | null {
   return slots.reduce<Held | null>((held, slot) => held || findHeld(zone, slot), null);
 }

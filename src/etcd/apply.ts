@@ -25,22 +25,22 @@ import type { Etcd } from './client';
 import { expectFollower, historyIdIn, revisionIn } from './position';
 import { openValue } from './seal';
 
-// What becomes of a value that etcd has, or has no more. The key is the prefix and that of a slot: a name, a wildcard, or an RSA
-// slot's.
+// Applies one etcd key to the zone: a put installs the pair, a delete removes it. The key is the prefix, followed by the key of a
+// slot: a name, a wildcard, or one of these with the suffix of the RSA slot.
 
-/** Where it goes. */
+/** The zone to change, and the right to change it. */
 export interface Target {
   context: Context;
   zone: Zone;
   etcd: Etcd;
-  /** Of the lock `FOLLOWER`. */
+  /** The ticket of the lock `FOLLOWER`. */
   ticket: string;
 }
 
 /**
- * Does what changes a slot.
+ * Changes a slot under its lock.
  *
- * @throws (rejects with) store-unavailable: `expectFollower`
+ * @throws (rejects with) store-unavailable: see `expectFollower`
  */
 function withSlot<T>({ zone, ticket }: Target, slot: string, work: () => T): Promise<T> {
   return withLocks(zone, [slot], () => {
@@ -50,10 +50,13 @@ function withSlot<T>({ zone, ticket }: Target, slot: string, work: () => T): Pro
 }
 
 /**
- * Puts the pair of a value in place, or notes why not.
+ * Installs the pair of a value. A value that is refused is counted, logged, and noted in the slot's record; the pair that the slot
+ * holds stays.
  *
- * @param slot its key: `isSlotKey`
- * @throws (rejects with) store-unavailable: `expectFollower`
+ * @param slot the slot's key, for which `isSlotKey` is true
+ * @param value as etcd has it: PEM or JSON, sealed where `$cert_seal_key_file` is set
+ * @param version of the value: see `versionOf`
+ * @throws (rejects with) store-unavailable: see `expectFollower`
  */
 export async function applyPut(
   into: Target,
@@ -91,16 +94,20 @@ export async function applyPut(
   }
 }
 
-/** Whether what a key has after the prefix is a slot's. What a scan has found is not for etcd to replace. */
+/**
+ * Whether a text is the key of a slot that etcd may fill. The keys of scanned files are not: a scan alone writes those.
+ *
+ * @param text an etcd key without the prefix
+ */
 export function isSlotKey(text: string): boolean {
   const name = isFileKey(text) ? '' : nameOf(text);
   return name !== '' && normaliseWithWildcard(name) === name;
 }
 
 /**
- * Says that some keys are none of slots.
+ * Logs in one line that etcd has keys that belong to no slot.
  *
- * @param texts what they have after the prefix
+ * @param texts those keys, without the prefix; none are logged where it is empty
  */
 export function noteForeign({ context }: Target, texts: string[]): void {
   const first = texts[0];
@@ -115,7 +122,7 @@ function whereIn(version: string): string {
   return `at revision ${revisionIn(version)}`;
 }
 
-/** Anybody who writes to etcd may make up a key. */
+/** A key in a form that is safe to log: anybody who can write to etcd may choose its bytes. */
 function printable(text: string): string {
   return text.slice(0, 100).replace(/[^!-~]/g, '?');
 }
@@ -149,19 +156,24 @@ function refusedFacts(problem: Problem, etcd: string): RecordMeta {
   return { source: 'etcd', files: '', notAfter: 0, loadedAt: 0, problem, etcd };
 }
 
-/** Whether `letGo` has something to do in a slot whose key is gone. */
+/**
+ * Whether `applyDelete` would change a slot whose key is gone from etcd.
+ *
+ * @param isCleared whether pairs go that another etcd had: see `applyDelete`
+ */
 export function isToDelete(zone: Zone, slot: string, isCleared: boolean): boolean {
   if (findVersion(zone, slot) === '') return false;
   return isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
 }
 
 /**
- * Lets go of a slot whose key is gone. A pair that another etcd had stays, until it is cleared or deleted: nobody has deleted it
- * from this one, which may be empty by mistake. Its files stay even then.
+ * Removes the pair of a slot whose key is gone from etcd. A pair that came from another history stays until it is cleared or
+ * deleted: nobody has deleted it from this etcd, which may be empty by mistake. Its files stay even after a clear.
  *
- * @param epoch of the etcd that does not have it
- * @param isCleared it is to go whoever had it
- * @returns whether the slot was dropped
+ * @param historyId of the etcd that lacks the key
+ * @param isCleared removes the pair whatever history it came from
+ * @returns whether the slot was emptied; false also where `removePair` failed, which the record then notes
+ * @throws (rejects with) store-unavailable: see `expectFollower`
  */
 export async function applyDelete(
   into: Target,
@@ -193,7 +205,7 @@ export async function applyDelete(
     }
     const isOwn = historyIdIn(last.etcd) === historyId;
     if (!isOwn && !isCleared) return keepFor(GONE);
-    // A value that was refused was never written to files.
+    // Only a pair that was installed has files of its own: a refused value never wrote any.
     const isInFiles = settings.isPersistent && isOwn && holdsPair(held);
     try {
       removePair(settings, zone, [slot], isInFiles ? [slot] : []);
@@ -204,7 +216,7 @@ export async function applyDelete(
     return null;
   });
   const name = nameOf(slot);
-  if (why === null) context.r.log(`cert_rotation: ${name}: gone from etcd, and dropped`);
+  if (why === null) context.r.log(`cert_rotation: ${name}: deleted in etcd, and removed here`);
   if (why) {
     context.r.error(
       `cert_rotation: ${name}: ${why.code}: ${why.detail}; what is held is still served`,
@@ -216,6 +228,5 @@ export async function applyDelete(
 const GONE: Problem = {
   code: 'gone',
   isOfEtcd: true,
-  detail:
-    'this etcd is another one than before, or was restored, and does not have it; a clear drops it',
+  detail: 'etcd was replaced or restored and does not have this name; a clear removes it',
 };

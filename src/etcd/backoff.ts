@@ -4,41 +4,49 @@ import type { Zone } from '../zone/dict';
 import { dropNote, findNote, putNote } from '../zone/notes';
 import type { Position } from './position';
 
-// Whether etcd answers, and when it is asked again where it does not.
+// Notes whether etcd answers, and when the next attempt is due after a failure. All workers share these notes.
 
-/** Between two attempts, in milliseconds: it doubles. */
+/** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 4000;
 
-/** How long it is known without a write where there is no zone of negative answers, in milliseconds. */
+/** The time of the last success is written again once it is this old, in milliseconds, so that not each round writes it. */
 const SUCCESS_LASTS_MS = 1000;
 
-/** What was written down of attempts that failed. */
+/** A run of failed attempts. */
 export interface Failure {
+  /** The reason of the last attempt. */
   message: string;
   attempts: number;
-  /** When to try again, in milliseconds since 1970. */
+  /** When the next attempt is due, in milliseconds since 1970. */
   until: number;
-  /** When the last round that succeeded did, likewise; 0: none is known. */
+  /** When a round last succeeded, in milliseconds since 1970; 0 where none is known to have. */
   succeededAt: number;
 }
 
-/** Whether it is too soon for another attempt. */
+/** Whether the next attempt is not due yet. */
 export function isWaiting({ until }: Failure): boolean {
   const left = until - Date.now();
-  // More than that: the clock was set back.
+  // A longer pause than the longest means that the clock was set back.
   return left > 0 && left <= LONGEST_RETRY_MS;
 }
 
-/** null: the last round succeeded. */
+/**
+ * Finds the failure of the last round.
+ *
+ * @param misses the zone of negative answers, where there is one
+ * @returns null where the last round succeeded
+ */
 export function findFailure(zone: Zone, misses: Zone | undefined): Failure | null {
   const text = findNote(zone, 'failure') ?? (misses && findNote(misses, 'failure'));
   return text === undefined ? null : (JSON.parse(text) as Failure);
 }
 
 /**
- * Notes that etcd has answered. In the zone of the negative answers, where there is one: a zone with a `state=` file is written
- * to the disk as a whole after each change.
+ * Notes that a round succeeded. The note goes to the zone of negative answers where there is one: nginx writes a zone with a
+ * `state=` file to the disk as a whole after each change.
+ *
+ * @param failure of the round before, which ends with this one; null where there was none
  */
 export function noteSuccess({ r, misses }: Context, zone: Zone, failure: Failure | null): void {
   const notes = misses || zone;
@@ -52,12 +60,16 @@ export function noteSuccess({ r, misses }: Context, zone: Zone, failure: Failure
   r.log('cert_rotation: etcd answers again');
 }
 
-/** Notes that it has not, with the reason in one line of the log where that is a new one. */
+/**
+ * Notes that a round failed, and when the next attempt is due. Logs the reason, unless the attempt before had the same one.
+ *
+ * @param failure of the round before; null where that one succeeded
+ */
 export function noteFailure(context: Context, zone: Zone, failure: Failure | null, e: Error): void {
   const { message } = e;
   const attempts = failure ? failure.attempts + 1 : 1;
   if (!failure || failure.message !== message) {
-    context.r.error(`cert_rotation: ${message}; what is held is still served`);
+    context.r.error(`cert_rotation: ${message}; the current pairs are still served`);
   }
   const next: Failure = {
     message,
@@ -68,11 +80,11 @@ export function noteFailure(context: Context, zone: Zone, failure: Failure | nul
       : +(findNote(context.misses || zone, 'success') || 0),
   };
   const text = JSON.stringify(next);
-  // Names that somebody makes up clear the other zone, but a full one has no room at all.
+  // The zone of negative answers is the second choice: a flood of invented names may evict the note there. A full zone has no room.
   if (!putNote(zone, 'failure', text) && context.misses) putNote(context.misses, 'failure', text);
 }
 
-/** When a whole round last succeeded, in milliseconds since 1970; 0: none is known to have. */
+/** When a round last succeeded, in milliseconds since 1970; 0 where none is known to have. */
 export function succeededAt(
   zone: Zone,
   misses: Zone | undefined,

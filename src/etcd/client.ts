@@ -22,19 +22,19 @@ import {
   unavailable,
 } from './wire';
 
-// etcd by its gateway from JSON to gRPC (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/): bytes are base64, numbers of 64
-// bits are strings, and what is 0, false or empty is left out.
+// A client of etcd's JSON gateway to gRPC (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/): reads, transactions, and the
+// token of a user. wire.ts has the form of the messages.
 
-/** Where etcd is, and who asks. */
+/** The etcd of the settings, and the account that asks it. */
 export interface Etcd {
-  /** Where its gateway is, without a slash at the end. */
+  /** The address of its gateway, without a slash at the end. */
   url: string;
-  /** What all keys begin with; of these a character is a byte, as etcd compares them. */
+  /** The beginning of all keys. In keys a character stands for a byte, because etcd orders keys by their bytes. */
   prefix: string;
-  /** Empty: etcd asks for no password. */
+  /** Empty where etcd asks for no password. */
   user: string;
   passwordFile: string;
-  /** The file of the key that values are sealed with; empty: they are not. */
+  /** The file of the key that values are sealed with; empty where they are not sealed. */
   sealKeyFile: string;
   /** Holds the token for the next request. */
   zone: Zone;
@@ -44,35 +44,41 @@ export interface Range {
   header: Header;
   /** In the order of the keys' bytes. */
   kvs: KeyValue[];
-  /** Whether the limit left some out. */
+  /** Whether the limit left keys out. */
   more: boolean;
-  /** Of the keys in the range, whatever the limit and the revisions that were asked for. */
+  /** The number of keys in the range, whatever limit and revision were asked for. */
   count: number;
 }
 
 export interface RangeOptions {
+  /** The most keys in the answer; without it there is no limit. */
   limit?: number;
+  /** Leaves the values out. */
   keysOnly?: boolean;
-  /** Only keys that were written at this revision or later. */
+  /** Leaves out keys that were last written before this revision. */
   minModRevision?: number;
 }
 
 export interface Outcome {
   header: Header;
-  /** Whether all comparisons held. */
+  /** Whether all comparisons were true, and so the operations were done. */
   succeeded: boolean;
-  /** What each operation that was done has read, or written over. */
+  /** The value that each operation read, overwrote or deleted; undefined where the key was not there. */
   found: (KeyValue | undefined)[];
 }
 
-/** In bytes: sixteen values of the largest size that etcd takes unless told, 1.5 MiB, as base64. */
+/** In bytes: 16 values of 1.5 MiB, the largest request that etcd accepts by default, in base64. */
 const LARGEST_ANSWER = 33 * 1024 * 1024;
 const DEFAULT_PREFIX = '/certs/';
 
-/** Of gRPC. */
+/** The gRPC status code for a missing or invalid token. */
 const UNAUTHENTICATED = 16;
 
-/** The etcd of `$cert_etcd`; undefined where none is set. */
+/**
+ * Reads the settings of etcd.
+ *
+ * @returns undefined where `$cert_etcd` is not set
+ */
 export function etcdOf(variables: Variables, zone: Zone): Etcd | undefined {
   const url = variables['cert_etcd'];
   if (!url) return undefined;
@@ -87,7 +93,8 @@ export function etcdOf(variables: Variables, zone: Zone): Etcd | undefined {
 }
 
 /**
- * How far the store is, whatever the number of keys: it looks for one that is nobody's.
+ * Reads the current revision, by a request for a single key: the prefix itself, which belongs to no slot. So the answer stays small
+ * whatever the number of keys.
  *
  * @throws (rejects with) store-unavailable
  */
@@ -98,10 +105,10 @@ export async function readHeader(etcd: Etcd): Promise<Header> {
 }
 
 /**
- * Reads keys under the prefix.
+ * Reads the keys under the prefix in a range, with their values.
  *
- * @param after the key that they come after; '': none
- * @param to the last one, whether it is there or not; '': there is no end to them
+ * @param after the key before the range, which need not exist; '' for the beginning
+ * @param to the last key of the range, which need not exist; '' for the end
  * @throws (rejects with) store-unavailable
  */
 export async function readKeys(
@@ -126,9 +133,9 @@ export async function readKeys(
 }
 
 /**
- * Does all of some operations at one revision, if all comparisons hold.
+ * Does all operations at one revision, provided that all comparisons are true.
  *
- * @throws (rejects with) store-unavailable: it may have been done all the same
+ * @throws (rejects with) store-unavailable: etcd may have done the operations all the same
  */
 export async function transact(
   etcd: Etcd,
@@ -165,7 +172,10 @@ async function call(etcd: Etcd, path: string, body: object): Promise<Fields> {
   return expectDone(await post(etcd, path, body, await authenticate(etcd)));
 }
 
-/** A token is forgotten some minutes after it was last used, and outdated by each change of users and roles. */
+/**
+ * Whether etcd wants another token. It forgets a token some minutes after its last use, and each change of users and roles makes
+ * all tokens invalid.
+ */
 function isTokenRefused({ status, fields }: Reply): boolean {
   return (
     status !== 200 &&
@@ -183,7 +193,7 @@ async function authenticate(etcd: Etcd): Promise<string> {
   const fields = expectDone(
     await post(etcd, '/v3/auth/authenticate', { name: etcd.user, password }, ''),
   );
-  const token = textOf(fields['token']) || unavailable('it gave no token');
+  const token = textOf(fields['token']) || unavailable('the answer to the log-in has no token');
   putNote(etcd.zone, 'token', token);
   return token;
 }
@@ -207,15 +217,15 @@ async function post(etcd: Etcd, path: string, body: object, token: string): Prom
     const fields: unknown = JSON.parse(text);
     if (isFields(fields)) return { status, fields };
   } catch {
-    // The engine's own message may quote the text.
+    // The engine's message is not used: it may quote the text, and with it a private key.
   }
-  // What is cut off in the middle may hold a key.
+  // An excerpt of a 200 is not logged for that reason: an answer that was cut off may hold a private key.
   return unavailable(
-    `it answered ${status}${status === 200 ? ' without JSON of its own' : excerpt(text)}`,
+    `the answer has status ${status}${status === 200 ? ', but is no JSON object' : excerpt(text)}`,
   );
 }
 
 function expectDone({ status, fields }: Reply): Fields {
-  if (status !== 200) unavailable(messageOf(fields) || `it answered ${status}`);
+  if (status !== 200) unavailable(messageOf(fields) || `the answer has status ${status}`);
   return fields;
 }

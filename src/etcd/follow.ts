@@ -24,43 +24,45 @@ import {
 } from './position';
 import { type Header, type KeyValue, getOperation } from './wire';
 
+// Follows etcd: `js_periodic` calls a round, which brings the zone up to etcd's newest revision.
+
 /**
- * How long a round begins something new, in milliseconds. nginx ends a handler that still runs when its next round comes, and an
- * interval of 500 ms leaves the rest for what has begun by then.
+ * How long a round starts further requests, in milliseconds. nginx ends a handler that still runs when its next call is due. With
+ * an interval of 500 ms, the request under way has the remaining 100 ms.
  */
 const BUDGET_MS = 400;
 
 const NO_ROOM_FOR_LOCK =
   'etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size';
 
-/** Values in one answer. */
+/** The most values in one answer. */
 const BATCH = 16;
 /**
- * Keys in one answer, and in one segment until more are added to it: some milliseconds to go through. etcd reads the values of all
- * keys that it is asked about, also of those that it then leaves out.
+ * The most keys in one answer, and in a range when it is made: a listing of that many takes some milliseconds. etcd reads the
+ * values of all keys in the range that it is asked for, including those that it leaves out of its answer.
  */
 const PAGE = 512;
 
 /** One round. */
 interface Round extends Target {
-  /** When to begin nothing new, in milliseconds since 1970. */
+  /** When the round stops to start further work, in milliseconds since 1970. */
   end: number;
-  /** All keys of the zone, until a value is taken: to list 10,000 names for each segment would take longer than all else. */
+  /** All keys of the zone, kept until a value is applied: listing 10,000 names anew for each range would dominate the round. */
   keys?: string[];
 }
 
 /**
- * Brings the zone up to what etcd has under `$cert_etcd_prefix`: one round, for `js_periodic`.
+ * Brings the zone up to the keys under `$cert_etcd_prefix`, in one round, for `js_periodic`.
  *
- * 1. Nothing has changed in etcd since the last round: that takes one request, whatever the number of names.
- * 2. Of each segment of the keys, the values that were written since then are read. How many keys there are now tells whether
- *    others are gone.
- * 3. Where they are, where many values were written, or where nothing is known of a segment, its keys are gone through: the values
- *    of those that differ are read, and names that are gone are dropped.
+ * 1. One request tells whether anything has changed in etcd since the last round, whatever the number of names.
+ * 2. If so, the values that were written since then are read, range by range. The number of keys in a range tells whether keys
+ *    were deleted.
+ * 3. A range is listed where keys were deleted, where many values were written, or where nothing is known of it: the values of
+ *    the keys that differ are read, and pairs whose keys are gone are removed.
  *
- * What the time is too short for is done in the next rounds, the oldest segment first.
+ * Work that the round has no time for is left to the next rounds, which begin with the range that is furthest behind.
  *
- * Each pair passes the checks of a put. Whatever fails, what is held is served.
+ * Each pair passes the checks of a put. Whatever fails, the current pairs are served.
  */
 export async function follow(session: NginxPeriodicSession): Promise<void> {
   const context = contextOf(callerOf(session));
@@ -82,7 +84,7 @@ async function round(context: Context, etcd: Etcd): Promise<void> {
   const end = Date.now() + BUDGET_MS;
   const header = await readHeader(etcd);
   if (isUpToDate(zone, findPosition(etcd), header)) return;
-  // nginx has at most one of these handlers in a worker: what this one left behind was killed.
+  // nginx runs at most one of these handlers in a worker, so a lock with this worker's ticket is of a round that nginx has ended.
   const left = findNote(zone, 'follower');
   if (left !== undefined && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
   const lock = tryLock(zone, FOLLOWER);
@@ -92,7 +94,7 @@ async function round(context: Context, etcd: Etcd): Promise<void> {
   putNote(zone, 'follower', ticket);
   try {
     const position = findPosition(etcd);
-    // Another worker may have come further meanwhile, and then it looks like the answer of an etcd that was restored.
+    // Another worker may have noted a later position meanwhile. Next to that, this header would look like that of a restored etcd.
     const isSame = !position || isSameHistory(position, header);
     await catchUp({ context, zone, etcd, ticket, end }, isSame ? header : await readHeader(etcd));
   } finally {
@@ -116,7 +118,7 @@ async function catchUp(one: Round, header: Header): Promise<void> {
   let position = findPosition(etcd);
   if (!position || !isSameHistory(position, header)) {
     position = begun(etcd, header, token);
-    // While there is room for it.
+    // The position is noted before any pair, while the zone has room for it.
     note(one, position);
   } else if (position.token !== token) {
     position.token = token;
@@ -136,13 +138,17 @@ async function catchUp(one: Round, header: Header): Promise<void> {
   }
 }
 
-/** @throws store-unavailable: another worker is further by now; zone-full */
+/**
+ * Notes the position for the next round.
+ *
+ * @throws store-unavailable: another worker has taken over the lock; zone-full
+ */
 function note({ zone, ticket }: Round, position: Position): void {
   expectFollower(zone, ticket);
   putPosition(zone, position);
 }
 
-/** Nothing is known of this etcd: of what is held, only what it has again is its own. */
+/** The position at the beginning of a history: one range of all keys, of which nothing is known. */
 function begun(etcd: Etcd, { cluster, term }: Header, token: string): Position {
   return {
     prefix: etcd.prefix,
@@ -166,7 +172,7 @@ function begun(etcd: Etcd, { cluster, term }: Header, token: string): Position {
   };
 }
 
-/** What is to be done next. */
+/** The range to work on next: one that needs a listing, otherwise the one that is furthest behind. */
 function oldest({ ranges }: Position): KeyRange {
   return ranges.reduce((first, one) => {
     if (one.needsListing !== first.needsListing) return one.needsListing ? one : first;
@@ -174,7 +180,7 @@ function oldest({ ranges }: Position): KeyRange {
   });
 }
 
-/** Takes what was written in a segment since it was last asked for. */
+/** Applies the values that were written in a range since its last revision. */
 async function takeChanges(one: Round, position: Position, range: KeyRange): Promise<void> {
   const { after, to, since } = range;
   const found = await readKeys(one.etcd, after, to, {
@@ -184,12 +190,12 @@ async function takeChanges(one: Round, position: Position, range: KeyRange): Pro
   expectSameHistory(position, found.header);
   const created = found.kvs.filter(({ createRevision }) => createRevision > since).length;
   if (created > 0) {
-    // Before one is taken: the next round may be another one's, and the key be gone by then.
+    // This is noted before a value is applied: another worker may do the next round, and the key may be gone again by then.
     range.needsListing = true;
     note(one, position);
   }
   if ((await takeAll(one, position, found.kvs)) < found.kvs.length) return;
-  // A key that was there and is there no more, or that was made anew since, leaves fewer than that.
+  // A key that was deleted, or deleted and created again, makes the number of keys smaller than this sum.
   range.needsListing =
     found.more || found.count !== range.count + created || found.count > 2 * PAGE;
   if (range.needsListing) return;
@@ -201,7 +207,10 @@ async function takeChanges(one: Round, position: Position, range: KeyRange): Pro
   range.count = found.count;
 }
 
-/** Goes through the keys of a segment. Those that are too many for one answer become a segment of their own. */
+/**
+ * Lists the keys of a range, applies the values that differ, and removes the pairs whose keys are gone. Keys that do not fit into
+ * one answer become a range of their own.
+ */
 async function goThrough(one: Round, position: Position, range: KeyRange): Promise<void> {
   const { zone, etcd } = one;
   const { header, kvs, more } = await readKeys(etcd, range.after, range.to, {
@@ -216,7 +225,7 @@ async function goThrough(one: Round, position: Position, range: KeyRange): Promi
       const isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
       return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
     }
-    // Of the others it was said when they were written.
+    // Other foreign keys were logged when they were written.
     if (modRevision > range.since) foreign.push(slot);
     return false;
   });
@@ -247,9 +256,10 @@ async function goThrough(one: Round, position: Position, range: KeyRange): Promi
 }
 
 /**
- * Lets go of what is held in a segment's slots and is not among its keys.
+ * Removes the pairs of a range's slots that are not among its keys.
  *
- * @returns false where the time was up before all was done
+ * @param kvs all keys of the range
+ * @returns false where the round's time was up before all were removed
  */
 async function letGoOfOthers(
   one: Round,
@@ -290,7 +300,7 @@ async function letGoOfOthers(
   return at === gone.length;
 }
 
-/** @throws store-unavailable: the next round begins anew */
+/** @throws store-unavailable: etcd was restored during this round; the next round begins a new history */
 function expectSameHistory(position: Position, header: Header): void {
   if (!isSameHistory(position, header)) refuse('store-unavailable', 'etcd: it was restored');
 }
@@ -299,7 +309,11 @@ function slotOf({ prefix }: Etcd, key: string): string {
   return key.slice(prefix.length);
 }
 
-/** @returns how many were taken before the time was up */
+/**
+ * Applies the values that the slots do not have yet.
+ *
+ * @returns how many of `kvs` were done before the round's time was up
+ */
 async function takeAll(one: Round, position: Position, kvs: KeyValue[]): Promise<number> {
   const yieldIfDue = timeSlicer();
   for (let i = 0; i < kvs.length; i++) {

@@ -6,94 +6,98 @@ import { findNote, putNote } from '../zone/notes';
 import type { Etcd } from './client';
 import type { Header } from './wire';
 
-// How far this nginx has followed etcd. Only who holds the lock `FOLLOWER` writes it, or a record that comes from etcd: what one
-// of them does is done before the next one asks etcd for more, so that no record is ever followed by an older one.
+// The position in etcd's history up to which the zone has etcd's changes. The caller must hold the lock `FOLLOWER` to write it, or
+// to write a record that comes from etcd. One lock holder finishes before the next one asks etcd, so that an older value never
+// replaces a newer one.
 
-/** The lock of who brings the zone up to a revision, in the order of the locks before those of all slots. */
+/** The lock of the worker that brings the zone up to a revision. It sorts before the locks of all slots. */
 export const FOLLOWER = '#etcd';
 
 export interface Position {
   prefix: string;
   cluster: string;
   term: number;
-  /** The zone's clear token: after a clear all keys are gone through again. */
+  /** The zone's clear token: after a clear all ranges are listed again. */
   token: string;
-  /** Tells this history of revisions from that of another etcd, or of one that was restored. */
+  /** Distinguishes this history of revisions from that of another etcd, or of a restored one. */
   historyId: string;
-  /** All keys, in their order. Each answer of etcd is about one of these: how long it takes must not grow with their number. */
+  /** All keys, split into ranges in their order. Each request is for one range, so that its time does not grow with the keys. */
   ranges: KeyRange[];
-  /** When this was written, in milliseconds since 1970. */
+  /** When the position was written, in milliseconds since 1970. */
   at: string;
 }
 
 /** Keys that follow one another. */
 export interface KeyRange {
-  /** They are after this one; '': from the first on. */
+  /** The key before the range; '' where it begins with the first key. */
   after: string;
-  /** They end with this one; '': with the last. */
+  /** The last key of the range; '' where it ends with the last key. */
   to: string;
-  /** What happened to them up to this revision is in the zone; 0: nothing is. */
+  /** The zone has all changes of the range up to this revision; 0 where it has none. */
   since: number;
-  /** How many there were at that revision, with names or not. */
+  /** The number of keys at that revision, including those that are no slot's. */
   count: number;
-  /** They have to be gone through: not all that happened can be told from what was written. */
+  /** The range has to be listed, because the values that were written do not tell all changes. */
   needsListing: boolean;
-  /** A clear wants that: then also what this etcd never had is dropped. */
+  /** The listing is due to a clear, which also removes pairs that this etcd never had. */
   isCleared: boolean;
   /**
-   * The time was up after this key while they were gone through: up to it there is nothing to do but for what was written after
-   * `triedAt`, also where the zone had no room to note what became of a value. '': that was not so.
+   * The last key that was tried in a listing that a round had no time to finish; '' where no listing is unfinished. The keys up to
+   * this one are done unless they were written after `resumeRevision`, even where the zone had no room to note their refusal.
    */
   resumeAfter: string;
+  /** The revision of etcd when that listing began. */
   resumeRevision: number;
 }
 
-/** What is added to a state's text until it is a multiple of that long, in bytes: a page of nginx, or more. */
+/** The text of a position is padded to a multiple of this length, in bytes, that of a page in nginx. */
 const PLACE = 4096;
 
 /**
- * To be asked before each write: a worker that was halted, or an etcd that was long in answering, may have cost the lock.
+ * Checks that this worker still holds the lock, before each write: a worker that was halted, or a slow answer from etcd, may have
+ * cost it.
  *
- * @throws store-unavailable: it did, and others may have written what is newer
+ * @param ticket of the lock `FOLLOWER`
+ * @throws store-unavailable: the lock is lost, and another worker may have written something newer
  */
 export function expectFollower(zone: Zone, ticket: string): void {
   if (!isLocked(zone, FOLLOWER, ticket)) {
-    refuse('store-unavailable', 'etcd: a round took so long that another one came before it');
+    refuse('store-unavailable', 'etcd: the round took too long, and another worker took over');
   }
 }
 
-/** null: nothing was followed under this prefix. */
+/** @returns null where no position is noted, or only one for another prefix */
 export function findPosition(etcd: Etcd): Position | null {
   const text = findNote(etcd.zone, 'state');
   const position = text === undefined ? null : (JSON.parse(text) as Position);
   return position && position.prefix === etcd.prefix ? position : null;
 }
 
-/** @throws zone-full: it would all be done again in the next round */
+/** @throws zone-full: the next round would repeat the work of this one */
 export function putPosition(zone: Zone, position: Position): void {
   position.at = timestamp();
   const text = JSON.stringify(position);
-  // A zone that is full has the place of the last one.
+  // A text of equal length replaces the position before it even where the zone is full.
   const padding = ' '.repeat(PLACE - (text.length % PLACE));
   if (!putNote(zone, 'state', text + padding)) {
     refuse(
       'zone-full',
-      'the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size',
+      'etcd: the zone has no room for the position. Give js_shared_dict_zone a larger size',
     );
   }
 }
 
-/** The revision up to which all keys are in the zone. */
+/** The revision up to which the zone has the changes of all ranges. */
 export function sinceOf({ ranges }: Position): number {
   return ranges.reduce((least, { since }) => Math.min(least, since), Infinity);
 }
 
 /**
- * Has what is written into a key's slot looked for again in the next round, where the key was not yet there in the last one:
- * the number of keys does not tell that such a key is gone again. To be noted before it is written.
+ * Marks the range of a key for a listing, where the key was created after the range's revision: the number of keys would not tell
+ * that such a key was deleted again. The caller has to write the position before the slot.
  *
- * @param created the revision at which the key was made
- * @returns whether there is something to note
+ * @param created the revision at which the key was created
+ * @returns whether the position has changed
  */
 export function expectNew({ ranges }: Position, key: string, created: number): boolean {
   const range = ranges.filter((one) => isInRange(one, key))[0];
@@ -102,7 +106,7 @@ export function expectNew({ ranges }: Position, key: string, created: number): b
   return true;
 }
 
-/** Whether an answer is of a later state of the same etcd. One that was restored has lost elections or revisions. */
+/** Whether an answer continues the history of a position. A restored etcd has lost elections or revisions. */
 export function isSameHistory({ cluster, term, ranges }: Position, header: Header): boolean {
   return (
     header.cluster === cluster &&
@@ -112,9 +116,9 @@ export function isSameHistory({ cluster, term, ranges }: Position, header: Heade
 }
 
 /**
- * Whether a key's slot has what the key had after some revision, or may have: then nothing of that revision is to go there.
+ * Whether a key's slot has, or may have, a value from after a revision. A value of that revision must not be written there then.
  *
- * @param held the version in the slot
+ * @param held the version that the slot's record notes
  */
 export function hasPassed(
   position: Position | null,
@@ -134,12 +138,12 @@ export function isInRange({ after, to }: KeyRange, key: string): boolean {
   return key > after && (to === '' || key <= to);
 }
 
-/** What a record notes of the value that it was made of, or that was refused. */
+/** The version of a value, `HISTORY:REVISION`: a record notes it for the value that it was made from, or that was refused. */
 export function versionOf(position: Position | null, revision: number): string {
   return `${position ? position.historyId : ''}:${revision}`;
 }
 
-/** Of what `versionOf` made. */
+/** The revision in a version that `versionOf` made. */
 export function revisionIn(version: string): number {
   return +version.slice(version.indexOf(':') + 1);
 }

@@ -2,10 +2,10 @@ import { readBytes } from '../disk/fs';
 import { refuse } from '../engine/refusal';
 import type { Etcd } from './client';
 
-// Values that only who has the key can read or make: AES-256-GCM (NIST SP 800-38D) with what follows the prefix in the value's
-// key as associated data, so that a value opens under its own name and no other.
+// Seals values, so that only a holder of the key can read or make them: AES-256-GCM (NIST SP 800-38D). The associated data is the
+// value's etcd key without the prefix, so that a value opens under its own name and no other.
 //
-//   sealed:1: base64 of a random nonce of 12 bytes, the text encrypted, and a tag of 16
+// The format is `sealed:1:`, followed by the base64 of a random nonce of 12 bytes, the encrypted text, and a tag of 16 bytes.
 
 const PREFIX = 'sealed:1:';
 const KEY_BYTES = 32;
@@ -13,7 +13,7 @@ const NONCE_BYTES = 12;
 
 const GCM = 'AES-GCM';
 
-/** What is used here of WebCrypto: njs's typings lack GCM. */
+/** The part of WebCrypto that sealing needs: njs's typings lack GCM. */
 interface Subtle {
   importKey(
     format: 'raw',
@@ -27,10 +27,10 @@ interface Subtle {
 }
 
 /**
- * A text as etcd is to have it: sealed where `$cert_seal_key_file` is set.
+ * Seals a text for etcd, where `$cert_seal_key_file` is set; otherwise leaves it as it is.
  *
- * @param slot whose value it is
- * @throws (rejects with) persist-failed: the key cannot be used
+ * @param slot the key of the slot that the value is for
+ * @throws (rejects with) persist-failed: the seal key cannot be used
  */
 export async function sealValue(
   { sealKeyFile }: Etcd,
@@ -46,9 +46,10 @@ export async function sealValue(
 }
 
 /**
- * The text of a value as etcd has it.
+ * Opens a value from etcd, where `$cert_seal_key_file` is set; otherwise returns it as it is.
  *
- * @throws (rejects with) bad-seal: the value is not sealed, or not with this key for this slot; the key cannot be used
+ * @param slot the key of the slot that the value is for
+ * @throws (rejects with) bad-seal: the value is not sealed, or not with this key for this slot; the seal key cannot be used
  */
 export async function openValue(
   { sealKeyFile }: Etcd,
@@ -83,7 +84,7 @@ async function keyOf(
   } catch (e) {
     return refuse(code, (e as Error).message);
   }
-  if (key.length !== KEY_BYTES) refuse(code, `${path}: not ${KEY_BYTES} bytes`);
+  if (key.length !== KEY_BYTES) refuse(code, `${path}: the seal key must have ${KEY_BYTES} bytes`);
   return subtle().importKey('raw', key, { name: GCM }, false, [usage]);
 }
 

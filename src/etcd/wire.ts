@@ -1,25 +1,28 @@
 import { refuse } from '../engine/refusal';
 
-/** How far the store is, as each answer says. */
+// The messages of etcd's JSON gateway to gRPC (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/): bytes are base64, numbers of
+// 64 bits are strings, and a member that is 0, false or empty is left out.
+
+/** The state of the store, which each answer has. */
 export interface Header {
   cluster: string;
-  /** Of the leader's election: it grows, but for a cluster that was restored. */
+  /** The number of the leader's election. It only grows, unless the cluster was restored. */
   term: number;
   revision: number;
 }
 
 export interface KeyValue {
   key: string;
-  /** '' where only keys were asked for. */
+  /** '' where the request was for keys only. */
   value: string;
   createRevision: number;
   modRevision: number;
 }
 
-/** Something that a transaction does, or compares: in the gateway's own form. */
+/** One operation or comparison of a transaction, as the gateway takes it. */
 export type Operation = object;
 
-/** Of an answer that is none, in characters. */
+/** The most that a log line quotes of an error, in characters. */
 const LONGEST_EXCERPT = 120;
 
 export function getOperation(key: string): Operation {
@@ -34,7 +37,7 @@ export function deleteOperation(key: string): Operation {
   return { request_delete_range: { key: encodeKey(key), prev_kv: true } };
 }
 
-/** That a key was last written at a revision; 0: that it is not there. */
+/** The comparison that a key was last written at a revision, or, where that is 0, does not exist. */
 export function isUnchanged(key: string, modRevision: number): Operation {
   return {
     key: encodeKey(key),
@@ -46,21 +49,23 @@ export function isUnchanged(key: string, modRevision: number): Operation {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** @throws store-unavailable, always */
 export function unavailable(detail: string): never {
   return refuse('store-unavailable', `etcd: ${detail}`);
 }
 
+/** The message of the gateway's error; '' where there is none. */
 export function messageOf(fields: Fields): string {
   return wordsOf(textOf(fields['message']) || textOf(fields['error']));
 }
 
-/** How a proxy, or etcd before it comes to its gateway, says what is wrong. */
+/** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
 export function excerpt(text: string): string {
   const words = wordsOf(text.replace(/<[^>]*>/g, ' '));
   return words ? `: ${words}` : '';
 }
 
-/** The beginning of a text, in one line. */
+/** The beginning of a text as one line of printable ASCII. */
 function wordsOf(text: string): string {
   return text
     .replace(/[^!-~]+/g, ' ')
@@ -68,19 +73,19 @@ function wordsOf(text: string): string {
     .slice(0, LONGEST_EXCERPT);
 }
 
-/** The first text after all that begin with a prefix. */
+/** The key after the last one that begins with a prefix: the `range_end` of a request for all of them. */
 export function endOf(prefix: string): string {
   const last = prefix.length - 1;
   return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
 }
 
-/** @throws store-unavailable: it is no answer of etcd's, and nothing is to be made of what it lacks */
+/** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
 export function headerOf(answer: Fields): Header {
   const header = partOf(answer, 'header');
   const cluster = textOf(header['cluster_id']);
   const term = numberOf(header['raft_term']);
   const revision = numberOf(header['revision']);
-  if (!cluster || !(term > 0) || !(revision > 0)) unavailable('its answer has no revision');
+  if (!cluster || !(term > 0) || !(revision > 0)) unavailable('the answer has no revision');
   return { cluster, term, revision };
 }
 
@@ -124,7 +129,7 @@ export function encodeKey(key: string): string {
   return bytes.toString('base64');
 }
 
-/** A text with a character for each byte: other bytes than those of UTF-8 stay what they are, and keep their order. */
+/** A text with one character for each byte, so that bytes that are not UTF-8 are kept, and the order of keys is that of bytes. */
 export function bytesOf(bytes: Buffer): string {
   const text = bytes.toString();
   if (/^[\0-\x7f]*$/.test(text)) return text;

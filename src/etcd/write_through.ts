@@ -29,24 +29,27 @@ import {
   putOperation,
 } from './wire';
 
-// Writes that go to etcd first, so that all who follow it come to have them, and that this nginx has when they are answered.
+// Writes to etcd first, from where every nginx that follows it gets the change, and then to this nginx, before the request is
+// answered.
 
-/** Others may write the same key between a look and a conditional write. */
+/** A conditional write is tried again where another client wrote the key between the read and the write. */
 const MOST_ATTEMPTS = 10;
 
 export interface Written {
-  /** Whether one of the names had no pair. */
+  /** Whether one of the names had no pair before. */
   isNew: boolean;
-  /** The first name's. */
+  /** The new record of the first name. */
   record: string;
 }
 
 /**
- * Puts a pair into etcd, and in place here.
+ * Puts a pair into etcd, and installs it here.
  *
- * @param targets the slots of each name
- * @throws (rejects with) store-unavailable, precondition-failed, zone-full, persist-failed: in all of them nothing is changed, but
- *   for an etcd that takes what it does not answer
+ * @param names the names that the conditions are checked for
+ * @param targets the keys of the slots to write, one list for each name
+ * @param pair a proven pair: see `provePair`
+ * @throws (rejects with) store-unavailable, precondition-failed, zone-full, persist-failed: nothing has changed, unless etcd did
+ *   a write that it has not answered
  */
 export async function putThrough(
   context: Context,
@@ -92,8 +95,8 @@ export async function putThrough(
 /**
  * Deletes a name from etcd, and here.
  *
- * @returns the revision of etcd since which it is gone
- * @throws (rejects with) not-found, and what `putThrough` does but for zone-full
+ * @returns the revision of etcd at which it was deleted
+ * @throws (rejects with) not-found, store-unavailable, precondition-failed, persist-failed: as `putThrough`
  */
 export async function deleteThrough(
   context: Context,
@@ -132,18 +135,20 @@ export async function deleteThrough(
 }
 
 interface Change {
-  /** What the slots had in etcd until then. */
+  /** The former value of each slot in etcd; undefined where there was none. */
   before: (KeyValue | undefined)[];
+  /** The revision of etcd at which the change was made. */
   revision: number;
 }
 
 /**
- * Does all operations at once, for a conditional request only while what it was judged by is unchanged.
+ * Does all operations in one transaction. For a conditional request it fails where a key has changed since the conditions were
+ * checked, and is tried again.
  *
- * Reads first also where nothing is judged by it: an etcd that is halted, or cut off, would do later what it was sent and
- * has not answered.
+ * An unconditional request reads first as well: a member of etcd that is halted or cut off would do an unanswered write later.
  *
- * @param expect throws where the request is not to be done
+ * @param expect checks the current values, and throws the refusal of the request
+ * @throws (rejects with) what `expect` throws; precondition-failed, store-unavailable
  */
 async function change(
   conditions: Conditions,
@@ -162,13 +167,13 @@ async function change(
     const { succeeded, header, found: before } = await transact(etcd, compare, operations);
     if (succeeded) return { before, revision: header.revision };
   }
-  return refuse('precondition-failed', 'Others write it all the time. Read it again.');
+  return refuse('precondition-failed', 'Other clients keep changing it. Read it again.');
 }
 
 /**
- * Notes which keys were not there before: see `expectNew`.
+ * Notes the keys that are new to the position: see `expectNew`.
  *
- * @param created of each slot's key
+ * @param created the revision at which each slot's key was created
  */
 function noteNew(etcd: Etcd, position: Position, slots: string[], created: number[]): void {
   let isToNote = false;
@@ -179,7 +184,13 @@ function noteNew(etcd: Etcd, position: Position, slots: string[], created: numbe
   if (isToNote) putPosition(etcd.zone, position);
 }
 
-/** Checks the conditions against what etcd has; where it has nothing, against what this nginx has of its own. */
+/**
+ * Checks the conditions against the pair in etcd; where etcd has none, against a pair that this nginx has from elsewhere.
+ *
+ * @param own the slots of the name
+ * @param slots all slots of the request, in the order of `found`
+ * @throws (rejects with) precondition-failed
+ */
 async function expectMet(
   conditions: Conditions,
   etcd: Etcd,
@@ -199,27 +210,31 @@ async function expectMet(
 
 async function fingerprintIn(etcd: Etcd, slot: string, kv: KeyValue | undefined): Promise<string> {
   const held = findHeld(etcd.zone, slot);
-  // What came from etcd is gone there.
+  // A pair that came from etcd was deleted there, and will be removed here.
   if (!kv) return held && held.meta.source === 'etcd' ? '' : fingerprintOfHeld(held);
-  // Also where it was refused: what is held is what a client sees.
+  // The slot has seen this value. Where it was refused, the pair that the slot still holds is the one that a client reads.
   if (versionOf(findPosition(etcd), kv.modRevision) === findVersion(etcd.zone, slot))
     return fingerprintOfHeld(held);
   try {
     const sent = readText(await openValue(etcd, slot, kv.value));
     return fingerprintOf(readPair(sent.pem, sent.keyPem).leaf);
   } catch {
-    // Nobody serves it.
+    // A value that cannot be used is served nowhere.
     return fingerprintOfHeld(held);
   }
 }
 
-/** Whether what came after a revision may be in a locked slot already. */
+/** Whether a slot may already have a newer value than that of a revision. The caller must hold the slot's lock. */
 function isOvertaken(etcd: Etcd, slot: string, revision: number): boolean {
   const held = findVersion(etcd.zone, slot);
   return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
 }
 
-/** Undoes a change that could not be done here, unless somebody has made another one. */
+/**
+ * Undoes in etcd a change that could not be made here, unless another client has changed a key since.
+ *
+ * @param revision of the change; 0 for a delete, after which the keys do not exist
+ */
 async function takeBack(
   etcd: Etcd,
   slots: string[],
@@ -235,6 +250,6 @@ async function takeBack(
   try {
     await transact(etcd, compare, operations);
   } catch {
-    // It stays there, and who follows etcd serves it.
+    // The change stays in etcd, and every nginx that follows it will have it.
   }
 }

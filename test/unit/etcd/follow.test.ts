@@ -215,7 +215,7 @@ describe('an answer that is long in coming', () => {
     });
     await node.round(1);
     expect(node.held('a.example')).toBe('second');
-    expect(node.failure).toContain('took so long');
+    expect(node.failure).toContain('took too long');
   });
 
   test('is not taken for that of a restored etcd', async () => {
