@@ -608,9 +608,45 @@ function start() {
             return misses.set(name, TAKEN_BACK + timestamp2());
         })) misses.delete(name);
     }
-    var SERVABLE2 = "3";
-    var REFUSED = "2";
+    var DEFAULT_CHECK_INTERVAL_S2 = 10;
+    function zoneName2(variables) {
+        return variables["cert_zone"] || "certs";
+    }
+    function checkInterval2(variables) {
+        var text = variables["cert_check_interval"];
+        var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
+        return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
+    }
+    var LONGEST_FRESH_MS2 = 2e4;
+    function freshFor2(variables) {
+        var interval = checkInterval2(variables);
+        if (!variables["cert_store"]) return interval;
+        return interval === 0 ? LONGEST_FRESH_MS2 : Math.min(interval, LONGEST_FRESH_MS2);
+    }
+    function fallback2(variables) {
+        return variables["cert_fallback"] || "";
+    }
+    function readSettings(variables) {
+        return {
+            certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
+            keyFile: variables["cert_key_file"] || "/etc/nginx/certs/{name}.key.pem",
+            certFileRsa: variables["cert_file_rsa"] || "",
+            keyFileRsa: variables["cert_key_file_rsa"] || "/etc/nginx/certs/{name}.rsa.key.pem",
+            wildcardLabel: variables["cert_wildcard_label"] || "_",
+            scan: variables["cert_scan"] || "",
+            fallback: fallback2(variables),
+            store: variables["cert_store"] || "",
+            followsEtcd: !!variables["cert_etcd"]
+        };
+    }
+    function isAdminRemote(variables) {
+        return variables["cert_admin_remote"] === "on";
+    }
+    var VERSION2 = "5";
+    var SERVABLE = "3";
     var POINTER2 = "4";
+    var REFUSED = "2";
+    var VERSION_CODE2 = 53;
     var TOKEN_AT2 = 1;
     var TOKEN_LENGTH2 = 12;
     var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
@@ -618,6 +654,9 @@ function start() {
     var OFFSET_LENGTH2 = 6;
     var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
     var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
+    var FRESH_LENGTH2 = 15;
+    var PATH_AT2 = PEM_AT2 + FRESH_LENGTH2;
+    var STALE = "000000000000000";
     var FACTS_CODE2 = 123;
     var LINE_END_CODE2 = 10;
     var HYPHEN_CODE2 = 45;
@@ -631,6 +670,7 @@ function start() {
         loadedAt: 0
     };
     function isFresh2(record, token, interval) {
+        if (isVersion2(record)) return isFreshVersion2(record, token);
         return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
     }
     function pemOf2(record) {
@@ -654,7 +694,7 @@ function start() {
             chain: ""
         }, key = _ref.key, chain = _ref.chain;
         var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
-        var header = (pem ? SERVABLE2 : REFUSED) + token + timestamp2() + ends;
+        var header = (pem ? SERVABLE : REFUSED) + token + timestamp2() + ends;
         return header + key + chain + JSON.stringify(meta);
     }
     function makePointer(target, meta) {
@@ -668,7 +708,7 @@ function start() {
         return pointer.slice(PEM_AT2, pemEnd2(pointer));
     }
     function isAnswer(record) {
-        return holdsPair(record) || isPointer2(record);
+        return holdsPair2(record) || isPointer2(record);
     }
     function offset(value) {
         return "00000".concat(value).slice(-OFFSET_LENGTH2);
@@ -685,8 +725,34 @@ function start() {
     function withMeta(record, token, meta) {
         return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
     }
-    function holdsPair(record) {
-        return record.charAt(0) === SERVABLE2;
+    function holdsPair2(record) {
+        return record.charAt(0) === SERVABLE || isVersion2(record);
+    }
+    function isVersion2(record) {
+        return record.charAt(0) === VERSION2;
+    }
+    function makeVersionRecord(token, meta, path) {
+        var ends = offset(PEM_AT2) + offset(PATH_AT2 + path.length);
+        return VERSION2 + token + timestamp2() + ends + STALE + path + JSON.stringify(meta);
+    }
+    function withFreshUntil(record, until) {
+        if (!isVersion2(record)) return record;
+        var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
+        return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
+    }
+    function isFreshVersion2(record, token) {
+        if (record.charCodeAt(0) !== VERSION_CODE2 || !record.startsWith(token, TOKEN_AT2)) return false;
+        var left = +record.slice(PEM_AT2, PATH_AT2) - Date.now();
+        return left > 0 && left <= LONGEST_FRESH_MS2;
+    }
+    function pathOf2(record) {
+        return record.slice(PATH_AT2, pemEnd2(record));
+    }
+    function isCheckedWithin(record, interval) {
+        return isWithin2(record, CHECKED_AT2, interval);
+    }
+    function checkedAtText(record) {
+        return record.slice(CHECKED_AT2, KEY_END_AT2);
     }
     function checkedAt(record) {
         return +record.slice(CHECKED_AT2, KEY_END_AT2);
@@ -696,9 +762,12 @@ function start() {
     }
     function readMeta2(record) {
         var kind = record.charAt(0);
-        if (kind !== SERVABLE2 && kind !== REFUSED && kind !== POINTER2) return null;
+        if (kind !== VERSION2 && kind !== SERVABLE && kind !== REFUSED && kind !== POINTER2) return null;
         if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
-        if (kind === SERVABLE2 && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
+        if (kind === VERSION2 && (/\D/.test(record.slice(PEM_AT2, PATH_AT2)) || record.charAt(PATH_AT2) !== "/")) {
+            return null;
+        }
+        if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
             return null;
         }
         try {
@@ -718,11 +787,14 @@ function start() {
         return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
     }
     var SUMMARY = "~";
+    var PAIR = "3";
+    var NO_PAIR = "2";
     function summaryOf2(record, isFile) {
         var meta = isPointer2(record) ? null : readMeta2(record);
         if (!meta) return "";
         var problem = meta.problem ? meta.problem.code : "";
-        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
+        var pair = holdsPair2(record) ? PAIR : NO_PAIR;
+        var summary = "".concat(SUMMARY).concat(pair).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
         if (!isFile) return summary;
         var _ref = meta.found || {
             names: [],
@@ -742,7 +814,7 @@ function start() {
         var first = text.split("\n")[0];
         var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
         return {
-            isPair: head.charAt(1) === SERVABLE2 || problem === "",
+            isPair: head.charAt(1) === PAIR || problem === "",
             notAfter: +head.slice(2),
             problem: problem,
             etcd: etcd
@@ -840,33 +912,301 @@ function start() {
             });
         })();
     }
-    var DEFAULT_CHECK_INTERVAL_S2 = 10;
-    function zoneName2(variables) {
-        return variables["cert_zone"] || "certs";
+    var LARGEST_FILE = 1024 * 1024;
+    var OPEN_FILES = "/proc/self/fd";
+    function listFolder(folder) {
+        var names = [];
+        naming(folder, function() {
+            names = fs.readdirSync(folder);
+        });
+        return names;
     }
-    function checkInterval2(variables) {
-        var text = variables["cert_check_interval"];
-        var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
-        return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
+    function readFile(path) {
+        return readBytes(path).toString();
     }
-    function fallback2(variables) {
-        return variables["cert_fallback"] || "";
+    function readBytes(path) {
+        var fault;
+        try {
+            var stat2 = fs.statSync(path);
+            if (stat2.isFile() && stat2.size <= LARGEST_FILE) return fs.readFileSync(path);
+            fault = stat2.isFile() ? "larger than 1 MiB" : "not a regular file";
+        } catch (e) {
+            fault = e.message;
+        }
+        throw new Error("".concat(path, ": ").concat(fault));
     }
-    function readSettings(variables) {
+    function readUnnamed(path) {
+        var target = "".concat(path, " (deleted)");
+        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
+            return targetOf22(number) === target;
+        });
+        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
+        return readFile("".concat(OPEN_FILES, "/").concat(numbers[0]));
+    }
+    function targetOf22(number) {
+        try {
+            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
+        } catch (e) {
+            return "";
+        }
+    }
+    function stat(path) {
+        return fs.statSync(path);
+    }
+    function exists(path) {
+        try {
+            fs.lstatSync(path);
+            return true;
+        } catch (e) {
+            return false;
+        }
+    }
+    function renameFile(from, to) {
+        naming(to, function() {
+            fs.renameSync(from, to);
+        });
+    }
+    function naming(path, work2) {
+        try {
+            work2();
+        } catch (e) {
+            var message = e.message, code = e.code;
+            var error = new Error("".concat(path, ": ").concat(message));
+            if (code !== void 0) error.code = code;
+            throw error;
+        }
+    }
+    function removeFolder(path) {
+        try {
+            fs.rmdirSync(path);
+        } catch (e) {}
+    }
+    function statLink(path) {
+        return fs.lstatSync(path);
+    }
+    function readLink(path) {
+        try {
+            return fs.readlinkSync(path);
+        } catch (e) {
+            var code = e.code;
+            if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return void 0;
+            throw e;
+        }
+    }
+    function makeLink(target, path) {
+        naming(path, function() {
+            fs.symlinkSync(target, path);
+        });
+    }
+    function makeFolder(path) {
+        try {
+            fs.mkdirSync(path, {
+                mode: 448
+            });
+        } catch (e) {
+            if (e.code !== "EEXIST") throw e;
+        }
+    }
+    function writeNewFile(path, text, isDurable) {
+        naming(path, function() {
+            fs.writeFileSync(path, isDurable ? "" : text, {
+                mode: 384,
+                flag: "wx"
+            });
+            if (isDurable) fs.appendFileSync(path, text, {
+                flag: "as"
+            });
+        });
+    }
+    function ifThere(work2) {
+        try {
+            work2();
+        } catch (e) {
+            var code = e.code;
+            if (code !== "ENOENT" && code !== "ENOTDIR") throw e;
+        }
+    }
+    function unlink(path) {
+        try {
+            fs.unlinkSync(path);
+            return true;
+        } catch (e) {
+            if (e.code === "ENOENT") return false;
+            throw e;
+        }
+    }
+    function userOfProcess() {
+        try {
+            return fs.statSync("/proc/self").uid;
+        } catch (e) {
+            return void 0;
+        }
+    }
+    var FOLDER = "/cert-rotation.v1";
+    var FOREIGN_RIGHTS = 63;
+    function openStore(path) {
+        if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
+        var root = path.replace(/\/+$/, "") + FOLDER;
+        var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
+        if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
+        if ((mode & FOREIGN_RIGHTS) !== 0) {
+            throw new Error("".concat(root, ": its mode has to be 0700, so that nobody else reads keys there"));
+        }
+        var user = userOfProcess();
+        if (user !== void 0 && user !== uid) {
+            throw new Error("".concat(root, ": it belongs to user ").concat(uid, ", and the workers run as user ").concat(user));
+        }
         return {
-            certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
-            keyFile: variables["cert_key_file"] || "/etc/nginx/certs/{name}.key.pem",
-            certFileRsa: variables["cert_file_rsa"] || "",
-            keyFileRsa: variables["cert_key_file_rsa"] || "/etc/nginx/certs/{name}.rsa.key.pem",
-            wildcardLabel: variables["cert_wildcard_label"] || "_",
-            scan: variables["cert_scan"] || "",
-            fallback: fallback2(variables),
-            isPersistent: variables["cert_persist"] === "on",
-            followsEtcd: !!variables["cert_etcd"]
+            root: root,
+            id: "".concat(dev, ":").concat(ino)
         };
     }
-    function isAdminRemote(variables) {
-        return variables["cert_admin_remote"] === "on";
+    function statOrMake(root) {
+        var fault;
+        try {
+            return statFolder(root);
+        } catch (e) {}
+        try {
+            makeFolder(root);
+            return statFolder(root);
+        } catch (e) {
+            fault = e.message;
+        }
+        throw new Error("".concat(root, ": ").concat(fault, "; make the folder of $cert_store, for the workers' user, mode 0700"));
+    }
+    function statFolder(root) {
+        var stat2 = statLink(root);
+        var dev = stat2.dev, ino = stat2.ino, mode = stat2.mode, uid = stat2.uid;
+        return {
+            dev: dev,
+            ino: ino,
+            mode: mode,
+            uid: uid,
+            isFolder: stat2.isDirectory()
+        };
+    }
+    function entryPath(param, slot) {
+        var root = param.root;
+        var name = nameOf(slot);
+        var folder = isFileKey2(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
+        return "".concat(root, "/").concat(folder, "/").concat(shardOf(name), "/").concat(name);
+    }
+    function versionPath(param, version) {
+        var root = param.root;
+        return "".concat(root, "/versions/").concat(version.slice(0, 2), "/").concat(version);
+    }
+    var SHARDS = 256;
+    function shardOf(name) {
+        var hash2 = 33052;
+        for(var i = 0; i < name.length; i++){
+            hash2 = (hash2 ^ name.charCodeAt(i)) * 403 & 65535;
+        }
+        var byte = (hash2 ^ hash2 >> 8) % SHARDS;
+        return byte < 16 ? "0".concat(byte.toString(16)) : byte.toString(16);
+    }
+    function uniqueId() {
+        var bytes = Buffer.alloc(9);
+        crypto.getRandomValues(bytes);
+        return bytes.toString("base64").replace(/\+/g, "-").replace(/\//g, "_");
+    }
+    function placeFile(store, path, text, isDurable) {
+        place(store, path, function(temporary) {
+            writeNewFile(temporary, text, isDurable);
+        });
+    }
+    function placeLink(store, path, target) {
+        place(store, path, function(temporary) {
+            makeLink(target, temporary);
+        });
+    }
+    function place(param, path, make) {
+        var root = param.root;
+        var temporary = "".concat(root, "/temporary/").concat(uniqueId());
+        try {
+            inFolder(root, temporary, function() {
+                make(temporary);
+            });
+            inFolder(root, path, function() {
+                renameFile(temporary, path);
+            });
+        } catch (e) {
+            try {
+                unlink(temporary);
+            } catch (e2) {}
+            throw e;
+        }
+    }
+    function inFolder(root, path, work2) {
+        try {
+            work2();
+            return;
+        } catch (e) {
+            if (!isNotThere(e)) throw e;
+        }
+        var at = path.indexOf("/", root.length + 1);
+        while(at > 0){
+            makeFolder(path.slice(0, at));
+            at = path.indexOf("/", at + 1);
+        }
+        work2();
+    }
+    function isNotThere(e) {
+        return e.code === "ENOENT";
+    }
+    var LONGEST_ENTRY = 1e3;
+    function readEntry(store, slot) {
+        return readLink(entryPath(store, slot));
+    }
+    function placeEntry(store, slot, text) {
+        placeLink(store, entryPath(store, slot), text);
+    }
+    function removeEntry(store, slot) {
+        ifThere(function() {
+            unlink(entryPath(store, slot));
+        });
+    }
+    function readClearToken(param) {
+        var root = param.root;
+        return readLink("".concat(root, "/clear"));
+    }
+    function placeClearToken(store, token) {
+        placeLink(store, "".concat(store.root, "/clear"), token);
+    }
+    function shardsOf(param, folder, toSlot) {
+        var root = param.root;
+        var shards = [];
+        ifThere(function() {
+            shards = listFolder("".concat(root, "/").concat(folder));
+        });
+        return shards.map(function(shard) {
+            return {
+                path: "".concat(folder, "/").concat(shard),
+                toSlot: toSlot
+            };
+        });
+    }
+    function slotsIn(param, param1) {
+        var root = param.root, path = param1.path, toSlot = param1.toSlot;
+        var names = [];
+        ifThere(function() {
+            names = listFolder("".concat(root, "/").concat(path));
+        });
+        return names.map(toSlot);
+    }
+    function shardStamp(param, param1) {
+        var root = param.root, path = param1.path;
+        var _stat = stat("".concat(root, "/").concat(path)), dev = _stat.dev, ino = _stat.ino, mtimeMs = _stat.mtimeMs;
+        return {
+            text: "".concat(dev, ":").concat(ino, ":").concat(mtimeMs),
+            changed: mtimeMs
+        };
+    }
+    function shardOfSlot(slot) {
+        var path = entryPath({
+            root: "",
+            id: ""
+        }, slot);
+        return path.slice(1, path.lastIndexOf("/"));
     }
     var CLEAR_KEY2 = "#clear";
     function clearToken2(zone) {
@@ -874,8 +1214,13 @@ function start() {
         return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
     }
     function clearAll(zone) {
-        var random = Math.floor(Math.random() * 65536);
-        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
+        var token = arguments.length > 1 && arguments[1] !== void 0 ? arguments[1] : newToken();
+        zone.set(CLEAR_KEY2, token);
+    }
+    function newToken() {
+        var bytes = Buffer.alloc(FIRST_TOKEN2.length / 2);
+        crypto.getRandomValues(bytes);
+        return bytes.toString("hex");
     }
     function reserveToken(zone) {
         if (zone.get(CLEAR_KEY2) === void 0) hasRoom2(function() {
@@ -883,20 +1228,96 @@ function start() {
         });
     }
     var FIRST_TOKEN2 = "000000000000";
+    var STORE_CLEAR_KEY = "#clear:store";
+    function adoptToken(zone, token, storeToken) {
+        var last = zone.get(STORE_CLEAR_KEY);
+        if (last === storeToken) return token;
+        replaceValue2(zone, STORE_CLEAR_KEY, storeToken);
+        var next = last === void 0 && token !== FIRST_TOKEN2 ? newToken() : storeToken;
+        if (!replaceValue2(zone, CLEAR_KEY2, next)) return token;
+        return next;
+    }
+    function noteStoreToken(zone, token) {
+        replaceValue2(zone, STORE_CLEAR_KEY, token);
+    }
+    var SCAN_KEY = "#scan";
+    var NOTE_PREFIX = "#etcd:";
+    function findScan(zone) {
+        return zone.get(SCAN_KEY);
+    }
+    function putScan(zone, state) {
+        return replaceValue2(zone, SCAN_KEY, state);
+    }
+    function findScanPart(zone, number) {
+        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
+    }
+    function putScanPart(zone, number, part) {
+        var key = "".concat(SCAN_KEY, ":").concat(number);
+        if (part !== "") return replaceValue2(zone, key, part);
+        zone.delete(key);
+        return true;
+    }
+    function findNote(zone, note3) {
+        return zone.get(NOTE_PREFIX + note3);
+    }
+    function putNote(zone, note3, text) {
+        return replaceValue2(zone, NOTE_PREFIX + note3, text);
+    }
+    function dropNote(zone, note3) {
+        zone.delete(NOTE_PREFIX + note3);
+    }
+    var SAID_PREFIX = "#said:";
+    function isNewToSay(zone, about, fault) {
+        var key = SAID_PREFIX + about;
+        var last = zone.get(key) || "";
+        if (fault === last) return false;
+        if (fault === "") zone.delete(key);
+        else replaceValue2(zone, key, fault);
+        return fault !== "";
+    }
+    var SWEPT_KEY = "#swept";
+    function findSwept(zone) {
+        return zone.get(SWEPT_KEY);
+    }
+    function putSwept(zone, time2) {
+        replaceValue2(zone, SWEPT_KEY, time2);
+    }
+    var SHARD_PREFIX = "#shard:";
+    function findShardStamp(zone, shard) {
+        return zone.get(SHARD_PREFIX + shard);
+    }
+    function putShardStamp(zone, shard, stamp) {
+        replaceValue2(zone, SHARD_PREFIX + shard, stamp);
+    }
     function contextOf(r) {
         var variables = variablesOf2(r);
         var settings = readSettings(variables);
         var zone = usableZone(r, zoneName2(variables));
-        return {
+        var store = usableStore(r, zone, settings.store);
+        var context = {
             r: r,
             settings: settings,
             zone: zone,
             // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
             misses: zone && missesOf2(zoneName2(variables)),
-            token: zone ? clearToken2(zone) : FIRST_TOKEN2,
-            interval: checkInterval2(variables),
+            store: store,
+            token: FIRST_TOKEN2,
+            storeToken: FIRST_TOKEN2,
+            interval: freshFor2(variables),
+            filesInterval: checkInterval2(variables),
             fallback: normaliseWithWildcard(settings.fallback)
         };
+        return withTokens(context);
+    }
+    function withTokens(context) {
+        var zone = context.zone, store = context.store;
+        var token = zone ? clearToken2(zone) : FIRST_TOKEN2;
+        var storeToken = store && readClearToken(store) || FIRST_TOKEN2;
+        if (zone && store) token = adoptToken(zone, token, storeToken);
+        return Object.assign({}, context, {
+            token: token,
+            storeToken: storeToken
+        });
     }
     function usableZone(r, name) {
         var zone = zoneNamed2(name);
@@ -907,6 +1328,20 @@ function start() {
             r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
             return void 0;
         }
+    }
+    function usableStore(r, zone, path) {
+        if (!path) return void 0;
+        var fault = "";
+        var store;
+        try {
+            store = openStore(path);
+        } catch (e) {
+            fault = e.message;
+        }
+        if (zone ? isNewToSay(zone, "store", fault) : fault) {
+            r.error("cert_rotation: no store: ".concat(fault, "; pairs go to nginx as text"));
+        }
+        return store;
     }
     function slotPaths(settings, slot) {
         var stem = stemOf(settings, slot);
@@ -948,6 +1383,85 @@ function start() {
     }
     function fill(template, stem) {
         return template.split("{name}").join(stem);
+    }
+    var MISSING = "missing";
+    function stampOf(files) {
+        var cert = stampOfPath(files.cert);
+        if (files.cert === files.key) return cert === MISSING ? "" : cert;
+        var key = stampOfPath(files.key);
+        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
+    }
+    function lacksChain(stamp) {
+        return stamp.startsWith(MISSING);
+    }
+    function lacksKey(stamp) {
+        return stamp.endsWith(" ".concat(MISSING));
+    }
+    function stampOfPath(path) {
+        try {
+            var _stat = stat(path), dev = _stat.dev, ino = _stat.ino, size = _stat.size, mtimeMs = _stat.mtimeMs, ctimeMs = _stat.ctimeMs;
+            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
+        } catch (e) {
+            var code = e.code;
+            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
+            return isMissing22 ? MISSING : "".concat(code);
+        }
+    }
+    var TICK_MS = 2e3;
+    function isSettled(stamp) {
+        var now = Date.now();
+        return stamp.split(" ").every(function(one) {
+            var changed = +one.slice(one.lastIndexOf(":") + 1);
+            return !(Math.abs(now - changed) < TICK_MS);
+        });
+    }
+    var DANGLING = "dangling";
+    function stampOfSlot(settings, slot) {
+        var files = slotPaths(settings, slot);
+        var stamp = stampOf(files);
+        if (settings.scan && lacksChain(stamp)) stamp = "";
+        return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
+    }
+    function count(zone, family, labels) {
+        var counts = parse(findOwnCounts(zone) || "{}");
+        add(counts, seriesOf(family, labels), 1);
+        putOwnCounts(zone, JSON.stringify(counts));
+    }
+    function refusalLabels(via, code) {
+        return 'via="'.concat(via, '",code="').concat(code, '"');
+    }
+    function seriesOf(family, labels) {
+        return labels ? "".concat(family, "{").concat(labels, "}") : family;
+    }
+    function countsOf(zone, keys) {
+        var sum = {};
+        findCounts(zone, keys).forEach(function(text) {
+            var counts = parse(text);
+            Object.keys(counts).forEach(function(series) {
+                add(sum, series, counts[series]);
+            });
+        });
+        return sum;
+    }
+    function add(counts, series, more) {
+        counts[series] = (counts[series] || 0) + more;
+    }
+    function parse(text) {
+        return JSON.parse(text);
+    }
+    var COUNTS_PREFIX = "#counts:";
+    function findOwnCounts(zone) {
+        return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
+    }
+    function putOwnCounts(zone, counts) {
+        replaceValue2(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
+    }
+    function findCounts(zone, keys) {
+        return keys.filter(function(key) {
+            return key.startsWith(COUNTS_PREFIX);
+        }).map(function(key) {
+            return zone.get(key) || "{}";
+        });
     }
     var NAME = "Refusal";
     function refuse(code, detail) {
@@ -1744,7 +2258,7 @@ function start() {
             }
             der = der.slice(0, certificate.end);
         }
-        return parse(der, whose);
+        return parse2(der, whose);
     }
     function readLeaf(pem) {
         var blocks = readBlocks(pem);
@@ -1754,7 +2268,7 @@ function start() {
         }
         return refuse("malformed", "no certificate");
     }
-    function parse(der, whose) {
+    function parse2(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
         var signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, "a signature algorithm");
@@ -2247,546 +2761,259 @@ function start() {
         }
         refuse("key-mismatch", "the private key is not the first certificate's");
     }
-    var LARGEST_FILE = 1024 * 1024;
-    var OPEN_FILES = "/proc/self/fd";
-    function listFolder(folder) {
-        var fault;
-        try {
-            return fs.readdirSync(folder);
-        } catch (e) {
-            fault = e.message;
+    function expectAcceptable(context, slot, pair, origin) {
+        if (origin.from === "files" && !pair.keyProven) {
+            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
         }
-        throw new Error("".concat(folder, ": ").concat(fault));
-    }
-    function readFile(path) {
-        return readBytes(path).toString();
-    }
-    function readBytes(path) {
-        var fault;
-        try {
-            var stat2 = fs.statSync(path);
-            if (stat2.isFile() && stat2.size <= LARGEST_FILE) return fs.readFileSync(path);
-            fault = stat2.isFile() ? "larger than 1 MiB" : "not a regular file";
-        } catch (e) {
-            fault = e.message;
+        if (isRsaKey(slot) && !isRsa(pair)) {
+            refuse("unsupported-key", "the RSA slot, $cert_file_rsa, is for RSA keys, and this one is ".concat(pair.privateKey.kind));
         }
-        throw new Error("".concat(path, ": ").concat(fault));
+        expectNames(context, slot, pair);
+        expectValid(pair, origin);
     }
-    function readUnnamed(path) {
-        var target = "".concat(path, " (deleted)");
-        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
-            return targetOf22(number) === target;
-        });
-        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
-        return readFile("".concat(OPEN_FILES, "/").concat(numbers[0]));
+    function expectNames(param, slot, pair) {
+        var fallback22 = param.fallback;
+        if (isFileKey2(slot)) {
+            if (serverNamesOf(pair.leaf).length === 0) {
+                refuse("name-not-covered", "the certificate is for no DNS name");
+            }
+            return;
+        }
+        var name = nameOf(slot);
+        if (name !== fallback22 && !covers(pair.leaf, name)) {
+            refuse("name-not-covered", "the certificate is not for ".concat(name));
+        }
     }
-    function targetOf22(number) {
+    function expectValid(param, origin) {
+        var leaf = param.leaf;
+        var now = Date.now() / 1e3;
+        if (!isExpired(leaf, now)) return;
+        if (origin.from === "sender") {
+            var since = new Date(leaf.notAfter * 1e3).toISOString();
+            refuse("expired", "the certificate has expired at ".concat(since));
+        }
+        if (origin.heldUntil >= now) {
+            refuse("expired", "the certificate has expired, and the one that is held has not");
+        }
+    }
+    function decide(situation) {
+        var has = situation.has, source = situation.source, files = situation.files, isCleared2 = situation.isCleared, isScanned = situation.isScanned;
+        if (has === "pointer" && isScanned) return {
+            do: "drop"
+        };
+        var isOfEtcd = situation.followsEtcd && source === "etcd";
+        if (isOfEtcd && (has === "pair" || files === "none")) return {
+            do: "keep"
+        };
+        if (files === "none") {
+            if (has === "pair" && source !== "disk") return {
+                do: "keep-without-files"
+            };
+            return has === "pair" && !isCleared2 ? {
+                do: "note-files-gone"
+            } : {
+                do: "drop"
+            };
+        }
+        return files === "same" && has !== "nothing" && !isCleared2 ? {
+            do: "keep"
+        } : {
+            do: "read-files"
+        };
+    }
+    var CERTIFICATE = "-----BEGIN CERTIFICATE-----";
+    function pemIn(record) {
+        if (!isVersion2(record)) return holdsPair2(record) ? pemOf2(record) : "";
         try {
-            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
+            return readFile(pathOf2(record));
         } catch (e) {
             return "";
         }
     }
-    function createFile(path, text) {
-        removeFile(path);
-        naming(path, function() {
-            fs.writeFileSync(path, text, {
-                mode: 384,
-                flag: "wx"
-            });
-        });
+    function chainIn(record) {
+        var pem = pemIn(record);
+        return pem.slice(Math.max(pem.indexOf(CERTIFICATE), 0));
     }
-    function stat(path) {
-        return fs.statSync(path);
+    function leafOf(record) {
+        return readLeaf(chainIn(record));
     }
-    function exists(path) {
-        try {
-            fs.lstatSync(path);
-            return true;
-        } catch (e) {
-            return false;
-        }
+    function holdsRsa(record) {
+        return leafOf(record).publicKey.kind === "RSA";
     }
-    function isFolder(path) {
-        return fs.lstatSync(path).isDirectory();
-    }
-    function renameFile(from, to) {
-        naming(to, function() {
-            fs.renameSync(from, to);
-        });
-    }
-    function removeFile(path) {
-        if (!exists(path)) return;
-        naming(path, function() {
-            fs.unlinkSync(path);
-        });
-    }
-    function naming(path, work2) {
-        var fault = "";
-        try {
-            work2();
-        } catch (e) {
-            fault = e.message;
-        }
-        if (fault) throw new Error("".concat(path, ": ").concat(fault));
-    }
-    function makeFolders(path, made) {
-        var folder = path.slice(0, path.lastIndexOf("/"));
-        if (!folder || exists(folder)) return;
-        makeFolders(folder, made);
-        try {
-            naming(folder, function() {
-                fs.mkdirSync(folder, {
-                    mode: 448
-                });
-            });
-        } catch (e) {
-            if (exists(folder)) return;
-            throw e;
-        }
-        made.push(folder);
-    }
-    function removeFolder(path) {
-        try {
-            fs.rmdirSync(path);
-        } catch (e) {}
-    }
-    var STAGED = ".put-staged";
-    var NEW = ".put-new";
-    var OLD = ".put-old";
-    function stagedOr(files) {
-        var staged = files.key + STAGED;
-        return exists(staged) ? {
-            cert: staged,
-            key: staged
-        } : files;
-    }
-    function swapIn(files, pair) {
-        expectRecovered(files);
-        var staged = files.key + STAGED;
-        var folders = [];
-        var undone = [];
-        var undo = function undo2() {
-            var isBack = undone.reverse().map(quietly).indexOf(false) < 0;
-            if (isBack) drops([
-                staged
-            ]);
-            drops(temporaries(files));
-            folders.reverse().forEach(removeFolder);
-        };
-        try {
-            pathsOf(files).forEach(function(path) {
-                makeFolders(path, folders);
-            });
-            writeNew(files, pair);
-            createFile(staged + NEW, pair.chain + pair.key);
-            renameFile(staged + NEW, staged);
-            pathsOf(files).forEach(function(path) {
-                undone.push(setAside(path));
-                renameFile(path + NEW, path);
-            });
-        } catch (e) {
-            undo();
-            return failed(e);
-        }
-        var commit = function commit2() {
-            drops(pathsOf(files).map(function(path) {
-                return path + OLD;
-            }));
-            drops([
-                staged
-            ]);
-        };
-        return {
-            commit: commit,
-            undo: undo
-        };
-    }
-    function takeOut(files) {
-        expectRecovered(files);
-        var undone = [];
-        var undo = function undo2() {
-            undone.reverse().forEach(quietly);
-        };
-        try {
-            pathsOf(files).reverse().forEach(function(path) {
-                undone.push(setAside(path));
-            });
-        } catch (e) {
-            undo();
-            return failed(e);
-        }
-        var commit = function commit2() {
-            drops(pathsOf(files).map(function(path) {
-                return path + OLD;
-            }));
-        };
-        return {
-            commit: commit,
-            undo: undo
-        };
-    }
-    function together(swaps) {
-        var done = [];
-        var undo = function undo2() {
-            done.forEach(function(swap) {
-                swap.undo();
-            });
-        };
-        try {
-            swaps.forEach(function(swap) {
-                return done.push(swap());
-            });
-        } catch (e) {
-            undo();
-            throw e;
-        }
-        var commit = function commit2() {
-            done.forEach(function(swap) {
-                swap.commit();
-            });
-        };
-        return {
-            commit: commit,
-            undo: undo
-        };
-    }
-    function recover(files) {
-        var staged = files.key + STAGED;
-        var isStaged = exists(staged);
-        var old = pathsOf(files).map(function(path) {
-            return path + OLD;
-        });
-        if (!isStaged && !old.concat(temporaries(files)).some(exists)) return;
-        quietly(function() {
-            var pair = isStaged ? readStaged(staged) : null;
-            if (pair) {
-                writeNew(files, pair);
-                pathsOf(files).forEach(function(path) {
-                    renameFile(path + NEW, path);
-                });
-            } else if (exists(files.key) || exists(files.key + OLD)) {
-                pathsOf(files).forEach(function(path) {
-                    if (exists(path + OLD) && (isStaged || !exists(path))) renameFile(path + OLD, path);
-                });
-            }
-            drops(old);
-            removeFile(staged);
-        });
-        drops(temporaries(files));
-    }
-    function expectRecovered(files) {
-        recover(files);
-        var staged = files.key + STAGED;
-        if (exists(staged)) failed(new Error("".concat(staged, ": left by an earlier put, and cannot be put in place")));
-    }
-    function readStaged(staged) {
-        var text = readFile(staged);
-        try {
-            return readPair(text);
-        } catch (e) {
-            return null;
-        }
-    }
-    function writeNew(files, param) {
-        var chain = param.chain, key = param.key;
-        if (files.cert === files.key) {
-            createFile(files.cert + NEW, chain + key);
-            return;
-        }
-        createFile(files.cert + NEW, chain);
-        createFile(files.key + NEW, key);
-    }
-    function setAside(path) {
-        if (!exists(path)) return function() {
-            removeFile(path);
-        };
-        if (isFolder(path)) throw new Error("".concat(path, ": a directory is in its place"));
-        renameFile(path, path + OLD);
-        return function() {
-            renameFile(path + OLD, path);
-        };
-    }
-    function pathsOf(param) {
-        var cert = param.cert, key = param.key;
-        return cert === key ? [
-            cert
-        ] : [
-            key,
-            cert
-        ];
-    }
-    function temporaries(files) {
-        return pathsOf(files).concat(files.key + STAGED).map(function(path) {
-            return path + NEW;
-        });
-    }
-    function drops(paths) {
-        paths.forEach(function(path) {
-            quietly(function() {
-                removeFile(path);
-            });
-        });
-    }
-    function quietly(work2) {
-        try {
-            work2();
-            return true;
-        } catch (e) {
-            return false;
-        }
-    }
-    function failed(e) {
-        return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
-    }
-    var MISSING = "missing";
-    function stampOf(files) {
-        var cert = stampOfPath(files.cert);
-        if (files.cert === files.key) return cert === MISSING ? "" : cert;
-        var key = stampOfPath(files.key);
-        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
-    }
-    function lacksChain(stamp) {
-        return stamp.startsWith(MISSING);
-    }
-    function lacksKey(stamp) {
-        return stamp.endsWith(" ".concat(MISSING));
-    }
-    function stampOfPath(path) {
-        try {
-            var _stat = stat(path), dev = _stat.dev, ino = _stat.ino, size = _stat.size, mtimeMs = _stat.mtimeMs, ctimeMs = _stat.ctimeMs;
-            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
-        } catch (e) {
-            var code = e.code;
-            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
-            return isMissing22 ? MISSING : "".concat(code);
-        }
-    }
-    var TICK_MS = 2e3;
-    function isSettled(stamp) {
-        var now = Date.now();
-        return stamp.split(" ").every(function(one) {
-            var changed = +one.slice(one.lastIndexOf(":") + 1);
-            return !(Math.abs(now - changed) < TICK_MS);
-        });
-    }
-    function pathsToRead(settings, slot) {
-        var files = slotPaths(settings, slot);
-        return settings.isPersistent ? stagedOr(files) : files;
-    }
-    var DANGLING = "dangling";
-    function stampOfSlot(settings, slot) {
-        var files = pathsToRead(settings, slot);
-        var stamp = stampOf(files);
-        if (settings.scan && lacksChain(stamp)) stamp = "";
-        return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
-    }
-    function count(zone, family, labels) {
-        var counts = parse2(findOwnCounts(zone) || "{}");
-        add(counts, seriesOf(family, labels), 1);
-        putOwnCounts(zone, JSON.stringify(counts));
-    }
-    function refusalLabels(via, code) {
-        return 'via="'.concat(via, '",code="').concat(code, '"');
-    }
-    function seriesOf(family, labels) {
-        return labels ? "".concat(family, "{").concat(labels, "}") : family;
-    }
-    function countsOf(zone, keys) {
-        var sum = {};
-        findCounts(zone, keys).forEach(function(text) {
-            var counts = parse2(text);
-            Object.keys(counts).forEach(function(series) {
-                add(sum, series, counts[series]);
-            });
-        });
-        return sum;
-    }
-    function add(counts, series, more) {
-        counts[series] = (counts[series] || 0) + more;
-    }
-    function parse2(text) {
-        return JSON.parse(text);
-    }
-    var COUNTS_PREFIX = "#counts:";
-    function findOwnCounts(zone) {
-        return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
-    }
-    function putOwnCounts(zone, counts) {
-        replaceValue2(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
-    }
-    function findCounts(zone, keys) {
-        return keys.filter(function(key) {
-            return key.startsWith(COUNTS_PREFIX);
-        }).map(function(key) {
-            return zone.get(key) || "{}";
-        });
+    function versionIn(record) {
+        var path = isVersion2(record) ? pathOf2(record) : "";
+        return path.slice(path.lastIndexOf("/") + 1);
     }
     var MOST_READS = 3;
     function checkFiles(context, slot, text) {
         var settings = context.settings, token = context.token;
-        var last = text === void 0 ? null : readMeta2(text);
-        var held = text !== void 0 && last ? text : "";
-        if (isPointer2(held) && scannedFileOf(settings, slot)) return none(held, token, last);
-        var cleared = isCleared(held, token);
-        var isOfEtcd = settings.followsEtcd && (last == null ? void 0 : last.source) === "etcd";
-        if (isOfEtcd && holdsPair(held)) return {
-            record: withCheckedNow(held, token)
-        };
-        var files = pathsToRead(settings, slot);
+        var meta = text === void 0 ? null : readMeta2(text);
+        var current = text !== void 0 && meta ? text : "";
+        var files = slotPaths(settings, slot);
         var stamp = stampOfSlot(settings, slot);
-        if (!stamp && isOfEtcd) return {
-            record: withCheckedNow(held, token)
-        };
-        if (!stamp && last && last.source !== "disk" && holdsPair(held) && !(settings.isPersistent && last.files)) {
-            var source = last.source, notAfter = last.notAfter, loadedAt = last.loadedAt;
-            var meta = {
-                source: source,
-                files: "",
-                notAfter: notAfter,
-                loadedAt: loadedAt
-            };
-            if (cleared || last.isCleared) meta.isCleared = true;
-            return {
-                record: withMeta(held, token, meta)
-            };
-        }
-        if (!stamp && (cleared || !holdsPair(held))) return none(held, token, last);
-        if (last && !cleared && stamp && stamp === last.files) {
-            return {
-                record: withCheckedNow(held, token)
-            };
-        }
         var seen = {
             context: context,
             slot: slot,
             name: nameOf(slot),
             files: files,
             stamp: stamp,
-            held: held,
-            last: last
+            current: current,
+            meta: meta
         };
+        switch(decide(situationOf(seen)).do){
+            case "keep":
+                return {
+                    record: withCheckedNow(current, token)
+                };
+            case "keep-without-files":
+                return {
+                    record: withoutFiles(seen)
+                };
+            case "drop":
+                return none(current, token, meta);
+            case "note-files-gone":
+                return refused(seen, new Error("".concat(files.cert, ": the files are gone")));
+            case "read-files":
+                return readFiles(seen);
+        }
+    }
+    function situationOf(param) {
+        var context = param.context, slot = param.slot, stamp = param.stamp, current = param.current, meta = param.meta;
+        var settings = context.settings, token = context.token;
+        return {
+            has: !meta ? "nothing" : isPointer2(current) ? "pointer" : holdsPair2(current) ? "pair" : "refusal",
+            source: meta == null ? void 0 : meta.source,
+            files: !stamp ? "none" : stamp === (meta == null ? void 0 : meta.files) ? "same" : "changed",
+            isCleared: isCleared(current, token),
+            followsEtcd: settings.followsEtcd,
+            isScanned: scannedFileOf(settings, slot) !== ""
+        };
+    }
+    function readFiles(seen) {
         try {
-            if (!stamp) throw new Error("".concat(files.cert, ": the files are gone"));
             if (isIssuerAlone(seen)) return {
                 record: "",
-                leftOut: stamp
+                leftOut: seen.stamp
             };
             return accepted(seen, readChecked(seen));
         } catch (e) {
             return refused(seen, e);
         }
     }
-    function none(held, token, last) {
-        if (!isPointer2(held)) return {
+    function withoutFiles(param) {
+        var context = param.context, current = param.current, meta = param.meta;
+        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before;
+        var kept = {
+            source: source,
+            files: "",
+            notAfter: notAfter,
+            loadedAt: loadedAt
+        };
+        if (store !== void 0) kept.store = store;
+        if (before !== void 0) kept.before = before;
+        if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
+        return withMeta(current, context.token, kept);
+    }
+    function none(current, token, meta) {
+        if (!isPointer2(current)) return {
             record: "",
             isMissing: true
         };
-        var meta = refusedByEtcd(last);
-        if (last == null ? void 0 : last.others) meta.others = last.others;
+        var kept = refusedByEtcd(meta);
+        if (meta == null ? void 0 : meta.others) kept.others = meta.others;
         return {
-            record: withMeta(held, token, meta)
+            record: withMeta(current, token, kept)
         };
     }
-    function refusedByEtcd(last) {
-        var _ref = last != null ? last : {}, etcd = _ref.etcd, problem = _ref.problem;
+    function refusedByEtcd(meta) {
+        var _ref = meta != null ? meta : {}, etcd = _ref.etcd, problem = _ref.problem;
         return etcd !== void 0 && (problem == null ? void 0 : problem.isOfEtcd) ? {
             etcd: etcd,
             problem: problem
         } : {};
     }
     function isIssuerAlone(param) {
-        var slot = param.slot, files = param.files, stamp = param.stamp, held = param.held;
-        if (!isFileKey2(slot) || !lacksKey(stamp) || holdsPair(held)) return false;
+        var slot = param.slot, files = param.files, stamp = param.stamp, current = param.current;
+        if (!isFileKey2(slot) || !lacksKey(stamp) || holdsPair2(current)) return false;
         return readLeaf(readFile(files.cert)).isAuthority;
     }
-    function readChecked(seen) {
+    function readChecked(param) {
+        var context = param.context, slot = param.slot, files = param.files, current = param.current, meta = param.meta;
+        var heldUntil = meta && holdsPair2(current) ? meta.notAfter : 0;
         for(var reads = 1;; reads++){
-            var files = pathsToRead(seen.context.settings, seen.slot);
             var stamp = stampOf(files);
             try {
                 var text = readFile(files.cert);
                 var pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
-                expectUsable(seen, pair);
+                expectAcceptable(context, slot, pair, {
+                    from: "files",
+                    heldUntil: heldUntil
+                });
                 return pair;
             } catch (e) {
                 if (reads === MOST_READS || stampOf(files) === stamp) throw e;
             }
         }
     }
-    function expectUsable(param, pair) {
-        var context = param.context, slot = param.slot, name = param.name, held = param.held, last = param.last;
-        if (!pair.keyProven) {
-            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
-        }
-        if (isRsaKey(slot) && !isRsa(pair)) {
-            refuse("unsupported-key", "$cert_file_rsa is for RSA keys, and this one is ".concat(pair.privateKey.kind));
-        }
-        if (isFileKey2(slot)) {
-            if (serverNamesOf(pair.leaf).length === 0) {
-                refuse("name-not-covered", "the certificate is for no DNS name");
-            }
-        } else if (name !== context.fallback && !covers(pair.leaf, name)) {
-            refuse("name-not-covered", "the certificate is not for ".concat(name));
-        }
-        var now = Date.now() / 1e3;
-        if (isExpired(pair.leaf, now) && holdsPair(held) && last && last.notAfter >= now) {
-            refuse("expired", "the certificate has expired, and the one that is held has not");
-        }
-    }
-    function accepted(param, pair) {
-        var context = param.context, slot = param.slot, name = param.name, files = param.files, stamp = param.stamp, held = param.held, last = param.last;
-        var _pair_leaf = pair.leaf, notAfter = _pair_leaf.notAfter, notBefore = _pair_leaf.notBefore;
+    function accepted(seen, pair) {
+        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
+        var notAfter = pair.leaf.notAfter;
         var pem = servedPem(pair);
-        var isSame = last !== null && pemOf2(held) === pem.key + pem.chain;
-        var loadedAt = isSame ? last.loadedAt : Date.now();
-        var meta = Object.assign({
+        var isSame = meta !== null && pemIn(current) === pem.key + pem.chain;
+        var loadedAt = isSame ? meta.loadedAt : Date.now();
+        var next = Object.assign({
             source: "disk",
             files: stamp,
             notAfter: notAfter,
             loadedAt: loadedAt
-        }, refusedByEtcd(last));
+        }, refusedByEtcd(meta));
         var whose = name;
         if (isFileKey2(slot)) {
-            var names = serverNamesOf(pair.leaf);
-            meta.found = {
-                names: names,
-                isRsa: isRsa(pair),
-                notBefore: notBefore
-            };
-            if (!isSettled(stamp)) meta.files = "";
-            whose = inShort(names);
+            next.found = foundIn(pair);
+            if (!isSettled(stamp)) next.files = "";
+            whose = inShort(next.found.names);
         }
-        var record = makeRecord(context.token, meta, pem);
         if (isSame) return {
-            record: record,
+            record: unchanged(seen, next, pair),
             result: "unchanged"
         };
         var isLate = isExpired(pair.leaf, Date.now() / 1e3);
         var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
         return {
-            record: record,
+            record: makeRecord(context.token, next, pem),
+            pair: pair,
             message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
             isError: isLate,
             result: "loaded"
         };
     }
-    function refused(param, e) {
-        var context = param.context, slot = param.slot, name = param.name, files = param.files, stamp = param.stamp, held = param.held, last = param.last;
+    function unchanged(param, next, pair) {
+        var context = param.context, current = param.current, meta = param.meta;
+        if (!isVersion2(current)) return makeRecord(context.token, next, servedPem(pair));
+        if ((meta == null ? void 0 : meta.store) !== void 0) next.store = meta.store;
+        if ((meta == null ? void 0 : meta.before) !== void 0) next.before = meta.before;
+        return withMeta(current, context.token, next);
+    }
+    function foundIn(pair) {
+        var names = serverNamesOf(pair.leaf);
+        return {
+            names: names,
+            isRsa: isRsa(pair),
+            notBefore: pair.leaf.notBefore
+        };
+    }
+    function refused(seen, e) {
         var _a;
-        var settings = context.settings, token = context.token;
-        var isPair = holdsPair(held);
+        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
+        var token = context.token;
         var problem = {
             code: isRefusal(e) ? e.code : "unreadable",
             detail: e.message
         };
-        var isShared = !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
-        if (!isPair && problem.code === "name-not-covered" && !isFileKey2(slot) && isShared) {
-            return none(held, token, last);
-        }
+        if (isOfAnotherName(seen, problem)) return none(current, token, meta);
         var isTold = isRefusal(e) || isFileKey2(slot) && lacksKey(stamp);
         var tried = isTold ? stamp : "";
-        var meta = isAnswer(held) && last ? Object.assign({}, last, {
+        var next = isAnswer(current) && meta ? Object.assign({}, meta, {
             files: tried,
             problem: problem
         }) : {
@@ -2796,21 +3023,30 @@ function start() {
             loadedAt: 0,
             problem: problem
         };
-        var record = isAnswer(held) ? withMeta(held, token, meta) : makeRecord(token, meta, null);
-        var isKnown = (last == null ? void 0 : last.files) === tried && ((_a = last.problem) == null ? void 0 : _a.code) === problem.code && last.problem.detail === problem.detail;
+        var record = isAnswer(current) ? withMeta(current, token, next) : makeRecord(token, next, null);
+        var isKnown = (meta == null ? void 0 : meta.files) === tried && ((_a = meta.problem) == null ? void 0 : _a.code) === problem.code && meta.problem.detail === problem.detail;
         if (isKnown) return {
             record: record
         };
-        var where = isRefusal(e) ? " (".concat(pathsOf2(files), ")") : "";
-        var consequence = isPair ? "the pair held before is still served" : isPointer2(held) ? "the pair that $cert_scan found is served" : "nothing is served for it";
+        var where = isRefusal(e) ? " (".concat(pathsOf(files), ")") : "";
         var whose = isFileKey2(slot) ? files.cert : name;
         return {
             record: record,
-            message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequence),
+            message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequenceOf(current)),
             isError: true,
             result: "refused",
             code: problem.code
         };
+    }
+    function isOfAnotherName(param, problem) {
+        var context = param.context, slot = param.slot, current = param.current;
+        if (holdsPair2(current) || problem.code !== "name-not-covered" || isFileKey2(slot)) return false;
+        var settings = context.settings;
+        return !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
+    }
+    function consequenceOf(current) {
+        if (holdsPair2(current)) return "the pair held before is still served";
+        return isPointer2(current) ? "the pair that $cert_scan found is served" : "nothing is served for it";
     }
     var MOST_NAMED = 3;
     function inShort(names) {
@@ -2818,8 +3054,471 @@ function start() {
         var named = names.slice(0, MOST_NAMED).join(", ");
         return more > 0 ? "".concat(named, " and ").concat(more, " more") : named;
     }
-    function pathsOf2(files) {
+    function pathsOf(files) {
         return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
+    }
+    var KEPT_MS = 6e4;
+    var BUCKET_MS = 1e4;
+    var ALL_NAMES = "*all";
+    var SHARED = "+";
+    var MARK = "mark.";
+    function writeVersion(store, fingerprint, pem, slot, isDurable) {
+        var version = "".concat(fingerprint, ".").concat(uniqueId()).concat(slot === ALL_NAMES ? SHARED : "");
+        retire(store, version, slot);
+        placeFile(store, versionPath(store, version), pem.key + pem.chain, isDurable);
+        return version;
+    }
+    function readVersion(store, version) {
+        return readFile(versionPath(store, version));
+    }
+    function fingerprintIn(version) {
+        return version.slice(0, version.indexOf("."));
+    }
+    function retire(store, version, slot) {
+        var owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey2(slot) ? slot : nameOf(slot);
+        note(store, version, owner);
+    }
+    function retireMark(store, slot) {
+        note(store, MARK + uniqueId(), slot);
+    }
+    function note(param, name, owner) {
+        var root = param.root;
+        var folder = "".concat(root, "/retired");
+        var bucket = "".concat(folder, "/").concat(bucketOf(Date.now()));
+        try {
+            makeLink(owner, "".concat(bucket, "/").concat(name));
+        } catch (e) {
+            var code = e.code;
+            if (code === "EEXIST") return;
+            if (code !== "ENOENT") throw e;
+            makeFolder(folder);
+            makeFolder(bucket);
+            makeLink(owner, "".concat(bucket, "/").concat(name));
+        }
+    }
+    function bucketOf(ms) {
+        return Math.floor(ms / BUCKET_MS);
+    }
+    function sweep(store, sweeper, most) {
+        var left = most - sweepTemporary(store, most);
+        var folder = "".concat(store.root, "/retired");
+        var buckets = listed(folder);
+        for(var i = 0; i < buckets.length && left > 0; i++){
+            var bucket = dueBucket(folder, buckets[i]);
+            if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
+        }
+        return left <= 0;
+    }
+    function dueBucket(folder, name) {
+        var now = Date.now();
+        var begins = parseInt(name, 10) * BUCKET_MS;
+        var path = "".concat(folder, "/").concat(name);
+        if (begins <= now + BUCKET_MS) return begins + BUCKET_MS + KEPT_MS <= now ? path : "";
+        ifThere(function() {
+            renameFile(path, "".concat(folder, "/").concat(bucketOf(now), "-").concat(uniqueId()));
+        });
+        return "";
+    }
+    function sweepBucket(store, bucket, sweeper, most) {
+        var _loop = function _loop(i2) {
+            var version = versions[i2];
+            var owner = readLink("".concat(bucket, "/").concat(version));
+            ifThere(function() {
+                if (owner === void 0) return;
+                if (version.startsWith(MARK)) sweeper.removeMark(owner);
+                else if (!sweeper.isCurrent(version, owner)) unlink(versionPath(store, version));
+            });
+            unlink("".concat(bucket, "/").concat(version));
+        };
+        var versions = listed(bucket);
+        var count2 = Math.min(versions.length, most);
+        for(var i = 0; i < count2; i++)_loop(i);
+        if (count2 === versions.length) removeFolder(bucket);
+        return count2 + 1;
+    }
+    function sweepTemporary(param, most) {
+        var _loop = function _loop(i2) {
+            var path = "".concat(root, "/temporary/").concat(names[i2]);
+            ifThere(function() {
+                var age = Date.now() - statLink(path).ctimeMs;
+                if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
+            });
+        };
+        var root = param.root;
+        var names = listed("".concat(root, "/temporary"));
+        var count2 = Math.min(names.length, most);
+        for(var i = 0; i < count2; i++)_loop(i);
+        return count2;
+    }
+    function listed(folder) {
+        var names = [];
+        ifThere(function() {
+            names = listFolder(folder);
+        });
+        return names;
+    }
+    var ATTRIBUTES = {
+        "550403": "CN",
+        "550404": "SN",
+        "550405": "serialNumber",
+        "550406": "C",
+        "550407": "L",
+        "550408": "ST",
+        "550409": "street",
+        "55040a": "O",
+        "55040b": "OU",
+        "55040c": "title",
+        "55040f": "businessCategory",
+        "550411": "postalCode",
+        "55042a": "GN",
+        "550461": "organizationIdentifier",
+        "0992268993f22c640101": "UID",
+        "0992268993f22c640119": "DC",
+        "2a864886f70d010901": "emailAddress",
+        "2b0601040182373c020101": "jurisdictionL",
+        "2b0601040182373c020102": "jurisdictionST",
+        "2b0601040182373c020103": "jurisdictionC"
+    };
+    var T61_STRING = 20;
+    var BMP_STRING2 = 30;
+    var IP_ADDRESS = contextTag(7);
+    function describe(certificate) {
+        var serial = hexOf(certificate.serial).toUpperCase();
+        return {
+            subject: nameOf2(certificate.subject),
+            issuer: nameOf2(certificate.issuer),
+            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
+            dns_names: dnsNames(certificate),
+            ip_addresses: ipAddresses(certificate),
+            fingerprint_sha256: fingerprintOf(certificate),
+            not_before: isoTime(certificate.notBefore),
+            not_after: isoTime(certificate.notAfter),
+            key_type: keyTypeName(certificate.publicKey),
+            signature_algorithm: signatureOf(certificate).name
+        };
+    }
+    function fingerprintOf(certificate) {
+        return hash.createHash("sha256").update(certificate.der).digest("hex");
+    }
+    function isoTime(seconds) {
+        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
+    }
+    function nameOf2(name) {
+        return children(name).map(function(set) {
+            return children(set).map(attributeOf).reverse().join("+");
+        }).reverse().join(",");
+    }
+    function attributeOf(attribute) {
+        var parts = children(attribute);
+        var type = parts[0];
+        var value = parts[1];
+        var name = ATTRIBUTES[hexOf(type)];
+        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
+        });
+        return "".concat(name, "=").concat(escaped2);
+    }
+    function hexByte(byte) {
+        return (byte < 16 ? "0" : "") + byte.toString(16);
+    }
+    function stringOf(value) {
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
+        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
+        }
+        return text;
+    }
+    function ipAddresses(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === IP_ADDRESS;
+        }).map(ipAddressOf);
+    }
+    function ipAddressOf(address) {
+        var groups = [];
+        var isV4 = address.end - address.start === 4;
+        var width = isV4 ? 1 : 2;
+        for(var at = address.start; at + width <= address.end; at += width){
+            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
+        }
+        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+    }
+    function shortened(address) {
+        for(var run = 8; run > 1; run--){
+            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros2.test(address)) return address.replace(zeros2, "::");
+        }
+        return address;
+    }
+    function currentOf(context, slot, text) {
+        var store = context.store;
+        var none2 = {
+            record: void 0,
+            version: "",
+            entry: "",
+            isAdopted: false
+        };
+        var meta = text === void 0 ? null : readMeta2(text);
+        var isHere = text !== void 0 && isVersion2(text);
+        var known = Object.assign({}, none2, {
+            record: text
+        });
+        if (!store) return isHere && !exists(pathOf2(text)) ? none2 : known;
+        var entry = readEntry(store, slot);
+        var _parse3 = parse3(entry), version = _parse3.version, stored = _parse3.meta, file = _parse3.file, others = _parse3.others, deleted = _parse3.deleted;
+        if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
+        if (file !== void 0) {
+            var isSame2 = text !== void 0 && isPointer2(text) && targetOf2(text) === file;
+            var record2 = isSame2 ? text : makePointer(file, others ? {
+                others: others
+            } : {});
+            return Object.assign({}, none2, {
+                record: record2,
+                isAdopted: !isSame2
+            });
+        }
+        if (version === void 0 || !stored) {
+            var isGone = isHere && ((meta == null ? void 0 : meta.store) === store.id || !exists(pathOf2(text)));
+            return isGone ? none2 : known;
+        }
+        var isSame = isHere && pathOf2(text) === versionPath(store, version) && exists(pathOf2(text));
+        var record = isSame ? text : adopt(context, store, slot, entry);
+        return {
+            record: record,
+            version: version,
+            entry: entry,
+            isAdopted: !isSame
+        };
+    }
+    function dormantRecord(store, entry) {
+        var _parse3 = parse3(entry), version = _parse3.version, meta = _parse3.meta, file = _parse3.file, others = _parse3.others;
+        if (file !== void 0) return makePointer(file, others ? {
+            others: others
+        } : {});
+        if (version === void 0 || !meta) return "";
+        var known = Object.assign({}, meta, {
+            store: store.id
+        });
+        return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
+    }
+    function hasEntry(param, slot) {
+        var store = param.store;
+        return store !== void 0 && readEntry(store, slot) !== void 0;
+    }
+    function parse3(text) {
+        if (text === void 0) return {};
+        try {
+            return JSON.parse(text) || {};
+        } catch (e) {
+            return {};
+        }
+    }
+    function adopt(context, store, slot, entry) {
+        var _parse3 = parse3(entry), _parse3_version = _parse3.version, version = _parse3_version === void 0 ? "" : _parse3_version, token = _parse3.token, stored = _parse3.meta;
+        var meta = Object.assign({}, stored, {
+            store: store.id
+        });
+        var recordOf2 = function recordOf22(pair2, name) {
+            if (isFileKey2(slot)) meta.found = foundIn(pair2);
+            meta.notAfter = pair2.leaf.notAfter;
+            var seen = token === context.storeToken ? context.token : STALE_TOKEN;
+            return makeVersionRecord(seen, meta, versionPath(store, name));
+        };
+        var fault;
+        try {
+            return recordOf2(readStored(store, version), version);
+        } catch (e) {
+            fault = e.message;
+        }
+        var record;
+        try {
+            var pair = readStored(store, meta.before || "");
+            record = recordOf2(pair, writePair(store, pair, [
+                slot
+            ], true));
+        } catch (e) {}
+        var consequence = record ? "the version before it is served" : "it is passed over";
+        context.r.error("cert_rotation: ".concat(nameOf(slot), ": stored version: ").concat(fault, "; ").concat(consequence));
+        return record;
+    }
+    function readStored(store, version) {
+        var pair = readPair(readVersion(store, version));
+        if (fingerprintOf(pair.leaf) !== fingerprintIn(version)) {
+            throw new Error("".concat(versionPath(store, version), ": it is not the certificate of that name"));
+        }
+        return pair;
+    }
+    function writePair(store, pair, slots, isDurable) {
+        var names = slots.map(nameOf).filter(function(name, i, all) {
+            return all.indexOf(name) === i;
+        });
+        var owner = names.length > 1 ? ALL_NAMES : slots[0];
+        return writeVersion(store, fingerprintOf(pair.leaf), servedPem(pair), owner, isDurable);
+    }
+    function entryOfVersion(version, token, meta) {
+        var kept = Object.assign({}, meta);
+        delete kept.problem;
+        delete kept.store;
+        var text = JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+        if (text.length <= LONGEST_ENTRY) return text;
+        delete kept.found;
+        return JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+    }
+    function versionOfEntry(entry) {
+        return parse3(entry).version || "";
+    }
+    function tokenIn(entry) {
+        return parse3(entry).token || STALE_TOKEN;
+    }
+    function clearEntry(store, slot) {
+        var entry = parse3(readEntry(store, slot));
+        if (entry.version === void 0) return;
+        entry.token = STALE_TOKEN;
+        placeEntry(store, slot, JSON.stringify(entry));
+    }
+    function placePointer(store, slot, file, others) {
+        var text = JSON.stringify({
+            file: file,
+            others: others
+        });
+        if (text.length > LONGEST_ENTRY) text = JSON.stringify({
+            file: file
+        });
+        placeEntry(store, slot, text);
+    }
+    function placeMark(store, slot) {
+        try {
+            retireMark(store, slot);
+            placeEntry(store, slot, JSON.stringify({
+                deleted: true
+            }));
+        } catch (e) {
+            removeEntry(store, slot);
+        }
+    }
+    function sweepStore(store, most) {
+        return sweep(store, {
+            isCurrent: function isCurrent(version, owner) {
+                return slotsOfOwner(store, version, owner).some(function(slot) {
+                    return parse3(readEntry(store, slot)).version === version;
+                });
+            },
+            removeMark: function removeMark(slot) {
+                if (parse3(readEntry(store, slot)).deleted) removeEntry(store, slot);
+            }
+        }, most);
+    }
+    function slotsOfOwner(store, version, owner) {
+        if (isFileKey2(owner)) return [
+            owner
+        ];
+        if (owner !== ALL_NAMES) return [
+            owner,
+            rsaKey2(owner)
+        ];
+        try {
+            var names = serverNamesOf(readLeaf(readVersion(store, version)));
+            return names.reduce(function(all, name) {
+                return all.concat(slotKeys2(name, true, false));
+            }, []);
+        } catch (e) {
+            return [];
+        }
+    }
+    function keepInStore(context, slot, current, result, attempt) {
+        var store = context.store;
+        var record = result.record;
+        if (!store) return record;
+        var mayPlace = attempt.state === "no-room" || attempt.isLocked();
+        try {
+            var kept = holdsPair2(record) ? keepPair(context, store, slot, current, result, mayPlace) : record;
+            if (record === "" && mayPlace) dropStored(store, slot, current);
+            sayFault(context, "");
+            return kept;
+        } catch (e) {
+            sayFault(context, e.message);
+            return record;
+        }
+    }
+    function keepPair(context, store, slot, current, param, mayPlace) {
+        var record = param.record, pair = param.pair;
+        var meta = readMeta2(record);
+        if (isVersion2(record) && meta.store === store.id) {
+            if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
+            return record;
+        }
+        var version = writePair(store, pair || pairOf(record), [
+            slot
+        ], false);
+        meta.store = store.id;
+        meta.before = current.version;
+        if (mayPlace) {
+            placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
+            if (current.version) retire(store, current.version, slot);
+        }
+        var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
+        return withCheckedAt(stored, checkedAtText(record));
+    }
+    function pairOf(record) {
+        return readPair(pemIn(record));
+    }
+    function placeIfChanged(param, store, slot, current, record, meta) {
+        var storeToken = param.storeToken;
+        var version = versionIn(record);
+        if (meta.problem && version === current.version) return;
+        var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
+        if (!isNew) return;
+        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        if (current.version && version !== current.version) retire(store, current.version, slot);
+    }
+    function dropStored(store, slot, current) {
+        if (!current.version) return;
+        placeMark(store, slot);
+        retire(store, current.version, slot);
+    }
+    function keepPointer(context, slot, file, others) {
+        var store = context.store;
+        if (!store) return;
+        try {
+            var version = versionOfEntry(readEntry(store, slot));
+            if (file) placePointer(store, slot, file, others);
+            else removeEntry(store, slot);
+            if (version) retire(store, version, slot);
+        } catch (e) {
+            sayFault(context, e.message);
+        }
+    }
+    function sayFault(param, fault) {
+        var r = param.r, zone = param.zone;
+        if (fault && zone) count(zone, "store_failures_total", "");
+        if (zone ? isNewToSay(zone, "store-write", fault) : fault) {
+            r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
+        }
+    }
+    var SWEEP_INTERVAL_MS = 1e4;
+    var MOST_SWEPT = 16;
+    function sweepIfDue(param) {
+        var r = param.r, store = param.store, zone = param.zone;
+        if (!store) return;
+        var last = zone && findSwept(zone);
+        if (last !== void 0 && isWithin2(last, 0, SWEEP_INTERVAL_MS)) return;
+        try {
+            if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp2());
+        } catch (e) {
+            if (zone) putSwept(zone, timestamp2());
+            r.log("cert_rotation: the store: ".concat(e.message));
+        }
     }
     var RESERVED = 1 / 16;
     function isRoomy(zone) {
@@ -2842,61 +3541,68 @@ function start() {
             var state = param.state;
             if (state === "busy") return false;
             left.forEach(function(slot) {
-                takePointer(settings, zone, slot, key);
+                takePointer(context, zone, slot, key);
             });
-            store(zone, key, record);
+            storeFile(zone, key, record);
             slots.forEach(function(slot) {
-                putPointer(settings, zone, slot, key);
+                putPointer(context, zone, slot, key);
             });
             return true;
         });
     }
-    function restorePointer(settings, zone, slot, key) {
+    function restorePointer(context, zone, slot, key) {
         return tryWithLocks(zone, [
             slot
         ], function(param) {
             var state = param.state;
             if (state === "busy") return false;
-            putPointer(settings, zone, slot, key);
+            putPointer(context, zone, slot, key);
             return true;
         });
     }
-    function restorePointers(settings, zone, keys, isEmptied) {
+    function restorePointers(context, zone, keys, isEmptied) {
         keys.filter(isFileKey2).forEach(function(key) {
             var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
-            slotsFor(settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
-                restorePointer(settings, zone, slot, key);
+            slotsFor(context.settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
+                restorePointer(context, zone, slot, key);
             });
         });
     }
-    function pointsOnlyTo(held, key) {
-        return held !== void 0 && isPointer2(held) && targetOf2(held) === key && held.endsWith("{}");
+    function pointsOnlyTo(record, key) {
+        if (record === void 0 || !isPointer2(record) || targetOf2(record) !== key) return false;
+        var meta = readMeta2(record);
+        return meta !== null && !meta.others && !meta.problem && !meta.files;
     }
-    function store(zone, key, record) {
+    function storeFile(zone, key, record) {
         if (record === "") {
             removeRecord(zone, key);
             return;
         }
-        var hasPlace = isRoomy(zone) || holdsPair(findRecord2(zone, key) || "");
+        var hasPlace = isRoomy(zone) || holdsPair2(findRecord2(zone, key) || "");
         if (hasPlace && putRecord(zone, key, record)) return;
         removeRecord(zone, key);
         putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN2, readMeta2(record), null)));
     }
-    function putPointer(settings, zone, slot, key) {
-        var held = findRecord2(zone, slot) || "";
+    function putPointer(context, zone, slot, key) {
+        var settings = context.settings;
+        var held = heldIn(context, zone, slot);
         var meta = readMeta2(held);
         var isOwn = scannedFileOf(settings, slot) === key;
-        if (meta && holdsPair(held) && !givesWay(settings, meta, isOwn, readMeta2(findRecord2(zone, key) || ""))) return;
+        if (meta && holdsPair2(held) && !givesWay(settings, meta, isOwn, readMeta2(findRecord2(zone, key) || ""))) return;
         var known = isPointer2(held) && meta ? filesIn(held, meta) : [];
-        pointTo(settings, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
+        pointTo(context, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
     }
-    function takePointer(settings, zone, slot, key) {
-        var held = findRecord2(zone, slot) || "";
+    function heldIn(context, zone, slot) {
+        var record = findRecord2(zone, slot);
+        return (record === void 0 ? currentOf(context, slot, void 0).record : record) || "";
+    }
+    function takePointer(context, zone, slot, key) {
+        var held = heldIn(context, zone, slot);
         var meta = readMeta2(held);
         if (!isPointer2(held) || !meta) return;
         var known = filesIn(held, meta);
         if (known.indexOf(key) < 0) return;
-        pointTo(settings, zone, slot, known.filter(function(one) {
+        pointTo(context, zone, slot, known.filter(function(one) {
             return one !== key;
         }));
     }
@@ -2911,26 +3617,30 @@ function start() {
             targetOf2(pointer)
         ].concat(meta.others || []);
     }
-    function pointTo(settings, zone, slot, keys) {
-        var held = findRecord2(zone, slot) || "";
+    function pointTo(context, zone, slot, keys) {
+        var held = heldIn(context, zone, slot);
         var meta = readMeta2(held);
-        var files = keys.length > 1 ? ranked(settings, zone, slot, keys) : keys;
+        var files = keys.length > 1 ? ranked(context.settings, zone, slot, keys) : keys;
         var best = files[0];
         var others = files.slice(1);
         if (best === void 0) {
+            keepPointer(context, slot, "", []);
             removeRecord(zone, slot);
             return;
         }
         var rest = others.length > 0 ? {
             others: others
         } : {};
-        if ((meta == null ? void 0 : meta.problem) && !holdsPair(held)) {
+        if ((meta == null ? void 0 : meta.problem) && !holdsPair2(held)) {
             rest.files = meta.files;
             rest.problem = meta.problem;
             if (meta.etcd !== void 0) rest.etcd = meta.etcd;
         }
         var isSame = isPointer2(held) && meta !== null && targetOf2(held) === best && (meta.others || []).join() === others.join();
-        if (!isSame) putRecord(zone, slot, makePointer(best, rest));
+        if (!isSame) keepPointer(context, slot, best, others);
+        if (!isSame || findRecord2(zone, slot) === void 0) {
+            putRecord(zone, slot, makePointer(best, rest));
+        }
     }
     function ranked(settings, zone, slot, keys) {
         var now = Date.now() / 1e3;
@@ -2961,9 +3671,10 @@ function start() {
         return a.key < b.key ? -1 : 1;
     }
     function refreshSlot(context, slot) {
-        var zone = context.zone, misses = context.misses;
+        var zone = context.zone, misses = context.misses, settings = context.settings;
         if (misses) expireMissing(misses, slot);
-        if ((!zone || findRecord2(zone, slot) === void 0) && !stampOfSlot(context.settings, slot)) {
+        var isKnown = zone !== void 0 && findRecord2(zone, slot) !== void 0;
+        if (!isKnown && !stampOfSlot(settings, slot) && !hasEntry(context, slot)) {
             if (misses) noteMissing(misses, slot, context.token);
             return "";
         }
@@ -2971,9 +3682,7 @@ function start() {
         return tryWithLocks(zone, [
             slot
         ], function(attempt) {
-            var now = Object.assign({}, context, {
-                token: clearToken2(zone)
-            });
+            var now = withTokens(context);
             if (attempt.state === "busy") {
                 var record = findRecord2(zone, slot);
                 if (record !== void 0 && readMeta2(record) && !isCleared(record, now.token)) {
@@ -2990,28 +3699,42 @@ function start() {
         }
     };
     function checkAndKeep(context, slot, attempt) {
-        var settings = context.settings, zone = context.zone, misses = context.misses, token = context.token;
-        if (settings.isPersistent && !isFileKey2(slot) && (attempt.state === "locked" || !zone)) {
-            recover(slotPaths(settings, slot));
-        }
-        var began = timestamp2();
-        var result = checkFiles(context, slot, zone && findRecord2(zone, slot));
-        if (result.record) result.record = withCheckedAt(result.record, began);
+        var zone = context.zone, misses = context.misses, token = context.token;
+        var began = Date.now();
+        var current = currentOf(context, slot, zone && findRecord2(zone, slot));
+        var result = look(context, slot, current, timestamp2());
+        var stored = keepInStore(context, slot, current, result, attempt);
+        var record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS2));
         if (zone && attempt.isLocked()) {
-            keep(context, zone, slot, result);
+            keep(context, slot, record, result);
         } else if (!zone && result.message !== void 0 && result.isError) {
             context.r.error(result.message);
         }
         if (misses && result.isMissing) noteMissing(misses, slot, token);
-        return isAnswer(result.record) ? result.record : "";
+        sweepIfDue(context);
+        return isAnswer(record) ? record : "";
     }
-    function keep(context, zone, slot, result) {
+    function look(context, slot, current, began) {
+        var record = current.record;
+        if (record !== void 0 && isVersion2(record) && !current.isAdopted) {
+            var isDue = isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
+            if (!isDue) return {
+                record: record
+            };
+        }
+        var result = checkFiles(context, slot, record);
+        if (result.record) result.record = withCheckedAt(result.record, began);
+        return result;
+    }
+    function keep(context, slot, record, result) {
+        var zone = context.zone;
+        if (!zone) return;
         if (isFileKey2(slot)) {
-            if (!keepFile(context, zone, slot, result.record)) return;
+            if (!keepFile(context, zone, slot, record)) return;
             if (result.leftOut !== void 0 && isSettled(result.leftOut)) {
                 noteLeftOut(zone, slot, result.leftOut);
             }
-        } else if (result.record) putRecord(zone, slot, result.record);
+        } else if (record) putRecord(zone, slot, record);
         else removeRecord(zone, slot);
         if (result.result) count(zone, "loads_total", 'result="'.concat(result.result, '"'));
         if (result.code) count(zone, "refusals_total", refusalLabels("disk", result.code));
@@ -3057,7 +3780,7 @@ function start() {
             if (pair && ((_b = (_a = readMeta2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
             record = context.zone && findRecord2(context.zone, slot) || "";
         }
-        return holdsPair(record) ? record : "";
+        return holdsPair2(record) ? record : "";
     }
     function recordUnder(context, slot) {
         var zone = context.zone, misses = context.misses, token = context.token, interval = context.interval;
@@ -3107,32 +3830,6 @@ function start() {
             if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
         }
         return stems;
-    }
-    var SCAN_KEY = "#scan";
-    var NOTE_PREFIX = "#etcd:";
-    function findScan(zone) {
-        return zone.get(SCAN_KEY);
-    }
-    function putScan(zone, state) {
-        return replaceValue2(zone, SCAN_KEY, state);
-    }
-    function findScanPart(zone, number) {
-        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
-    }
-    function putScanPart(zone, number, part) {
-        var key = "".concat(SCAN_KEY, ":").concat(number);
-        if (part !== "") return replaceValue2(zone, key, part);
-        zone.delete(key);
-        return true;
-    }
-    function findNote(zone, note2) {
-        return zone.get(NOTE_PREFIX + note2);
-    }
-    function putNote(zone, note2, text) {
-        return replaceValue2(zone, NOTE_PREFIX + note2, text);
-    }
-    function dropNote(zone, note2) {
-        zone.delete(NOTE_PREFIX + note2);
     }
     var PLACE = 1024;
     var PART = 64;
@@ -3225,7 +3922,7 @@ function start() {
     }
     function begun(context, zone, last, since) {
         var began = Math.max(Date.now(), since + 1);
-        var _listed = listed(context, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
+        var _listed2 = listed2(context, zone, last), folder = _listed2.folder, count2 = _listed2.count, fault = _listed2.fault;
         return {
             settings: settingsOf(context.settings),
             folder: folder,
@@ -3238,7 +3935,7 @@ function start() {
             said: last ? last.said : ""
         };
     }
-    function listed(param, zone, last) {
+    function listed2(param, zone, last) {
         var settings = param.settings;
         var before = last ? last.count : 0;
         var folder;
@@ -3313,7 +4010,7 @@ function start() {
             effort.read++;
             var loaded = refreshSlot(context, key);
             var held = findRecord2(zone, key);
-            if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) return false;
+            if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) return false;
             if (loaded && held === void 0) {
                 if (isRoomy(zone)) return false;
                 effort.lacksRoom = true;
@@ -3332,8 +4029,8 @@ function start() {
     function ensurePointer(context, zone, slot, key) {
         var held = findRecord2(zone, slot);
         if (pointsOnlyTo(held, key)) return true;
-        if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) refreshSlot(context, slot);
-        return restorePointer(context.settings, zone, slot, key);
+        if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) refreshSlot(context, slot);
+        return restorePointer(context, zone, slot, key);
     }
     var CALL_MS = SCAN_INTERVAL_MS - 100;
     var MOST_READ = 200;
@@ -3619,18 +4316,7 @@ function start() {
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
     var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
-    function expectServable(context, pair, names) {
-        names.forEach(function(name) {
-            if (name !== context.fallback && !covers(pair.leaf, name)) {
-                refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
-            }
-        });
-        if (isExpired(pair.leaf, Date.now() / 1e3)) {
-            var since = new Date(pair.leaf.notAfter * 1e3).toISOString();
-            refuse("expired", "The certificate has expired at ".concat(since, "."));
-        }
-    }
-    function provePair(context, pair) {
+    function provePair(pair) {
         return _async_to_generator(function() {
             var curve, privateKey, key;
             return _ts_generator(this, function(_state) {
@@ -3647,67 +4333,87 @@ function start() {
                             pair
                         ];
                         curve = pair.privateKey.curve;
-                        if (curve !== null) {
-                            privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-                            key = encode(privateKey.label, privateKey.der);
-                            return [
-                                2,
-                                Object.assign({}, pair, {
-                                    privateKey: privateKey,
-                                    key: key
-                                })
-                            ];
-                        }
-                        if (!context.settings.isPersistent) return [
+                        if (curve === null) return [
                             2,
                             pair
                         ];
+                        privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                        key = encode(privateKey.label, privateKey.der);
                         return [
                             2,
-                            refuse("unsupported-key", "With $cert_persist on use ECDSA or RSA: the file of an ".concat(pair.privateKey.kind, " key cannot be compared with its certificate."))
+                            Object.assign({}, pair, {
+                                privateKey: privateKey,
+                                key: key
+                            })
                         ];
                 }
             });
         })();
     }
     function installPair(context, zone, slots, pair, etcd) {
-        var settings = context.settings, misses = context.misses;
-        var persisted = settings.isPersistent ? slots : [];
-        persisted.forEach(function(slot) {
-            expectFilesOfItsOwn(settings, slot);
-        });
-        var swap = together(persisted.map(function(slot) {
-            return function() {
-                return swapIn(slotPaths(settings, slot), pair);
-            };
-        }));
-        var records = [];
+        var store = context.store, misses = context.misses;
+        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
         var undone = [];
+        var replaced = [];
+        var records = [];
         try {
             slots.forEach(function(slot) {
-                var before = findRecord2(zone, slot);
-                var record = recordOf2(context, zone, slot, pair, etcd);
+                var meta = metaOf(context, slot, pair, etcd);
+                if (store && version) replaced.push(placeVersion(context, store, slot, version, meta, undone));
+                var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken2(zone), meta, servedPem(pair));
+                undone.push(undoneBy(zone, slot));
                 if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM2);
                 records.push(record);
-                undone.push(function() {
-                    if (before === void 0) removeRecord(zone, slot);
-                    else putRecord(zone, slot, before);
-                });
             });
         } catch (e) {
-            undone.forEach(function(undo) {
-                undo();
-            });
-            swap.undo();
-            throw e;
+            undone.reverse().forEach(quietly);
+            throw isRefusal(e) || isZoneFull2(e) ? e : storeFailed(e);
         }
-        swap.commit();
+        replaced.forEach(quietly);
         if (misses) slots.forEach(function(slot) {
             forgetMissing(misses, slot);
         });
         return records;
     }
-    function recordOf2(param, zone, slot, pair, etcd) {
+    function storePair(param, slots, pair, isOptional) {
+        var r = param.r, store = param.store, settings = param.settings;
+        try {
+            if (store) return writePair(store, pair, slots, true);
+            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
+            return "";
+        } catch (e) {
+            if (!isOptional) throw storeFailed(e);
+            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
+            return "";
+        }
+    }
+    function placeVersion(param, store, slot, version, meta, undone) {
+        var storeToken = param.storeToken;
+        var before = readEntry(store, slot);
+        meta.store = store.id;
+        meta.before = versionOfEntry(before);
+        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        undone.push(function() {
+            if (before === void 0) removeEntry(store, slot);
+            else placeEntry(store, slot, before);
+        });
+        return function() {
+            if (meta.before) retire(store, meta.before, slot);
+        };
+    }
+    function versionRecord(param, zone, store, version, meta) {
+        var interval = param.interval;
+        var record = makeVersionRecord(clearToken2(zone), meta, versionPath(store, version));
+        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
+    }
+    function undoneBy(zone, slot) {
+        var before = findRecord2(zone, slot);
+        return function() {
+            if (before === void 0) removeRecord(zone, slot);
+            else putRecord(zone, slot, before);
+        };
+    }
+    function metaOf(param, slot, pair, etcd) {
         var settings = param.settings;
         var meta = {
             source: etcd ? "etcd" : "api",
@@ -3717,27 +4423,56 @@ function start() {
             loadedAt: Date.now()
         };
         if (etcd) meta.etcd = etcd;
-        return makeRecord(clearToken2(zone), meta, servedPem(pair));
+        return meta;
     }
-    function removePair(settings, zone, slots, persisted) {
-        var files = persisted.map(function(slot) {
-            return slotPaths(settings, slot);
-        });
-        files.forEach(recover);
-        together(files.map(function(one) {
-            return function() {
-                return takeOut(one);
-            };
-        })).commit();
+    function recordOfPut(context, slot, pair, etcd) {
+        return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
+    }
+    function removePair(context, zone, slots) {
+        var store = context.store;
+        var undone = [];
+        try {
+            slots.forEach(function(slot) {
+                if (store) dropEntry(store, slot, undone);
+                else expectNotStored(context, zone, slot);
+            });
+        } catch (e) {
+            undone.reverse().forEach(quietly);
+            throw storeFailed(e);
+        }
         slots.forEach(function(slot) {
             removeRecord(zone, slot);
         });
     }
-    function expectFilesOfItsOwn(settings, slot) {
-        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
-        if (isPerName(cert) && isPerName(key)) return;
-        var suffix = isRsaKey(slot) ? "_rsa" : "";
-        refuse("persist-failed", "$cert_file".concat(suffix, " and $cert_key_file").concat(suffix, " have no {name}: one file is for all."));
+    function dropEntry(store, slot, undone) {
+        var before = readEntry(store, slot);
+        if (before === void 0) return;
+        placeMark(store, slot);
+        undone.push(function() {
+            placeEntry(store, slot, before);
+        });
+        var version = versionOfEntry(before);
+        if (version) quietly(function() {
+            retire(store, version, slot);
+        });
+    }
+    function expectNotStored(param, zone, slot) {
+        var settings = param.settings;
+        if (settings.store && isVersion2(findRecord2(zone, slot) || "")) {
+            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
+        }
+    }
+    function quietly(work2) {
+        try {
+            work2();
+        } catch (e) {}
+    }
+    function storeFailed(e) {
+        try {
+            return refuse("store-failed", "".concat(e.message, ". Nothing was changed. Workers write the store: give their user the right to, and room."));
+        } catch (refusal) {
+            return refusal;
+        }
     }
     function expectAllowed(r, methods) {
         if (!isAllowedClient(r)) {
@@ -3831,9 +4566,9 @@ function start() {
             status: 500,
             title: "A fault in this program"
         },
-        "persist-failed": {
+        "store-failed": {
             status: 500,
-            title: "The files could not be written"
+            title: "The store could not be written"
         },
         "store-unavailable": {
             status: 503,
@@ -3931,10 +4666,10 @@ function start() {
         if (zone) count(zone, "refusals_total", refusalLabels("api", code));
         answerProblem(r, code, reason);
     }
-    var FOLDER = "/certs/";
+    var FOLDER2 = "/certs/";
     function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER.length);
+        var at = r.uri.indexOf(FOLDER2);
+        var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
         var name = normaliseWithWildcard(text);
         if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
         return name;
@@ -3984,22 +4719,24 @@ function start() {
             });
         })();
     }
-    function clear(_0, _1) {
-        return _async_to_generator(function(param, asked) {
-            var r, zone, misses, name, slots, keys, cached, _tmp;
+    function clear(context, asked) {
+        return _async_to_generator(function() {
+            var r, zone, misses, token, name, slots, keys, cached, _tmp;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        r = param.r, zone = param.zone, misses = param.misses;
+                        r = context.r, zone = context.zone, misses = context.misses;
                         if (!(asked === void 0)) return [
                             3,
                             3
                         ];
+                        token = newToken();
+                        placeClear(context, token);
                         if (!zone) return [
                             3,
                             2
                         ];
-                        clearAll(zone);
+                        clearAll(zone, token);
                         count(zone, "clears_total", 'scope="all"');
                         return [
                             4,
@@ -4021,7 +4758,7 @@ function start() {
                             name,
                             rsaKey2(name)
                         ];
-                        keys = zone ? slots.concat(filesBehind(zone, slots)) : [];
+                        keys = zone ? slots.concat(filesBehind(context, slots)) : [];
                         _tmp = zone !== void 0;
                         if (!_tmp) return [
                             3,
@@ -4031,7 +4768,7 @@ function start() {
                             4,
                             withLocks(zone, keys, function() {
                                 return keys.map(function(key) {
-                                    return clearOne(zone, key);
+                                    return clearOne(context, zone, key);
                                 }).indexOf(true) >= 0;
                             })
                         ];
@@ -4065,23 +4802,42 @@ function start() {
                         ];
                 }
             });
-        }).apply(this, arguments);
+        })();
     }
-    function filesBehind(zone, slots) {
+    function filesBehind(context, slots) {
         return slots.map(function(slot) {
-            return findRecord2(zone, slot) || "";
+            return recordNow(context, slot);
         }).filter(isPointer2).map(targetOf2).filter(function(key, i, all) {
             return all.indexOf(key) === i;
         });
     }
-    function clearOne(zone, slot) {
-        var held = findRecord2(zone, slot) || "";
+    function recordNow(context, slot) {
+        var zone = context.zone;
+        return currentOf(context, slot, zone && findRecord2(zone, slot)).record || "";
+    }
+    function placeClear(param, token) {
+        var r = param.r, zone = param.zone, store = param.store;
+        if (!store) return;
+        try {
+            placeClearToken(store, token);
+            if (zone) noteStoreToken(zone, token);
+        } catch (e) {
+            r.error("cert_rotation: the store does not note the clear: ".concat(e.message));
+        }
+    }
+    function clearOne(context, zone, slot) {
+        var held = recordNow(context, slot);
         if (!isAnswer(held) || !readMeta2(held)) {
             removeRecord(zone, slot);
             return false;
         }
         if (!putRecord(zone, slot, markStale(held))) {
             refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
+        }
+        try {
+            if (context.store) clearEntry(context.store, slot);
+        } catch (e) {
+            context.r.error("cert_rotation: the store does not note the clear: ".concat(e.message));
         }
         return true;
     }
@@ -4153,115 +4909,20 @@ function start() {
             return refuse("malformed", "an argument that is not encoded as one");
         }
     }
-    var ATTRIBUTES = {
-        "550403": "CN",
-        "550404": "SN",
-        "550405": "serialNumber",
-        "550406": "C",
-        "550407": "L",
-        "550408": "ST",
-        "550409": "street",
-        "55040a": "O",
-        "55040b": "OU",
-        "55040c": "title",
-        "55040f": "businessCategory",
-        "550411": "postalCode",
-        "55042a": "GN",
-        "550461": "organizationIdentifier",
-        "0992268993f22c640101": "UID",
-        "0992268993f22c640119": "DC",
-        "2a864886f70d010901": "emailAddress",
-        "2b0601040182373c020101": "jurisdictionL",
-        "2b0601040182373c020102": "jurisdictionST",
-        "2b0601040182373c020103": "jurisdictionC"
-    };
-    var T61_STRING = 20;
-    var BMP_STRING2 = 30;
-    var IP_ADDRESS = contextTag(7);
-    function describe(certificate) {
-        var serial = hexOf(certificate.serial).toUpperCase();
-        return {
-            subject: nameOf2(certificate.subject),
-            issuer: nameOf2(certificate.issuer),
-            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
-            dns_names: dnsNames(certificate),
-            ip_addresses: ipAddresses(certificate),
-            fingerprint_sha256: fingerprintOf(certificate),
-            not_before: isoTime(certificate.notBefore),
-            not_after: isoTime(certificate.notAfter),
-            key_type: keyTypeName(certificate.publicKey),
-            signature_algorithm: signatureOf(certificate).name
-        };
-    }
-    function fingerprintOf(certificate) {
-        return hash.createHash("sha256").update(certificate.der).digest("hex");
-    }
-    function isoTime(seconds) {
-        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
-    }
-    function nameOf2(name) {
-        return children(name).map(function(set) {
-            return children(set).map(attributeOf).reverse().join("+");
-        }).reverse().join(",");
-    }
-    function attributeOf(attribute) {
-        var parts = children(attribute);
-        var type = parts[0];
-        var value = parts[1];
-        var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
-            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
-        });
-        return "".concat(name, "=").concat(escaped2);
-    }
-    function hexByte(byte) {
-        return (byte < 16 ? "0" : "") + byte.toString(16);
-    }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
-    function ipAddresses(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
-            return name.tag === IP_ADDRESS;
-        }).map(ipAddressOf);
-    }
-    function ipAddressOf(address) {
-        var groups = [];
-        var isV4 = address.end - address.start === 4;
-        var width = isV4 ? 1 : 2;
-        for(var at = address.start; at + width <= address.end; at += width){
-            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
-        }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
-    }
-    function shortened(address) {
-        for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
-        }
-        return address;
-    }
-    function findHeld(zone, slot) {
-        var record = findRecord2(zone, slot);
-        if (record !== void 0 && isPointer2(record)) return findFound(zone, record);
-        var meta = record !== void 0 && holdsPair(record) ? readMeta2(record) : null;
+    function findHeld(context, slot) {
+        var zone = context.zone;
+        var record = currentOf(context, slot, zone && findRecord2(zone, slot)).record;
+        if (record !== void 0 && isPointer2(record)) return findFound(context, record);
+        var meta = record !== void 0 && holdsPair2(record) ? readMeta2(record) : null;
         return record === void 0 || meta === null ? null : {
             record: record,
             meta: meta
         };
     }
-    function findFound(zone, pointer) {
+    function findFound(context, pointer) {
         var _a;
         var file = targetOf2(pointer);
-        var held = findHeld(zone, file);
+        var held = findHeld(context, file);
         var problem = (_a = readMeta2(pointer)) == null ? void 0 : _a.problem;
         if (!held) return null;
         return {
@@ -4272,21 +4933,15 @@ function start() {
             file: file
         };
     }
-    function findAllHeld(zone, settings, name) {
-        return slotsOf(settings, name).map(function(slot) {
-            return findHeld(zone, slot);
+    function findAllHeld(context, name) {
+        return slotsOf(context.settings, name).map(function(slot) {
+            return findHeld(context, slot);
         }).filter(function(held) {
             return held !== null;
         });
     }
     function fingerprintOfHeld(held) {
         return held ? fingerprintOf(leafOf(held.record)) : "";
-    }
-    function holdsRsa(record) {
-        return leafOf(record).publicKey.kind === "RSA";
-    }
-    function leafOf(record) {
-        return readLeaf(chainOf2(record));
     }
     var LONGEST_EXCERPT = 120;
     function getOperation(key) {
@@ -4769,7 +5424,7 @@ function start() {
                         crypto.getRandomValues(nonce);
                         return [
                             4,
-                            keyOf22(sealKeyFile, "encrypt", "persist-failed")
+                            keyOf22(sealKeyFile, "encrypt", "store-unavailable")
                         ];
                     case 1:
                         key = _state.sent();
@@ -4936,7 +5591,7 @@ function start() {
                                                 ];
                                                 return [
                                                     4,
-                                                    expectMet(conditions, etcd, names[i2], targets[i2], slots, found)
+                                                    expectMet(context, conditions, etcd, names[i2], targets[i2], slots, found)
                                                 ];
                                             case 2:
                                                 _state2.sent();
@@ -4960,7 +5615,7 @@ function start() {
                         _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
                         isNew = targets.some(function(own) {
                             return own.every(function(slot2) {
-                                return !before[slots.indexOf(slot2)] && !findHeld(zone, slot2);
+                                return !before[slots.indexOf(slot2)] && !findHeld(context, slot2);
                             });
                         });
                         _state.label = 6;
@@ -4987,7 +5642,7 @@ function start() {
                                 });
                                 if (position) noteNew(etcd, position, open, created);
                                 installPair(context, zone, open, pair, version);
-                                return recordOf2(context, zone, slots[0], pair, version);
+                                return recordOfPut(context, slots[0], pair, version);
                             })
                         ];
                     case 7:
@@ -5018,17 +5673,15 @@ function start() {
     }
     function deleteThrough(context, conditions, etcd, name) {
         return _async_to_generator(function() {
-            var zone, settings, slots, persisted, operations, _ref, before, revision, e;
+            var zone, slots, operations, _ref, before, revision, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         zone = etcd.zone;
-                        settings = context.settings;
                         slots = [
                             name,
                             rsaKey2(name)
                         ];
-                        persisted = settings.isPersistent ? slotsOf(settings, name) : [];
                         operations = slots.map(function(slot) {
                             return deleteOperation(etcd.prefix + slot);
                         });
@@ -5042,15 +5695,13 @@ function start() {
                                             case 0:
                                                 return [
                                                     4,
-                                                    expectMet(conditions, etcd, name, slots, slots, found)
+                                                    expectMet(context, conditions, etcd, name, slots, slots, found)
                                                 ];
                                             case 1:
                                                 _state2.sent();
                                                 isThere = found.some(function(kv) {
                                                     return kv !== void 0;
-                                                }) || findAllHeld(zone, settings, name).length > 0 || persisted.some(function(slot) {
-                                                    return stampOf(pathsToRead(settings, slot)) !== "";
-                                                });
+                                                }) || findAllHeld(context, name).length > 0;
                                                 if (!isThere) refuse("not-found", "Nothing is held under ".concat(name, "."));
                                                 return [
                                                     2
@@ -5078,9 +5729,7 @@ function start() {
                                 var open = slots.filter(function(slot) {
                                     return !isOvertaken(etcd, slot, revision);
                                 });
-                                removePair(settings, zone, open, persisted.filter(function(slot) {
-                                    return open.indexOf(slot) >= 0;
-                                }));
+                                removePair(context, zone, open);
                             })
                         ];
                     case 3:
@@ -5198,7 +5847,7 @@ function start() {
         }
         if (isToNote) putPosition(etcd.zone, position);
     }
-    function expectMet(conditions, etcd, name, own, slots, found) {
+    function expectMet(context, conditions, etcd, name, own, slots, found) {
         return _async_to_generator(function() {
             var fingerprint, i, slot;
             return _ts_generator(this, function(_state) {
@@ -5218,7 +5867,7 @@ function start() {
                         slot = own[i];
                         return [
                             4,
-                            fingerprintIn(etcd, slot, found[slots.indexOf(slot)])
+                            fingerprintIn2(context, etcd, slot, found[slots.indexOf(slot)])
                         ];
                     case 2:
                         fingerprint = _state.sent();
@@ -5238,13 +5887,13 @@ function start() {
             });
         })();
     }
-    function fingerprintIn(etcd, slot, kv) {
+    function fingerprintIn2(context, etcd, slot, kv) {
         return _async_to_generator(function() {
             var held, sent, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        held = findHeld(etcd.zone, slot);
+                        held = findHeld(context, slot);
                         if (!kv) return [
                             2,
                             held && held.meta.source === "etcd" ? "" : fingerprintOfHeld(held)
@@ -5438,13 +6087,12 @@ function start() {
             });
         })();
     }
-    function deleteHere(_0, _1, _2, _3) {
-        return _async_to_generator(function(r, param, zone, name) {
-            var settings, slots;
+    function deleteHere(r, context, zone, name) {
+        return _async_to_generator(function() {
+            var slots;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        settings = param.settings;
                         slots = [
                             name,
                             rsaKey2(name)
@@ -5452,20 +6100,11 @@ function start() {
                         return [
                             4,
                             withLocksIfRoom(zone, slots, function() {
-                                var held = findAllHeld(zone, settings, name)[0];
-                                var persisted = settings.isPersistent ? slotsOf(settings, name) : [];
-                                var files = persisted.map(function(slot) {
-                                    return slotPaths(settings, slot);
-                                });
-                                files.forEach(recover);
+                                var held = findAllHeld(context, name)[0];
                                 var conditions = conditionsOf(r);
                                 if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
-                                if (!held && files.every(function(one) {
-                                    return stampOf(one) === "";
-                                })) {
-                                    refuse("not-found", "Nothing is held under ".concat(name, "."));
-                                }
-                                removePair(settings, zone, slots, persisted);
+                                if (!held) refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                removePair(context, zone, slots);
                             })
                         ];
                     case 1:
@@ -5475,7 +6114,119 @@ function start() {
                         ];
                 }
             });
-        }).apply(this, arguments);
+        })();
+    }
+    var TICK_MS2 = 2e3;
+    function syncNames(context) {
+        return _async_to_generator(function() {
+            var store, zone, changed, shards, yieldIfDue, i, shard, stamp, slots, isWhole22, j;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        store = context.store, zone = context.zone;
+                        if (!store || !zone) return [
+                            2
+                        ];
+                        changed = {};
+                        shards = shardsOf(store, "names", function(name) {
+                            return name;
+                        }).concat(shardsOf(store, "rsa", rsaKey2), shardsOf(store, "files", fileKey));
+                        yieldIfDue = timeSlicer2();
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < shards.length)) return [
+                            3,
+                            7
+                        ];
+                        shard = shards[i];
+                        stamp = shardStamp(store, shard);
+                        if (stamp.text === findShardStamp(zone, shard.path)) return [
+                            3,
+                            6
+                        ];
+                        changed[shard.path] = true;
+                        slots = slotsIn(store, shard);
+                        isWhole22 = true;
+                        j = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(j < slots.length)) return [
+                            3,
+                            5
+                        ];
+                        isWhole22 = addSlot(store, zone, slots[j]) && isWhole22;
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        j++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 5:
+                        if (isWhole22 && Math.abs(Date.now() - stamp.changed) > TICK_MS2) {
+                            putShardStamp(zone, shard.path, stamp.text);
+                        }
+                        _state.label = 6;
+                    case 6:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 7:
+                        if (Object.keys(changed).length === 0) return [
+                            2
+                        ];
+                        return [
+                            4,
+                            eachSlice(keysOf(zone), function(slots2) {
+                                slots2.forEach(function(slot) {
+                                    if (changed[shardOfSlot(slot)]) dropIfDeleted(store, zone, slot);
+                                });
+                            })
+                        ];
+                    case 8:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function addSlot(store, zone, slot) {
+        if (findRecord2(zone, slot) !== void 0) return true;
+        var entry = readEntry(store, slot);
+        var record = entry === void 0 ? "" : dormantRecord(store, entry);
+        if (!record) return true;
+        return tryWithLocks(zone, [
+            slot
+        ], function(param) {
+            var state = param.state;
+            if (state !== "locked") return false;
+            return findRecord2(zone, slot) !== void 0 || putRecord(zone, slot, record);
+        });
+    }
+    function dropIfDeleted(store, zone, slot) {
+        var _a;
+        var record = findRecord2(zone, slot);
+        if (record === void 0 || !isVersion2(record)) return;
+        if (((_a = readMeta2(record)) == null ? void 0 : _a.store) !== store.id) return;
+        var entry = readEntry(store, slot);
+        if (entry !== void 0 && dormantRecord(store, entry)) return;
+        tryWithLocks(zone, [
+            slot
+        ], function(param) {
+            var state = param.state;
+            if (state === "locked" && findRecord2(zone, slot) === record) removeRecord(zone, slot);
+        });
     }
     var DAY_S = 86400;
     function entryOf(name, record, meta) {
@@ -5595,7 +6346,7 @@ function start() {
             error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
             checked_at: new Date(checkedAt(record)).toISOString()
         };
-        if (holdsPair(record)) {
+        if (holdsPair2(record)) {
             entry.certificate = entryOf(names[0] || "", record, meta);
             entry.state = entry.certificate.state;
         }
@@ -5670,9 +6421,9 @@ function start() {
             });
         })();
     }
-    function answerOne(r, param, name) {
-        var zone = param.zone, settings = param.settings;
-        var held = zone ? findAllHeld(zone, settings, name) : [];
+    function answerOne(r, context, name) {
+        var zone = context.zone, settings = context.settings;
+        var held = zone ? findAllHeld(context, name) : [];
         var shown = held[0];
         if (!shown) {
             var why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey2(name)) : "";
@@ -5683,7 +6434,7 @@ function start() {
         r.headersOut["Vary"] = "Accept";
         if (wantsChain(r.headersIn["Accept"] || "")) {
             r.headersOut["Content-Type"] = CHAIN_TYPE;
-            answer(r, 200, chainOf2(shown.record));
+            answer(r, 200, chainIn(shown.record));
         } else {
             answerJson(r, 200, entry);
         }
@@ -5718,34 +6469,40 @@ function start() {
         var weight = /;q=([0-9.]+)/.exec(range);
         return weight ? +weight[1] : 1;
     }
-    function answerPage(_0, _1) {
-        return _async_to_generator(function(r, param) {
-            var zone, settings, limit, after, certs, next;
+    function answerPage(r, context) {
+        return _async_to_generator(function() {
+            var zone, limit, after, certs, next;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = param.zone, settings = param.settings;
+                        zone = context.zone;
+                        return [
+                            4,
+                            syncNames(context)
+                        ];
+                    case 1:
+                        _state.sent();
                         limit = limitOf(r.args["limit"]);
                         after = afterOf(r.args["after"]);
                         certs = [];
                         next = after;
-                        _state.label = 1;
-                    case 1:
+                        _state.label = 2;
+                    case 2:
                         if (!(zone && next !== null && certs.length < limit)) return [
                             3,
-                            3
+                            4
                         ];
                         return [
                             4,
-                            addEntries(certs, zone, settings, next, limit)
+                            addEntries(certs, context, zone, next, limit)
                         ];
-                    case 2:
+                    case 3:
                         next = _state.sent();
                         return [
                             3,
-                            1
+                            2
                         ];
-                    case 3:
+                    case 4:
                         answerJson(r, 200, {
                             certs: certs,
                             next: zone ? next : null
@@ -5755,9 +6512,9 @@ function start() {
                         ];
                 }
             });
-        }).apply(this, arguments);
+        })();
     }
-    function addEntries(certs, zone, settings, after, limit) {
+    function addEntries(certs, context, zone, after, limit) {
         return _async_to_generator(function() {
             var wanted, following, names, yieldIfDue, i, name, _findAllHeld, shown, other;
             return _ts_generator(this, function(_state) {
@@ -5780,8 +6537,8 @@ function start() {
                             5
                         ];
                         name = names[i];
-                        _findAllHeld = _sliced_to_array(findAllHeld(zone, settings, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
-                        if (shown) certs.push(entryOfAll(settings, name, shown, other));
+                        _findAllHeld = _sliced_to_array(findAllHeld(context, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
+                        if (shown) certs.push(entryOfAll(context.settings, name, shown, other));
                         return [
                             4,
                             yieldIfDue()
@@ -5804,13 +6561,19 @@ function start() {
             });
         })();
     }
-    function answerFiles(_0, _1) {
-        return _async_to_generator(function(r, param) {
+    function answerFiles(r, context) {
+        return _async_to_generator(function() {
             var zone, settings, limit, asked, after, _tmp, _tmp1;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = param.zone, settings = param.settings;
+                        zone = context.zone, settings = context.settings;
+                        return [
+                            4,
+                            syncNames(context)
+                        ];
+                    case 1:
+                        _state.sent();
                         limit = limitOf(r.args["limit"]);
                         asked = r.args["after"];
                         after = typeof asked === "string" ? asked : "";
@@ -5820,25 +6583,25 @@ function start() {
                         ];
                         if (!zone) return [
                             3,
-                            2
+                            3
                         ];
                         return [
                             4,
                             filePage(zone, settings, after, limit)
                         ];
-                    case 1:
+                    case 2:
                         _tmp1 = _state.sent();
                         return [
                             3,
-                            3
+                            4
                         ];
-                    case 2:
+                    case 3:
                         _tmp1 = {
                             files: [],
                             next: null
                         };
-                        _state.label = 3;
-                    case 3:
+                        _state.label = 4;
+                    case 4:
                         answerJson.apply(void 0, _tmp.concat([
                             _tmp1
                         ]));
@@ -5847,7 +6610,7 @@ function start() {
                         ];
                 }
             });
-        }).apply(this, arguments);
+        })();
     }
     function limitOf(asked) {
         if (asked === void 0) return DEFAULT_LIMIT;
@@ -5925,7 +6688,7 @@ function start() {
         "bad-chain"
     ];
     var DISK_CODES = PAIR_CODES.concat("unreadable");
-    var ETCD_CODES = PAIR_CODES.concat("bad-seal", "zone-full", "persist-failed", "internal");
+    var ETCD_CODES = PAIR_CODES.concat("bad-seal", "zone-full", "store-failed", "internal");
     var COUNTERS = [
         {
             family: "loads_total",
@@ -5960,6 +6723,13 @@ function start() {
             ]
         },
         {
+            family: "store_failures_total",
+            help: "Pairs that went to nginx as text, since the store could not be written.",
+            labels: [
+                ""
+            ]
+        },
+        {
             family: "refusals_total",
             help: "Refused files, requests and values of etcd, by code.",
             labels: DISK_CODES.map(function(code) {
@@ -5980,16 +6750,22 @@ function start() {
                             4,
                             handle(r, [
                                 "GET"
-                            ], function(param) {
-                                var zone = param.zone, misses = param.misses, settings = param.settings;
+                            ], function(context) {
                                 return _async_to_generator(function() {
-                                    var keys, counts;
+                                    var zone, misses, settings, keys, counts;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
+                                                zone = context.zone, misses = context.misses, settings = context.settings;
                                                 if (isJudgedByNginx(r)) {
                                                     refuse("precondition-failed", "Metrics have no entity tag. Send the request without conditions.");
                                                 }
+                                                return [
+                                                    4,
+                                                    syncNames(context)
+                                                ];
+                                            case 1:
+                                                _state2.sent();
                                                 keys = zone ? keysOf(zone) : [];
                                                 counts = zone ? countsOf(zone, keys) : {};
                                                 r.status = 200;
@@ -5997,16 +6773,16 @@ function start() {
                                                 r.sendHeader();
                                                 if (!zone) return [
                                                     3,
-                                                    2
+                                                    3
                                                 ];
                                                 return [
                                                     4,
                                                     sendNames(r, zone, keys, settings)
                                                 ];
-                                            case 1:
-                                                _state2.sent();
-                                                _state2.label = 2;
                                             case 2:
+                                                _state2.sent();
+                                                _state2.label = 3;
+                                            case 3:
                                                 r.send(countersText(counts));
                                                 r.send(zonesText(zoneName2(variablesOf2(r)), zone, misses));
                                                 if (zone) r.send(etcdText(variablesOf2(r), zone, misses));
@@ -6224,10 +7000,14 @@ function start() {
                                                 names = asked ? [
                                                     asked
                                                 ] : namesOf(pair);
-                                                expectServable(context, pair, names);
+                                                names.forEach(function(name) {
+                                                    expectAcceptable(context, name, pair, {
+                                                        from: "sender"
+                                                    });
+                                                });
                                                 return [
                                                     4,
-                                                    provePair(context, pair)
+                                                    provePair(pair)
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();
@@ -6240,7 +7020,7 @@ function start() {
                                                 conditions = conditionsOf(r);
                                                 targetsNow = function targetsNow2() {
                                                     return names.map(function(name) {
-                                                        return goesToRsa ? rsaTargets(zone, name) : [
+                                                        return goesToRsa ? rsaTargets(context, name) : [
                                                             name
                                                         ];
                                                     });
@@ -6248,7 +7028,7 @@ function start() {
                                                 putHere = function putHere2() {
                                                     var targets = targetsNow();
                                                     var replaced = targets.map(function(own) {
-                                                        return findFirst(zone, own);
+                                                        return findFirst(context, own);
                                                     });
                                                     names.forEach(function(name, i) {
                                                         if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
@@ -6316,8 +7096,8 @@ function start() {
         if (names.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
         return names;
     }
-    function rsaTargets(zone, name) {
-        var first = findHeld(zone, name);
+    function rsaTargets(context, name) {
+        var first = findHeld(context, name);
         return first && holdsRsa(first.record) ? [
             rsaKey2(name),
             name
@@ -6325,9 +7105,9 @@ function start() {
             rsaKey2(name)
         ];
     }
-    function findFirst(zone, slots) {
+    function findFirst(context, slots) {
         return slots.reduce(function(held, slot) {
-            return held || findHeld(zone, slot);
+            return held || findHeld(context, slot);
         }, null);
     }
     function flat(lists) {
@@ -6409,15 +7189,12 @@ function start() {
                             _state.sent()
                         ]);
                         pair = readPair(sent.pem, sent.keyPem);
-                        if (isRsaKey(slot) && !isRsa(pair)) {
-                            refuse("unsupported-key", "an RSA slot is for RSA keys, and this one is ".concat(pair.privateKey.kind));
-                        }
-                        expectServable(context, pair, [
-                            name
-                        ]);
+                        expectAcceptable(context, slot, pair, {
+                            from: "sender"
+                        });
                         return [
                             4,
-                            provePair(context, pair)
+                            provePair(pair)
                         ];
                     case 3:
                         proven = _state.sent();
@@ -6529,12 +7306,11 @@ function start() {
     }
     function applyDelete(into, slot, historyId, isCleared2) {
         return _async_to_generator(function() {
-            var context, zone, settings, why, name;
+            var context, zone, why, name;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         context = into.context, zone = into.zone;
-                        settings = context.settings;
                         return [
                             4,
                             withSlot(into, slot, function() {
@@ -6558,13 +7334,10 @@ function start() {
                                 }
                                 var isOwn = historyIdIn(last.etcd) === historyId;
                                 if (!isOwn && !isCleared2) return keepFor(GONE);
-                                var isInFiles = settings.isPersistent && isOwn && holdsPair(held);
                                 try {
-                                    removePair(settings, zone, [
+                                    removePair(context, zone, [
                                         slot
-                                    ], isInFiles ? [
-                                        slot
-                                    ] : []);
+                                    ]);
                                 } catch (e) {
                                     if (!isRefusal(e)) throw e;
                                     return keepFor({
@@ -6759,7 +7532,7 @@ function start() {
                         position = findPosition(etcd);
                         if (!position || !isSameHistory(position, header)) {
                             position = begun2(etcd, header, token);
-                            note(one, position);
+                            note2(one, position);
                         } else if (position.token !== token) {
                             position.token = token;
                             position.ranges.forEach(function(range2) {
@@ -6802,7 +7575,7 @@ function start() {
                         _state.sent();
                         _state.label = 5;
                     case 5:
-                        note(one, position);
+                        note2(one, position);
                         return [
                             3,
                             1
@@ -6815,7 +7588,7 @@ function start() {
             });
         })();
     }
-    function note(param, position) {
+    function note2(param, position) {
         var zone = param.zone, ticket = param.ticket;
         expectFollower(zone, ticket);
         putPosition(zone, position);
@@ -6873,7 +7646,7 @@ function start() {
                         }).length;
                         if (created > 0) {
                             range.needsListing = true;
-                            note(one, position);
+                            note2(one, position);
                         }
                         return [
                             4,
@@ -7002,16 +7775,16 @@ function start() {
     }
     function letGoOfOthers(one, position, range, kvs) {
         return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed2, gone, keys, dropped, yieldIfDue, at, slot;
+            var context, zone, etcd, isCleared2, listed3, gone, keys, dropped, yieldIfDue, at, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         context = one.context, zone = one.zone, etcd = one.etcd;
                         isCleared2 = range.isCleared;
-                        listed2 = {};
+                        listed3 = {};
                         kvs.forEach(function(param) {
                             var key = param.key;
-                            listed2[key] = true;
+                            listed3[key] = true;
                         });
                         gone = [];
                         keys = one.keys || (one.keys = keysOf(zone));
@@ -7020,7 +7793,7 @@ function start() {
                             eachSlice(keys, function(slots) {
                                 slots.forEach(function(slot2) {
                                     var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed2[key] && isToDelete(zone, slot2, isCleared2)) {
+                                    if (isInRange(range, key) && !listed3[key] && isToDelete(zone, slot2, isCleared2)) {
                                         gone.push(slot2);
                                     }
                                 });
@@ -7065,7 +7838,7 @@ function start() {
                         return [
                             4,
                             eachSlice(keys, function(slots) {
-                                restorePointers(context.settings, zone, slots, function(slot2) {
+                                restorePointers(context, zone, slots, function(slot2) {
                                     return !!dropped[etcd.prefix + slot2];
                                 });
                             })
@@ -7166,6 +7939,12 @@ function checkInterval(variables) {
     var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
     return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
 }
+var LONGEST_FRESH_MS = 2e4;
+function freshFor(variables) {
+    var interval = checkInterval(variables);
+    if (!variables["cert_store"]) return interval;
+    return interval === 0 ? LONGEST_FRESH_MS : Math.min(interval, LONGEST_FRESH_MS);
+}
 function fallback(variables) {
     return variables["cert_fallback"] || "";
 }
@@ -7228,7 +8007,9 @@ function isMissing(misses, name, token, interval) {
     return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
 }
 // src/zone/record.ts
+var VERSION = "5";
 var POINTER = "4";
+var VERSION_CODE = 53;
 var SERVABLE_CODE = 51;
 var TOKEN_AT = 1;
 var TOKEN_LENGTH = 12;
@@ -7237,13 +8018,17 @@ var KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
 var OFFSET_LENGTH = 6;
 var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
 var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
+var FRESH_LENGTH = 15;
+var PATH_AT = PEM_AT + FRESH_LENGTH;
 var FACTS_CODE = 123;
 var LINE_END_CODE = 10;
 var HYPHEN_CODE = 45;
 function isServable(record, token, interval) {
+    if (record.charCodeAt(0) === VERSION_CODE) return isFreshVersion(record, token);
     return record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record);
 }
 function isFresh(record, token, interval) {
+    if (isVersion(record)) return isFreshVersion(record, token);
     return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
 }
 function pemOf(record) {
@@ -7268,6 +8053,17 @@ function currentTarget(record, token, interval) {
 function isFoundFor(record, name) {
     return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
 }
+function isVersion(record) {
+    return record.charAt(0) === VERSION;
+}
+function isFreshVersion(record, token) {
+    if (record.charCodeAt(0) !== VERSION_CODE || !record.startsWith(token, TOKEN_AT)) return false;
+    var left = +record.slice(PEM_AT, PATH_AT) - Date.now();
+    return left > 0 && left <= LONGEST_FRESH_MS;
+}
+function pathOf(record) {
+    return record.slice(PATH_AT, pemEnd(record));
+}
 function isWhole(record) {
     var chainAt = keyEnd(record);
     var factsAt = pemEnd(record);
@@ -7282,23 +8078,31 @@ var memoSession;
 var memoName;
 var memoRecord;
 var memoRsaRecord;
+var NOTHING = "data:";
+var DATA = "data:\n";
 function js_pair(r) {
-    return pemOf(recordFor(r, false));
+    var record = recordFor(r, false);
+    return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
 }
 function js_pair_rsa(r) {
-    return pemOf(recordFor(r, true));
+    var record = recordFor(r, true);
+    return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
 }
 function js_cert(r) {
-    return chainOf(recordFor(r, false));
+    var record = recordFor(r, false);
+    return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
 function js_key(r) {
-    return keyOf(recordFor(r, false));
+    var record = recordFor(r, false);
+    return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
 function js_cert_rsa(r) {
-    return chainOf(recordFor(r, true));
+    var record = recordFor(r, true);
+    return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
 function js_key_rsa(r) {
-    return keyOf(recordFor(r, true));
+    var record = recordFor(r, true);
+    return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
 function recordFor(r, isForRsa) {
     var name = variablesOf(r)["cert_name"];
@@ -7323,8 +8127,10 @@ function freshRecord(r, nameInstead, isForRsa) {
         var name = nameInstead || variables["ssl_server_name"] || fallback(variables);
         if (!zone || !name || name.charAt(0) === "*") return "";
         var token = clearToken(zone);
-        var interval = checkInterval(variables);
         var record = findRecord(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
+        if (record !== void 0 && isFreshVersion(record, token)) return record;
+        if (record !== void 0 && isServable(record, token, checkInterval(variables))) return record;
+        var interval = freshFor(variables);
         var misses = record === void 0 && missesOf(zoneIs);
         if (misses) {
             var hasRsa = hasRsaSlot(variables);

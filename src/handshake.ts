@@ -1,12 +1,22 @@
 import { resolve } from './cold';
-import { checkInterval, fallback, hasRsaSlot, zoneName } from './config/settings';
+import { checkInterval, fallback, freshFor, hasRsaSlot, zoneName } from './config/settings';
 import { rsaKey, slotKeys } from './config/slot';
 import { type Session, variablesOf } from './engine/session';
 import { wildcardOf } from './x509/server_name';
 import { clearToken } from './zone/clear_token';
 import { zoneNamed } from './zone/dict';
 import { isMissing, missesOf } from './zone/misses';
-import { chainOf, currentTarget, isFoundFor, isServable, keyOf, pemOf } from './zone/record';
+import {
+  chainOf,
+  currentTarget,
+  isFoundFor,
+  isFreshVersion,
+  isServable,
+  isVersion,
+  keyOf,
+  pathOf,
+  pemOf,
+} from './zone/record';
 import { findRecord } from './zone/slots';
 
 // nginx asks for certificate and key in two calls. Both are answered from one record, whatever other workers write in
@@ -17,13 +27,21 @@ let memoName: string | undefined;
 let memoRecord: string | undefined;
 let memoRsaRecord: string | undefined;
 
+/** No value of a certificate: nginx logs one error and ends the handshake, also where an empty value would mean none. */
+const NOTHING = 'data:';
+
+/** The line feed makes a directive that has "data:" in front of the variable read the same: PEM may begin with other lines. */
+const DATA = 'data:\n';
+
 /**
- * Chain and key of the handshake's server name in one PEM, for `js_set`.
+ * Chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both; without a
+ * store `data:` and the PEM of both.
  *
- * @returns '' where there is no pair to serve: nginx then logs one error and ends the handshake
+ * @returns `data:` alone where there is no pair to serve
  */
 export function js_pair(r: Session): string {
-  return pemOf(recordFor(r, false));
+  const record = recordFor(r, false);
+  return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
 }
 
 /**
@@ -31,27 +49,32 @@ export function js_pair(r: Session): string {
  * `$cert_file_rsa` these three answer as the others do.
  */
 export function js_pair_rsa(r: Session): string {
-  return pemOf(recordFor(r, true));
+  const record = recordFor(r, true);
+  return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
 }
 
-/** The chain alone, as PEM, for `js_set`; '' where there is none. */
+/** The chain, for `js_set`: the path of the version that `js_pair` returns, or `data:` and the chain's PEM alone. */
 export function js_cert(r: Session): string {
-  return chainOf(recordFor(r, false));
+  const record = recordFor(r, false);
+  return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
 
-/** The key alone, as PEM, for `js_set`: that of the chain which `js_cert` returns for the same handshake. */
+/** The key of the chain that `js_cert` returns for the same handshake, in the same form. */
 export function js_key(r: Session): string {
-  return keyOf(recordFor(r, false));
+  const record = recordFor(r, false);
+  return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
 
 /** The chain of `js_pair_rsa`. */
 export function js_cert_rsa(r: Session): string {
-  return chainOf(recordFor(r, true));
+  const record = recordFor(r, true);
+  return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
 
 /** The key of `js_pair_rsa`. */
 export function js_key_rsa(r: Session): string {
-  return keyOf(recordFor(r, true));
+  const record = recordFor(r, true);
+  return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
 
 /** @param isForRsa for the handlers of the RSA slot */
@@ -88,8 +111,10 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
     // A wildcard's record is for the names under it. `*` is no part of a name that a client may ask for.
     if (!zone || !name || name.charAt(0) === '*') return '';
     const token = clearToken(zone);
-    const interval = checkInterval(variables);
     let record = findRecord(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
+    if (record !== undefined && isFreshVersion(record, token)) return record;
+    if (record !== undefined && isServable(record, token, checkInterval(variables))) return record;
+    const interval = freshFor(variables);
     const misses = record === undefined && missesOf(zoneIs);
     if (misses) {
       const hasRsa = hasRsaSlot(variables);

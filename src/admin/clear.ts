@@ -1,9 +1,11 @@
 import type { Context } from '../certs/context';
+import { clearEntry, currentOf } from '../certs/stored';
 import { rsaKey } from '../config/slot';
+import { placeClearToken } from '../disk/entries';
 import { refuse } from '../engine/refusal';
 import { scanNow } from '../scan/scan';
 import { normaliseWithWildcard } from '../x509/server_name';
-import { clearAll } from '../zone/clear_token';
+import { clearAll, newToken, noteStoreToken } from '../zone/clear_token';
 import { count } from '../zone/counters';
 import type { Zone } from '../zone/dict';
 import { withLocks } from '../zone/locks';
@@ -41,10 +43,13 @@ interface Cleared {
  * @param asked the argument `name` as a request or a connection has it; undefined for all names
  * @throws (rejects with) malformed, zone-full
  */
-export async function clear({ r, zone, misses }: Context, asked: unknown): Promise<Cleared> {
+export async function clear(context: Context, asked: unknown): Promise<Cleared> {
+  const { r, zone, misses } = context;
   if (asked === undefined) {
+    const token = newToken();
+    placeClear(context, token);
     if (zone) {
-      clearAll(zone);
+      clearAll(zone, token);
       count(zone, 'clears_total', 'scope="all"');
       await scanNow(r);
     }
@@ -55,10 +60,14 @@ export async function clear({ r, zone, misses }: Context, asked: unknown): Promi
     (typeof asked === 'string' && normaliseWithWildcard(asked)) ||
     refuse('malformed', 'name= takes one server name or one wildcard such as *.example.com.');
   const slots = [name, rsaKey(name)];
-  const keys = zone ? slots.concat(filesBehind(zone, slots)) : [];
+  const keys = zone ? slots.concat(filesBehind(context, slots)) : [];
   const cached =
     zone !== undefined &&
-    (await withLocks(zone, keys, () => keys.map((key) => clearOne(zone, key)).indexOf(true) >= 0));
+    (await withLocks(
+      zone,
+      keys,
+      () => keys.map((key) => clearOne(context, zone, key)).indexOf(true) >= 0,
+    ));
   slots.forEach((slot) => {
     if (misses) forgetMissing(misses, slot);
   });
@@ -70,12 +79,28 @@ export async function clear({ r, zone, misses }: Context, asked: unknown): Promi
 }
 
 /** The keys of the scanned files that the slots point to, each once. */
-function filesBehind(zone: Zone, slots: string[]): string[] {
+function filesBehind(context: Context, slots: string[]): string[] {
   return slots
-    .map((slot) => findRecord(zone, slot) || '')
+    .map((slot) => recordNow(context, slot))
     .filter(isPointer)
     .map(targetOf)
     .filter((key, i, all) => all.indexOf(key) === i);
+}
+
+function recordNow(context: Context, slot: string): string {
+  const { zone } = context;
+  return currentOf(context, slot, zone && findRecord(zone, slot)).record || '';
+}
+
+/** Has the clear of all names outlive nginx, and reach every nginx that shares the store. */
+function placeClear({ r, zone, store }: Context, token: string): void {
+  if (!store) return;
+  try {
+    placeClearToken(store, token);
+    if (zone) noteStoreToken(zone, token);
+  } catch (e) {
+    r.error(`cert_rotation: the store does not note the clear: ${(e as Error).message}`);
+  }
 }
 
 /**
@@ -84,8 +109,8 @@ function filesBehind(zone: Zone, slots: string[]): string[] {
  * @returns whether the zone has a pair for the slot
  * @throws zone-full: the zone has no room to note the clear
  */
-function clearOne(zone: Zone, slot: string): boolean {
-  const held = findRecord(zone, slot) || '';
+function clearOne(context: Context, zone: Zone, slot: string): boolean {
+  const held = recordNow(context, slot);
   if (!isAnswer(held) || !readMeta(held)) {
     // A record of refused files is removed, so that the next handshake reads the files again.
     removeRecord(zone, slot);
@@ -93,6 +118,11 @@ function clearOne(zone: Zone, slot: string): boolean {
   }
   if (!putRecord(zone, slot, markStale(held))) {
     refuse('zone-full', 'Nothing was cleared. Give js_shared_dict_zone a larger size.');
+  }
+  try {
+    if (context.store) clearEntry(context.store, slot);
+  } catch (e) {
+    context.r.error(`cert_rotation: the store does not note the clear: ${(e as Error).message}`);
   }
   return true;
 }

@@ -1,10 +1,7 @@
 import type { Context } from '../certs/context';
 import { findAllHeld, fingerprintOfHeld } from '../certs/held';
 import { removePair } from '../certs/install';
-import { slotPaths } from '../config/paths';
-import { rsaKey, slotsOf } from '../config/slot';
-import { recover } from '../disk/persist';
-import { stampOf } from '../disk/stamp';
+import { rsaKey } from '../config/slot';
 import { refuse } from '../engine/refusal';
 import { variablesOf } from '../engine/session';
 import { etcdOf } from '../etcd/client';
@@ -18,13 +15,12 @@ import { handle, nameInPath } from './request';
 import { answerJson } from './response';
 
 /**
- * `DELETE /certs/NAME`: removes the pairs of a name from both its slots, and with `$cert_persist on` their files. Without
- * `$cert_persist` the next handshake reads the name's files again, if there are any.
+ * `DELETE /certs/NAME`: removes the pairs of a name from both its slots, and from the store. The next handshake reads the
+ * name's files again, if there are any.
  *
  * With `$cert_etcd` the name is deleted in etcd first: see write_through.ts.
  *
- * Answers 200 `{"deleted":NAME}`, with etcd also the `revision` of the delete; 404 where there is neither a pair nor a file to
- * remove.
+ * Answers 200 `{"deleted":NAME}`, with etcd also the `revision` of the delete; 404 where there is no pair.
  */
 export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['DELETE'], async (context) => {
@@ -45,21 +41,16 @@ export async function delete_cert(r: NginxHTTPRequest): Promise<void> {
 
 async function deleteHere(
   r: NginxHTTPRequest,
-  { settings }: Context,
+  context: Context,
   zone: Zone,
   name: string,
 ): Promise<void> {
   const slots = [name, rsaKey(name)];
   await withLocksIfRoom(zone, slots, () => {
-    const held = findAllHeld(zone, settings, name)[0];
-    const persisted = settings.isPersistent ? slotsOf(settings, name) : [];
-    const files = persisted.map((slot) => slotPaths(settings, slot));
-    files.forEach(recover);
+    const held = findAllHeld(context, name)[0];
     const conditions = conditionsOf(r);
     if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
-    if (!held && files.every((one) => stampOf(one) === '')) {
-      refuse('not-found', `Nothing is held under ${name}.`);
-    }
-    removePair(settings, zone, slots, persisted);
+    if (!held) refuse('not-found', `Nothing is held under ${name}.`);
+    removePair(context, zone, slots);
   });
 }

@@ -1,4 +1,4 @@
-import { leafOf } from '../certs/held';
+import { leafOf } from '../certs/pem_of_record';
 import { revisionIn } from '../etcd/position';
 import type { Certificate } from '../x509/certificate';
 import { type Description, describe } from '../x509/description';

@@ -1,5 +1,7 @@
 import type { Context } from '../certs/context';
 import { type Held, findAllHeld } from '../certs/held';
+import { chainIn } from '../certs/pem_of_record';
+import { syncNames } from '../certs/sync';
 import { slotPaths } from '../config/paths';
 import type { Settings } from '../config/settings';
 import { rsaKey } from '../config/slot';
@@ -7,7 +9,7 @@ import { refuse } from '../engine/refusal';
 import { timeSlicer } from '../engine/yielding';
 import { normaliseWithWildcard } from '../x509/server_name';
 import type { Zone } from '../zone/dict';
-import { chainOf, readMeta } from '../zone/record';
+import { readMeta } from '../zone/record';
 import { findRecord } from '../zone/slots';
 import { type Entry, entryOf } from './entry';
 import { filePage } from './files';
@@ -36,8 +38,9 @@ export async function list_certs(r: NginxHTTPRequest): Promise<void> {
   });
 }
 
-function answerOne(r: NginxHTTPRequest, { zone, settings }: Context, name: string): void {
-  const held = zone ? findAllHeld(zone, settings, name) : [];
+function answerOne(r: NginxHTTPRequest, context: Context, name: string): void {
+  const { zone, settings } = context;
+  const held = zone ? findAllHeld(context, name) : [];
   const shown = held[0];
   if (!shown) {
     const why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey(name)) : '';
@@ -48,7 +51,7 @@ function answerOne(r: NginxHTTPRequest, { zone, settings }: Context, name: strin
   r.headersOut['Vary'] = 'Accept';
   if (wantsChain(r.headersIn['Accept'] || '')) {
     r.headersOut['Content-Type'] = CHAIN_TYPE;
-    answer(r, 200, chainOf(shown.record));
+    answer(r, 200, chainIn(shown.record));
   } else {
     answerJson(r, 200, entry);
   }
@@ -90,13 +93,15 @@ function weightOf(accept: string, type: string): number {
   return weight ? +(weight[1] as string) : 1;
 }
 
-async function answerPage(r: NginxHTTPRequest, { zone, settings }: Context): Promise<void> {
+async function answerPage(r: NginxHTTPRequest, context: Context): Promise<void> {
+  const { zone } = context;
+  await syncNames(context);
   const limit = limitOf(r.args['limit']);
   const after = afterOf(r.args['after']);
   const certs: Entry[] = [];
   let next: string | null = after;
   while (zone && next !== null && certs.length < limit) {
-    next = await addEntries(certs, zone, settings, next, limit);
+    next = await addEntries(certs, context, zone, next, limit);
   }
   answerJson(r, 200, { certs, next: zone ? next : null });
 }
@@ -109,8 +114,8 @@ async function answerPage(r: NginxHTTPRequest, { zone, settings }: Context): Pro
  */
 async function addEntries(
   certs: Entry[],
+  context: Context,
   zone: Zone,
-  settings: Settings,
   after: string,
   limit: number,
 ): Promise<string | null> {
@@ -122,14 +127,16 @@ async function addEntries(
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     // Read only now: it may have changed, or be gone, since the names were listed.
-    const [shown, other] = findAllHeld(zone, settings, name);
-    if (shown) certs.push(entryOfAll(settings, name, shown, other));
+    const [shown, other] = findAllHeld(context, name);
+    if (shown) certs.push(entryOfAll(context.settings, name, shown, other));
     await yieldIfDue();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;
 }
 
-async function answerFiles(r: NginxHTTPRequest, { zone, settings }: Context): Promise<void> {
+async function answerFiles(r: NginxHTTPRequest, context: Context): Promise<void> {
+  const { zone, settings } = context;
+  await syncNames(context);
   const limit = limitOf(r.args['limit']);
   const asked: unknown = r.args['after'];
   const after = typeof asked === 'string' ? asked : '';

@@ -1,3 +1,4 @@
+import { syncNames } from '../certs/sync';
 import { slotPaths } from '../config/paths';
 import { type Settings, zoneName } from '../config/settings';
 import { isFileKey, isRsaKey, nameOf } from '../config/slot';
@@ -33,7 +34,7 @@ const PAIR_CODES = [
   'bad-chain',
 ];
 const DISK_CODES = PAIR_CODES.concat('unreadable');
-const ETCD_CODES = PAIR_CODES.concat('bad-seal', 'zone-full', 'persist-failed', 'internal');
+const ETCD_CODES = PAIR_CODES.concat('bad-seal', 'zone-full', 'store-failed', 'internal');
 
 /** All series are there from the start: Prometheus does not see the first event of a series that appears with it. */
 const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
@@ -54,6 +55,11 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
     labels: ['scope="all"', 'scope="name"'],
   },
   {
+    family: 'store_failures_total',
+    help: 'Pairs that went to nginx as text, since the store could not be written.',
+    labels: [''],
+  },
+  {
     family: 'refusals_total',
     help: 'Refused files, requests and values of etcd, by code.',
     labels: DISK_CODES.map((code) => refusalLabels('disk', code)).concat(
@@ -68,13 +74,15 @@ const COUNTERS: { family: Family; help: string; labels: string[] }[] = [
  * sent in pieces, so that handshakes do not wait until 10,000 names are written.
  */
 export async function metrics(r: NginxHTTPRequest): Promise<void> {
-  await handle(r, ['GET'], async ({ zone, misses, settings }) => {
+  await handle(r, ['GET'], async (context) => {
+    const { zone, misses, settings } = context;
     if (isJudgedByNginx(r)) {
       refuse(
         'precondition-failed',
         'Metrics have no entity tag. Send the request without conditions.',
       );
     }
+    await syncNames(context);
     const keys = zone ? keysOf(zone) : [];
     const counts = zone ? countsOf(zone, keys) : {};
     r.status = 200;

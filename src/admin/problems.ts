@@ -45,7 +45,7 @@ export const PROBLEMS: Record<Code, Problem> = {
     advice: "Send the leaf first, then each one's issuer.",
   },
   internal: { status: 500, title: 'A fault in this program' },
-  'persist-failed': { status: 500, title: 'The files could not be written' },
+  'store-failed': { status: 500, title: 'The store could not be written' },
   'store-unavailable': { status: 503, title: 'The store cannot be written' },
   'zone-full': { status: 507, title: 'The shared dictionary has no room' },
 };

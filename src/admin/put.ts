@@ -1,5 +1,8 @@
-import { type Held, findHeld, fingerprintOfHeld, holdsRsa } from '../certs/held';
-import { expectServable, installPair, provePair } from '../certs/install';
+import { expectAcceptable } from '../certs/accept';
+import type { Context } from '../certs/context';
+import { type Held, findHeld, fingerprintOfHeld } from '../certs/held';
+import { installPair, provePair } from '../certs/install';
+import { holdsRsa } from '../certs/pem_of_record';
 import { refreshSlot } from '../certs/refresh';
 import { rsaKey, slotsOf } from '../config/slot';
 import { refuse } from '../engine/refusal';
@@ -9,7 +12,6 @@ import { type Written, putThrough } from '../etcd/write_through';
 import { type Pair, isRsa, readPair } from '../x509/pair';
 import { serverNamesOf } from '../x509/server_name';
 import { count } from '../zone/counters';
-import type { Zone } from '../zone/dict';
 import { withLocks } from '../zone/locks';
 import { type RecordMeta, readMeta } from '../zone/record';
 import { readBody } from './body';
@@ -24,10 +26,9 @@ import { answerJson } from './response';
  * 1. The pair passes all checks; its key is proven by using it: see `readPair` and `proveKey`.
  * 2. The slot is chosen by the kind of the key: an RSA pair goes to the RSA slot, where there is one. It also replaces an RSA pair
  *    in the first slot, which could otherwise be served instead of the new one.
- * 3. With `$cert_persist on` the pair is written to the files of each of these slots.
- * 4. The pair is stored in the zone. From then on every worker serves it.
+ * 3. The pair is written to the store, where there is one, and then to the zone. From then on every worker serves it.
  *
- * With `$cert_etcd` the pair is written to etcd before steps 3 and 4: see write_through.ts.
+ * With `$cert_etcd` the pair is written to etcd before step 3: see write_through.ts.
  *
  * Whatever fails, all names keep the pairs that they had. Answers 201 where one of the names is new, otherwise 200, with the
  * certificate's description and its entity tag. Without NAME the description is that of the first name, and `names` lists all.
@@ -40,8 +41,10 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     const sent = readBody(r);
     const pair = readPair(sent.pem, sent.keyPem);
     const names = asked ? [asked] : namesOf(pair);
-    expectServable(context, pair, names);
-    const proven = await provePair(context, pair);
+    names.forEach((name) => {
+      expectAcceptable(context, name, pair, { from: 'sender' });
+    });
+    const proven = await provePair(pair);
     const goesToRsa = settings.certFileRsa !== '' && isRsa(pair);
     if (goesToRsa) {
       // The refresh reads a changed file into the first slot now, so that this put replaces its pair as well.
@@ -49,10 +52,10 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     }
     const conditions = conditionsOf(r);
     const targetsNow = (): string[][] =>
-      names.map((name) => (goesToRsa ? rsaTargets(zone, name) : [name]));
+      names.map((name) => (goesToRsa ? rsaTargets(context, name) : [name]));
     const putHere = (): Written => {
       const targets = targetsNow();
-      const replaced = targets.map((own) => findFirst(zone, own));
+      const replaced = targets.map((own) => findFirst(context, own));
       names.forEach((name, i) => {
         if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
       });
@@ -79,14 +82,14 @@ function namesOf(pair: Pair): string[] {
 }
 
 /** The slots that an RSA pair is written to: the RSA slot, and the first slot where that holds an RSA pair. */
-function rsaTargets(zone: Zone, name: string): string[] {
-  const first = findHeld(zone, name);
+function rsaTargets(context: Context, name: string): string[] {
+  const first = findHeld(context, name);
   return first && holdsRsa(first.record) ? [rsaKey(name), name] : [rsaKey(name)];
 }
 
 /** The pair of the first slot that holds one; null where none does. */
-function findFirst(zone: Zone, slots: string[]): Held | null {
-  return slots.reduce<Held | null>((held, slot) => held || findHeld(zone, slot), null);
+function findFirst(context: Context, slots: string[]): Held | null {
+  return slots.reduce<Held | null>((held, slot) => held || findHeld(context, slot), null);
 }
 
 function flat(lists: string[][]): string[] {

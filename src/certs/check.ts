@@ -1,9 +1,9 @@
-import { type Files, isPerName, scannedFileOf, templatesOf } from '../config/paths';
-import { isFileKey, isRsaKey, nameOf } from '../config/slot';
+import { type Files, isPerName, scannedFileOf, slotPaths, templatesOf } from '../config/paths';
+import { isFileKey, nameOf } from '../config/slot';
 import { readFile } from '../disk/fs';
-import { isSettled, lacksKey, pathsToRead, stampOf, stampOfSlot } from '../disk/stamp';
-import { isRefusal, refuse } from '../engine/refusal';
-import { covers, isExpired, readLeaf } from '../x509/certificate';
+import { isSettled, lacksKey, stampOf, stampOfSlot } from '../disk/stamp';
+import { isRefusal } from '../engine/refusal';
+import { isExpired, readLeaf } from '../x509/certificate';
 import { type Pair, isRsa, readPair, servedPem } from '../x509/pair';
 import { serverNamesOf } from '../x509/server_name';
 import {
@@ -13,134 +13,149 @@ import {
   isAnswer,
   isCleared,
   isPointer,
+  isVersion,
   makeRecord,
-  pemOf,
   readMeta,
   withCheckedNow,
   withMeta,
 } from '../zone/record';
+import { expectAcceptable } from './accept';
 import type { Context } from './context';
+import { type Situation, decide } from './decision';
+import { pemIn } from './pem_of_record';
 
 /** What a look at a slot's files came to. */
 export interface CheckResult {
   /** The record to keep; '' drops the one that is there. */
   record: string;
+  /** The pair of `record` where it was read from the files and is another one than before. */
+  pair?: Pair;
   /** There is nothing in this slot. */
   isMissing?: boolean;
-  /** The identity of a file that a scan found, and that is nobody's to serve. */
+  /** The stamp of a file that a scan found, and that is nobody's to serve. */
   leftOut?: string;
   /** One line, where something changed. */
   message?: string;
   isError?: boolean;
-  /** Of the files, where they were read: `refused` only once for the same reason. */
+  /** Of files that were read; `refused` only once for the same reason. */
   result?: 'loaded' | 'unchanged' | 'refused';
   /** With `refused`: why. */
   code?: string;
 }
 
-/** A slot's files as they were found, beside what it holds. */
+/** A slot's files as they were found, beside what it has. */
 interface FileCheck {
   context: Context;
   slot: string;
   /** Whose slot it is. */
   name: string;
   files: Files;
-  /** Of the files, before they were read: what changes them after that is seen the next time. */
+  /** The stamp of the files before they were read: a change after that is seen the next time. */
   stamp: string;
   /** The record, with a pair or without; '' where there is none. */
-  held: string;
-  /** Those of `held`. */
-  last: RecordMeta | null;
+  current: string;
+  /** That of `current`. */
+  meta: RecordMeta | null;
 }
 
 /** A renewal may be seen between its two renames: then the files are read again, as often. */
 const MOST_READS = 3;
 
 /**
- * Compares a slot's files with what it holds, and reads them where they may have changed:
- *
- * 1. What came from etcd stays: there is one truth. Files only stand in for a value that was refused.
- * 2. None there: a pointer stays; a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
- * 3. The same as at the last look, and no clear since: nothing is read.
- * 4. A pair that passes every check takes the place of the one that is held.
- * 5. What does not pass is noted once, with the reason, and what is held stays.
- *
- * Writes nothing.
+ * Compares a slot's files with what it has, and reads them where `decide` says so. A pair that passes every check takes the
+ * place of what is there. A reason against it is noted once, and what is there stays. Writes nothing.
  *
  * @param slot its key
- * @param text what the zone holds under that
+ * @param text the slot's record; undefined: none
  */
 export function checkFiles(context: Context, slot: string, text: string | undefined): CheckResult {
   const { settings, token } = context;
-  const last = text === undefined ? null : readMeta(text);
-  // What is no record is nothing.
-  const held = text !== undefined && last ? text : '';
-  // The scan knows the name's own file, too.
-  if (isPointer(held) && scannedFileOf(settings, slot)) return none(held, token, last);
-  const cleared = isCleared(held, token);
-  const isOfEtcd = settings.followsEtcd && last?.source === 'etcd';
-  if (isOfEtcd && holdsPair(held)) return { record: withCheckedNow(held, token) };
-  const files = pathsToRead(settings, slot);
+  const meta = text === undefined ? null : readMeta(text);
+  // Text that is no record counts as none.
+  const current = text !== undefined && meta ? text : '';
+  const files = slotPaths(settings, slot);
   const stamp = stampOfSlot(settings, slot);
-  if (!stamp && isOfEtcd) return { record: withCheckedNow(held, token) };
-  if (
-    !stamp &&
-    last &&
-    last.source !== 'disk' &&
-    holdsPair(held) &&
-    !(settings.isPersistent && last.files)
-  ) {
-    // It never was in a file.
-    const { source, notAfter, loadedAt } = last;
-    const meta: RecordMeta = { source, files: '', notAfter, loadedAt };
-    if (cleared || last.isCleared) meta.isCleared = true;
-    return { record: withMeta(held, token, meta) };
+  const seen: FileCheck = { context, slot, name: nameOf(slot), files, stamp, current, meta };
+  switch (decide(situationOf(seen)).do) {
+    case 'keep':
+      return { record: withCheckedNow(current, token) };
+    case 'keep-without-files':
+      return { record: withoutFiles(seen) };
+    case 'drop':
+      return none(current, token, meta);
+    case 'note-files-gone':
+      return refused(seen, new Error(`${files.cert}: the files are gone`));
+    case 'read-files':
+      return readFiles(seen);
   }
-  if (!stamp && (cleared || !holdsPair(held))) return none(held, token, last);
-  // A clear asks for the content: two writes within one tick of the file system's clock look alike from outside.
-  if (last && !cleared && stamp && stamp === last.files) {
-    return { record: withCheckedNow(held, token) };
-  }
-  const seen: FileCheck = { context, slot, name: nameOf(slot), files, stamp, held, last };
+}
+
+function situationOf({ context, slot, stamp, current, meta }: FileCheck): Situation {
+  const { settings, token } = context;
+  return {
+    has: !meta
+      ? 'nothing'
+      : isPointer(current)
+        ? 'pointer'
+        : holdsPair(current)
+          ? 'pair'
+          : 'refusal',
+    source: meta?.source,
+    files: !stamp ? 'none' : stamp === meta?.files ? 'same' : 'changed',
+    isCleared: isCleared(current, token),
+    followsEtcd: settings.followsEtcd,
+    isScanned: scannedFileOf(settings, slot) !== '',
+  };
+}
+
+function readFiles(seen: FileCheck): CheckResult {
   try {
-    if (!stamp) throw new Error(`${files.cert}: the files are gone`);
-    if (isIssuerAlone(seen)) return { record: '', leftOut: stamp };
+    if (isIssuerAlone(seen)) return { record: '', leftOut: seen.stamp };
     return accepted(seen, readChecked(seen));
   } catch (e) {
     return refused(seen, e as Error);
   }
 }
 
-/** Nothing is there. A pointer stays, and forgets about files of the name's own. */
-function none(held: string, token: string, last: RecordMeta | null): CheckResult {
-  if (!isPointer(held)) return { record: '', isMissing: true };
-  const meta: Partial<RecordMeta> = refusedByEtcd(last);
-  if (last?.others) meta.others = last.others;
-  return { record: withMeta(held, token, meta) };
+/** The record of a pair that was put and has no files: it goes on without, and notes whether it has outlived a clear. */
+function withoutFiles({ context, current, meta }: FileCheck): string {
+  const { source, notAfter, loadedAt, store, before } = meta as RecordMeta;
+  const kept: RecordMeta = { source, files: '', notAfter, loadedAt };
+  if (store !== undefined) kept.store = store;
+  if (before !== undefined) kept.before = before;
+  if (isCleared(current, context.token) || meta?.isCleared) kept.isCleared = true;
+  return withMeta(current, context.token, kept);
 }
 
-/** Of the facts of what is held: that etcd has a value for it which was refused. That stays until etcd has another one. */
-function refusedByEtcd(last: RecordMeta | null): Pick<RecordMeta, 'etcd' | 'problem'> {
-  const { etcd, problem } = last ?? {};
+/** Nothing is there. A pointer stays, and forgets about files of the name's own. */
+function none(current: string, token: string, meta: RecordMeta | null): CheckResult {
+  if (!isPointer(current)) return { record: '', isMissing: true };
+  const kept: Partial<RecordMeta> = refusedByEtcd(meta);
+  if (meta?.others) kept.others = meta.others;
+  return { record: withMeta(current, token, kept) };
+}
+
+/** The note that etcd has a value for the slot which was refused. It stays until etcd has another one. */
+function refusedByEtcd(meta: RecordMeta | null): Pick<RecordMeta, 'etcd' | 'problem'> {
+  const { etcd, problem } = meta ?? {};
   return etcd !== undefined && problem?.isOfEtcd ? { etcd, problem } : {};
 }
 
 /** Whether a file that a scan found is an authority's certificate without a key, as lego's NAME.issuer.crt: no server has it. */
-function isIssuerAlone({ slot, files, stamp, held }: FileCheck): boolean {
-  if (!isFileKey(slot) || !lacksKey(stamp) || holdsPair(held)) return false;
+function isIssuerAlone({ slot, files, stamp, current }: FileCheck): boolean {
+  if (!isFileKey(slot) || !lacksKey(stamp) || holdsPair(current)) return false;
   return readLeaf(readFile(files.cert)).isAuthority;
 }
 
 /** Reads and checks a pair. A refusal counts only when the files did not change while they were read. */
-function readChecked(seen: FileCheck): Pair {
+function readChecked({ context, slot, files, current, meta }: FileCheck): Pair {
+  const heldUntil = meta && holdsPair(current) ? meta.notAfter : 0;
   for (let reads = 1; ; reads++) {
-    // A put may stage a pair meanwhile, or have brought it to its files.
-    const files = pathsToRead(seen.context.settings, seen.slot);
     const stamp = stampOf(files);
     try {
       const text = readFile(files.cert);
       const pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
-      expectUsable(seen, pair);
+      expectAcceptable(context, slot, pair, { from: 'files', heldUntil });
       return pair;
     } catch (e) {
       if (reads === MOST_READS || stampOf(files) === stamp) throw e;
@@ -148,107 +163,94 @@ function readChecked(seen: FileCheck): Pair {
   }
 }
 
-function expectUsable({ context, slot, name, held, last }: FileCheck, pair: Pair): void {
-  if (!pair.keyProven) {
-    refuse(
-      'unsupported-key',
-      'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one',
-    );
-  }
-  // In a TLS context one pair of a kind takes the place of another: it would be served instead of the first slot's.
-  if (isRsaKey(slot) && !isRsa(pair)) {
-    refuse(
-      'unsupported-key',
-      `$cert_file_rsa is for RSA keys, and this one is ${pair.privateKey.kind}`,
-    );
-  }
-  if (isFileKey(slot)) {
-    if (serverNamesOf(pair.leaf).length === 0) {
-      refuse('name-not-covered', 'the certificate is for no DNS name');
-    }
-  } else if (name !== context.fallback && !covers(pair.leaf, name)) {
-    refuse('name-not-covered', `the certificate is not for ${name}`);
-  }
-  const now = Date.now() / 1000;
-  if (isExpired(pair.leaf, now) && holdsPair(held) && last && last.notAfter >= now) {
-    refuse('expired', 'the certificate has expired, and the one that is held has not');
-  }
-}
-
-function accepted(
-  { context, slot, name, files, stamp, held, last }: FileCheck,
-  pair: Pair,
-): CheckResult {
-  const { notAfter, notBefore } = pair.leaf;
+function accepted(seen: FileCheck, pair: Pair): CheckResult {
+  const { context, slot, name, files, stamp, current, meta } = seen;
+  const { notAfter } = pair.leaf;
   const pem = servedPem(pair);
-  const isSame = last !== null && pemOf(held) === pem.key + pem.chain;
-  const loadedAt = isSame ? last.loadedAt : Date.now();
-  const meta: RecordMeta = Object.assign(
+  const isSame = meta !== null && pemIn(current) === pem.key + pem.chain;
+  const loadedAt = isSame ? meta.loadedAt : Date.now();
+  const next: RecordMeta = Object.assign(
     { source: 'disk' as const, files: stamp, notAfter, loadedAt },
-    refusedByEtcd(last),
+    refusedByEtcd(meta),
   );
   let whose = name;
   if (isFileKey(slot)) {
-    const names = serverNamesOf(pair.leaf);
-    meta.found = { names, isRsa: isRsa(pair), notBefore };
+    next.found = foundIn(pair);
     // A scan reads a file once for each of its states, whatever is cleared, and has to know them apart.
-    if (!isSettled(stamp)) meta.files = '';
-    whose = inShort(names);
+    if (!isSettled(stamp)) next.files = '';
+    whose = inShort(next.found.names);
   }
-  const record = makeRecord(context.token, meta, pem);
-  if (isSame) return { record, result: 'unchanged' };
+  if (isSame) return { record: unchanged(seen, next, pair), result: 'unchanged' };
   const isLate = isExpired(pair.leaf, Date.now() / 1000);
   const validity = `${isLate ? 'EXPIRED' : 'valid until'} ${new Date(notAfter * 1000).toISOString()}`;
   return {
-    record,
+    record: makeRecord(context.token, next, pem),
+    pair,
     message: `cert_rotation: ${whose}: loaded from ${files.cert}, ${validity}`,
     isError: isLate,
     result: 'loaded',
   };
 }
 
-function refused(
-  { context, slot, name, files, stamp, held, last }: FileCheck,
-  e: Error,
-): CheckResult {
-  const { settings, token } = context;
-  const isPair = holdsPair(held);
+/** The record that has the same pair already, with what the files say now. */
+function unchanged({ context, current, meta }: FileCheck, next: RecordMeta, pair: Pair): string {
+  if (!isVersion(current)) return makeRecord(context.token, next, servedPem(pair));
+  if (meta?.store !== undefined) next.store = meta.store;
+  if (meta?.before !== undefined) next.before = meta.before;
+  return withMeta(current, context.token, next);
+}
+
+/** What an index has to know of a pair that a scan found. */
+export function foundIn(pair: Pair): NonNullable<RecordMeta['found']> {
+  const names = serverNamesOf(pair.leaf);
+  return { names, isRsa: isRsa(pair), notBefore: pair.leaf.notBefore };
+}
+
+function refused(seen: FileCheck, e: Error): CheckResult {
+  const { context, slot, name, files, stamp, current, meta } = seen;
+  const { token } = context;
   const problem: Problem = { code: isRefusal(e) ? e.code : 'unreadable', detail: e.message };
-  // One file for all names is no reason to keep a record for each name that somebody makes up, and what a scan finds may be
-  // called anything.
-  const isShared =
-    !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== '';
-  if (!isPair && problem.code === 'name-not-covered' && !isFileKey(slot) && isShared) {
-    return none(held, token, last);
-  }
+  if (isOfAnotherName(seen, problem)) return none(current, token, meta);
   // What was read and refused is read again when it changes; what could not be read, at every check.
-  // A key that comes changes the identity as well.
+  // A key that comes changes the stamp as well.
   const isTold = isRefusal(e) || (isFileKey(slot) && lacksKey(stamp));
   const tried = isTold ? stamp : '';
-  const meta: RecordMeta =
-    isAnswer(held) && last
-      ? Object.assign({}, last, { files: tried, problem })
+  const next: RecordMeta =
+    isAnswer(current) && meta
+      ? Object.assign({}, meta, { files: tried, problem })
       : { source: 'disk', files: tried, notAfter: 0, loadedAt: 0, problem };
-  const record = isAnswer(held) ? withMeta(held, token, meta) : makeRecord(token, meta, null);
+  const record = isAnswer(current) ? withMeta(current, token, next) : makeRecord(token, next, null);
   const isKnown =
-    last?.files === tried &&
-    last.problem?.code === problem.code &&
-    last.problem.detail === problem.detail;
+    meta?.files === tried &&
+    meta.problem?.code === problem.code &&
+    meta.problem.detail === problem.detail;
   if (isKnown) return { record };
   const where = isRefusal(e) ? ` (${pathsOf(files)})` : '';
-  const consequence = isPair
-    ? 'the pair held before is still served'
-    : isPointer(held)
-      ? 'the pair that $cert_scan found is served'
-      : 'nothing is served for it';
   const whose = isFileKey(slot) ? files.cert : name;
   return {
     record,
-    message: `cert_rotation: ${whose}: ${problem.code}: ${problem.detail}${where}; ${consequence}`,
+    message: `cert_rotation: ${whose}: ${problem.code}: ${problem.detail}${where}; ${consequenceOf(current)}`,
     isError: true,
     result: 'refused',
     code: problem.code,
   };
+}
+
+/**
+ * Whether a file that may be anybody's is not this name's. One file for all names is no reason to keep a record for each
+ * name that somebody makes up, and a file that a scan finds may be called anything.
+ */
+function isOfAnotherName({ context, slot, current }: FileCheck, problem: Problem): boolean {
+  if (holdsPair(current) || problem.code !== 'name-not-covered' || isFileKey(slot)) return false;
+  const { settings } = context;
+  return !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== '';
+}
+
+function consequenceOf(current: string): string {
+  if (holdsPair(current)) return 'the pair held before is still served';
+  return isPointer(current)
+    ? 'the pair that $cert_scan found is served'
+    : 'nothing is served for it';
 }
 
 /** A certificate may be for a hundred names. */

@@ -1,10 +1,10 @@
-import type { Settings } from '../config/settings';
 import { slotsOf } from '../config/slot';
-import { type Certificate, readLeaf } from '../x509/certificate';
 import { fingerprintOf } from '../x509/description';
-import type { Zone } from '../zone/dict';
-import { type RecordMeta, chainOf, holdsPair, isPointer, readMeta, targetOf } from '../zone/record';
+import { type RecordMeta, holdsPair, isPointer, readMeta, targetOf } from '../zone/record';
 import { findRecord } from '../zone/slots';
+import type { Context } from './context';
+import { leafOf } from './pem_of_record';
+import { currentOf } from './stored';
 
 /** A pair that is held in a slot. */
 export interface Held {
@@ -26,20 +26,23 @@ export interface Conditions {
 }
 
 /**
+ * The pair in a slot, by the zone and the store together: another nginx may have put it there, or deleted it.
+ *
  * @param slot its key
  * @returns null where nothing is held, or only why files were refused
  */
-export function findHeld(zone: Zone, slot: string): Held | null {
-  const record = findRecord(zone, slot);
-  if (record !== undefined && isPointer(record)) return findFound(zone, record);
+export function findHeld(context: Context, slot: string): Held | null {
+  const { zone } = context;
+  const { record } = currentOf(context, slot, zone && findRecord(zone, slot));
+  if (record !== undefined && isPointer(record)) return findFound(context, record);
   const meta = record !== undefined && holdsPair(record) ? readMeta(record) : null;
   return record === undefined || meta === null ? null : { record, meta };
 }
 
 /** What a pointer points to; where the name's own files were refused, with the reason. */
-function findFound(zone: Zone, pointer: string): Held | null {
+function findFound(context: Context, pointer: string): Held | null {
   const file = targetOf(pointer);
-  const held = findHeld(zone, file);
+  const held = findHeld(context, file);
   const problem = readMeta(pointer)?.problem;
   if (!held) return null;
   return {
@@ -50,22 +53,13 @@ function findFound(zone: Zone, pointer: string): Held | null {
 }
 
 /** What is held of a name: that of its first slot, then that of its RSA slot. */
-export function findAllHeld(zone: Zone, settings: Settings, name: string): Held[] {
-  return slotsOf(settings, name)
-    .map((slot) => findHeld(zone, slot))
+export function findAllHeld(context: Context, name: string): Held[] {
+  return slotsOf(context.settings, name)
+    .map((slot) => findHeld(context, slot))
     .filter((held): held is Held => held !== null);
 }
 
 /** The fingerprint of its leaf, SHA-256 in lower-case hex; '' where nothing is held. */
 export function fingerprintOfHeld(held: Held | null | undefined): string {
   return held ? fingerprintOf(leafOf(held.record)) : '';
-}
-
-/** Whether a record's pair is one for the RSA slot. */
-export function holdsRsa(record: string): boolean {
-  return leafOf(record).publicKey.kind === 'RSA';
-}
-
-export function leafOf(record: string): Certificate {
-  return readLeaf(chainOf(record));
 }

@@ -1,63 +1,55 @@
-import { isPerName, slotPaths, templatesOf } from '../config/paths';
-import type { Settings } from '../config/settings';
-import { isRsaKey } from '../config/slot';
-import { recover, swapIn, takeOut, together } from '../disk/persist';
+import { slotPaths } from '../config/paths';
+import { LONGEST_FRESH_MS } from '../config/settings';
+import { placeEntry, readEntry, removeEntry } from '../disk/entries';
 import { stampOf } from '../disk/stamp';
-import { refuse } from '../engine/refusal';
-import { covers, isExpired } from '../x509/certificate';
+import { type Store, versionPath } from '../disk/store';
+import { retire } from '../disk/versions';
+import { isRefusal, refuse } from '../engine/refusal';
 import { proveKey } from '../x509/key_proof';
 import { type Pair, servedPem } from '../x509/pair';
 import { type Block, encode, readBlocks } from '../x509/pem';
 import { readPrivateKey, withPoint } from '../x509/private_key';
 import { clearToken } from '../zone/clear_token';
-import type { Zone } from '../zone/dict';
+import { type Zone, isZoneFull } from '../zone/dict';
 import { forgetMissing } from '../zone/misses';
-import { type RecordMeta, makeRecord } from '../zone/record';
+import {
+  type RecordMeta,
+  isVersion,
+  makeRecord,
+  makeVersionRecord,
+  withFreshUntil,
+} from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
+import { entryOfVersion, placeMark, versionOfEntry, writePair } from './stored';
 
-// What has to hold of a pair that somebody puts in place, by a request or through etcd, and how it comes there.
+// How a pair that somebody puts in place, by a request or through etcd, comes to its slots, and how it leaves them.
 
 /** The reason of `zone-full` where there was no room for a change. */
 export const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
 
-/** @throws name-not-covered, expired */
-export function expectServable(context: Context, pair: Pair, names: string[]): void {
-  names.forEach((name) => {
-    if (name !== context.fallback && !covers(pair.leaf, name)) {
-      refuse('name-not-covered', `The certificate is not for ${name}.`);
-    }
-  });
-  if (isExpired(pair.leaf, Date.now() / 1000)) {
-    const since = new Date(pair.leaf.notAfter * 1000).toISOString();
-    refuse('expired', `The certificate has expired at ${since}.`);
-  }
-}
-
-/** The pair, with its key proven and in a form in which its files prove themselves the next time. */
-export async function provePair(context: Context, pair: Pair): Promise<Pair> {
+/**
+ * The pair with its key proven, in a form that proves itself the next time where that is possible.
+ *
+ * @throws (rejects with) key-mismatch, malformed, unsupported-key
+ */
+export async function provePair(pair: Pair): Promise<Pair> {
   await proveKey(pair);
-  // What was attached to a PKCS#8 key is not written with it.
+  // A public key that was attached to a PKCS#8 key is not written with it.
   if (readPrivateKey(readBlocks(pair.key)[0] as Block).value !== '') return pair;
   const { curve } = pair.privateKey;
-  if (curve !== null) {
-    const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-    const key = encode(privateKey.label, privateKey.der);
-    return Object.assign({}, pair, { privateKey, key });
-  }
-  if (!context.settings.isPersistent) return pair;
-  return refuse(
-    'unsupported-key',
-    `With $cert_persist on use ECDSA or RSA: the file of an ${pair.privateKey.kind} key cannot be compared with its certificate.`,
-  );
+  if (curve === null) return pair;
+  const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+  const key = encode(privateKey.label, privateKey.der);
+  return Object.assign({}, pair, { privateKey, key });
 }
 
 /**
- * Writes and stores a pair in slots that are locked.
+ * Puts a pair into slots: into the store, where there is one, then into the zone. The caller must hold the slots' locks.
  *
- * @param etcd of what `versionOf` makes, where it comes from there; '' where it does not
+ * @param etcd the value's version, of `versionOf`, where the pair comes from there; '' where it does not
  * @returns the records, in the order of the slots
- * @throws zone-full, persist-failed: every slot has what it had
+ * @throws zone-full, store-failed: every slot has what it had
  */
 export function installPair(
   context: Context,
@@ -66,33 +58,29 @@ export function installPair(
   pair: Pair,
   etcd: string,
 ): string[] {
-  const { settings, misses } = context;
-  const persisted = settings.isPersistent ? slots : [];
-  persisted.forEach((slot) => {
-    expectFilesOfItsOwn(settings, slot);
-  });
-  const swap = together(persisted.map((slot) => () => swapIn(slotPaths(settings, slot), pair)));
-  const records: string[] = [];
+  const { store, misses } = context;
+  // An etcd that is followed may have a newer pair than the store can take; a put can be refused.
+  const version = slots.length > 0 ? storePair(context, slots, pair, etcd !== '') : '';
   const undone: (() => void)[] = [];
+  const replaced: (() => void)[] = [];
+  const records: string[] = [];
   try {
     slots.forEach((slot) => {
-      const before = findRecord(zone, slot);
-      const record = recordOf(context, zone, slot, pair, etcd);
+      const meta = metaOf(context, slot, pair, etcd);
+      if (store && version)
+        replaced.push(placeVersion(context, store, slot, version, meta, undone));
+      const record = version
+        ? versionRecord(context, zone, store as Store, version, meta)
+        : makeRecord(clearToken(zone), meta, servedPem(pair));
+      undone.push(undoneBy(zone, slot));
       if (!putRecord(zone, slot, record)) refuse('zone-full', NO_ROOM);
       records.push(record);
-      undone.push(() => {
-        if (before === undefined) removeRecord(zone, slot);
-        else putRecord(zone, slot, before);
-      });
     });
   } catch (e) {
-    undone.forEach((undo) => {
-      undo();
-    });
-    swap.undo();
-    throw e;
+    undone.reverse().forEach(quietly);
+    throw isRefusal(e) || isZoneFull(e) ? e : storeFailed(e as Error);
   }
-  swap.commit();
+  replaced.forEach(quietly);
   if (misses)
     slots.forEach((slot) => {
       forgetMissing(misses, slot);
@@ -100,14 +88,69 @@ export function installPair(
   return records;
 }
 
-/** The record of a pair that was put into a slot now. */
-export function recordOf(
-  { settings }: Context,
-  zone: Zone,
-  slot: string,
+/** @returns the name of the version; '' where there is no store, or one that may be done without and cannot be written */
+function storePair(
+  { r, store, settings }: Context,
+  slots: string[],
   pair: Pair,
-  etcd: string,
+  isOptional: boolean,
 ): string {
+  try {
+    if (store) return writePair(store, pair, slots, true);
+    if (settings.store && !isOptional)
+      throw new Error(`${settings.store} cannot be used as $cert_store`);
+    return '';
+  } catch (e) {
+    if (!isOptional) throw storeFailed(e as Error);
+    r.error(
+      `cert_rotation: the store cannot be written: ${(e as Error).message}; the pair goes to nginx as text`,
+    );
+    return '';
+  }
+}
+
+/** @returns what is to be done once the put is through: the version before it is retired */
+function placeVersion(
+  { storeToken }: Context,
+  store: Store,
+  slot: string,
+  version: string,
+  meta: RecordMeta,
+  undone: (() => void)[],
+): () => void {
+  const before = readEntry(store, slot);
+  meta.store = store.id;
+  meta.before = versionOfEntry(before);
+  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+  undone.push(() => {
+    if (before === undefined) removeEntry(store, slot);
+    else placeEntry(store, slot, before);
+  });
+  return () => {
+    if (meta.before) retire(store, meta.before, slot);
+  };
+}
+
+function versionRecord(
+  { interval }: Context,
+  zone: Zone,
+  store: Store,
+  version: string,
+  meta: RecordMeta,
+): string {
+  const record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
+  return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS));
+}
+
+function undoneBy(zone: Zone, slot: string): () => void {
+  const before = findRecord(zone, slot);
+  return () => {
+    if (before === undefined) removeRecord(zone, slot);
+    else putRecord(zone, slot, before);
+  };
+}
+
+function metaOf({ settings }: Context, slot: string, pair: Pair, etcd: string): RecordMeta {
   const meta: RecordMeta = {
     source: etcd ? 'etcd' : 'api',
     // It wins over these until they change.
@@ -116,35 +159,72 @@ export function recordOf(
     loadedAt: Date.now(),
   };
   if (etcd) meta.etcd = etcd;
-  return makeRecord(clearToken(zone), meta, servedPem(pair));
+  return meta;
+}
+
+/** The record of a pair that was put into a slot now, for who describes it. */
+export function recordOfPut(context: Context, slot: string, pair: Pair, etcd: string): string {
+  return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
 }
 
 /**
- * Drops what is held in slots that are locked.
+ * Drops what is in slots, from the store and the zone. The caller must hold the slots' locks.
  *
- * @param persisted those of them, or others of the name, whose files go too
- * @throws persist-failed: everything is as it was
+ * @throws store-failed: everything is as it was
  */
-export function removePair(
-  settings: Settings,
-  zone: Zone,
-  slots: string[],
-  persisted: string[],
-): void {
-  const files = persisted.map((slot) => slotPaths(settings, slot));
-  files.forEach(recover);
-  together(files.map((one) => () => takeOut(one))).commit();
+export function removePair(context: Context, zone: Zone, slots: string[]): void {
+  const { store } = context;
+  const undone: (() => void)[] = [];
+  try {
+    slots.forEach((slot) => {
+      if (store) dropEntry(store, slot, undone);
+      else expectNotStored(context, zone, slot);
+    });
+  } catch (e) {
+    undone.reverse().forEach(quietly);
+    throw storeFailed(e as Error);
+  }
   slots.forEach((slot) => {
     removeRecord(zone, slot);
   });
 }
 
-function expectFilesOfItsOwn(settings: Settings, slot: string): void {
-  const { cert, key } = templatesOf(settings, slot);
-  if (isPerName(cert) && isPerName(key)) return;
-  const suffix = isRsaKey(slot) ? '_rsa' : '';
-  refuse(
-    'persist-failed',
-    `$cert_file${suffix} and $cert_key_file${suffix} have no {name}: one file is for all.`,
-  );
+function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
+  const before = readEntry(store, slot);
+  if (before === undefined) return;
+  placeMark(store, slot);
+  undone.push(() => {
+    placeEntry(store, slot, before);
+  });
+  const version = versionOfEntry(before);
+  if (version)
+    quietly(() => {
+      retire(store, version, slot);
+    });
+}
+
+/** A version in a store that cannot be reached now would be back with it. */
+function expectNotStored({ settings }: Context, zone: Zone, slot: string): void {
+  if (settings.store && isVersion(findRecord(zone, slot) || '')) {
+    throw new Error(`${settings.store} cannot be used as $cert_store`);
+  }
+}
+
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // A later sweep, or the next look at the store, comes to it.
+  }
+}
+
+function storeFailed(e: Error): Error {
+  try {
+    return refuse(
+      'store-failed',
+      `${e.message}. Nothing was changed. Workers write the store: give their user the right to, and room.`,
+    );
+  } catch (refusal) {
+    return refusal as Error;
+  }
 }

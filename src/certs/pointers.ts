@@ -17,6 +17,8 @@ import {
 import { findRecord, findSummary, putRecord, removeRecord } from '../zone/slots';
 import { readFileSummary } from '../zone/summary';
 import type { Context } from './context';
+import { keepPointer } from './keep';
+import { currentOf } from './stored';
 
 // The index of what a scan has found: each file's pair under the file's key, and a pointer to it in the slot of each of its
 // certificate's names. What else a slot may hold goes before: the pair of the name's own files, if they are elsewhere; and
@@ -59,11 +61,11 @@ export function keepFile(context: Context, zone: Zone, key: string, record: stri
   return tryWithLocks(zone, slots.concat(left), ({ state }) => {
     if (state === 'busy') return false;
     left.forEach((slot) => {
-      takePointer(settings, zone, slot, key);
+      takePointer(context, zone, slot, key);
     });
-    store(zone, key, record);
+    storeFile(zone, key, record);
     slots.forEach((slot) => {
-      putPointer(settings, zone, slot, key);
+      putPointer(context, zone, slot, key);
     });
     return true;
   });
@@ -74,10 +76,10 @@ export function keepFile(context: Context, zone: Zone, key: string, record: stri
  *
  * @returns false where another worker is busy with the slot
  */
-export function restorePointer(settings: Settings, zone: Zone, slot: string, key: string): boolean {
+export function restorePointer(context: Context, zone: Zone, slot: string, key: string): boolean {
   return tryWithLocks(zone, [slot], ({ state }) => {
     if (state === 'busy') return false;
-    putPointer(settings, zone, slot, key);
+    putPointer(context, zone, slot, key);
     return true;
   });
 }
@@ -89,27 +91,29 @@ export function restorePointer(settings: Settings, zone: Zone, slot: string, key
  * @param keys of the zone, with those of files among them
  */
 export function restorePointers(
-  settings: Settings,
+  context: Context,
   zone: Zone,
   keys: string[],
   isEmptied: (slot: string) => boolean,
 ): void {
   keys.filter(isFileKey).forEach((key) => {
     const { names, isRsa } = readFileSummary(findSummary(zone, key));
-    slotsFor(settings, names, isRsa)
+    slotsFor(context.settings, names, isRsa)
       .filter(isEmptied)
       .forEach((slot) => {
-        restorePointer(settings, zone, slot, key);
+        restorePointer(context, zone, slot, key);
       });
   });
 }
 
-/** Whether what a slot holds is a pointer to that file, and says nothing else. */
-export function pointsOnlyTo(held: string | undefined, key: string): boolean {
-  return held !== undefined && isPointer(held) && targetOf(held) === key && held.endsWith('{}');
+/** Whether a slot's record is a pointer to that file, and says nothing else. */
+export function pointsOnlyTo(record: string | undefined, key: string): boolean {
+  if (record === undefined || !isPointer(record) || targetOf(record) !== key) return false;
+  const meta = readMeta(record);
+  return meta !== null && !meta.others && !meta.problem && !meta.files;
 }
 
-function store(zone: Zone, key: string, record: string): void {
+function storeFile(zone: Zone, key: string, record: string): void {
   if (record === '') {
     removeRecord(zone, key);
     return;
@@ -121,8 +125,9 @@ function store(zone: Zone, key: string, record: string): void {
   putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN, readMeta(record) as RecordMeta, null)));
 }
 
-function putPointer(settings: Settings, zone: Zone, slot: string, key: string): void {
-  const held = findRecord(zone, slot) || '';
+function putPointer(context: Context, zone: Zone, slot: string, key: string): void {
+  const { settings } = context;
+  const held = heldIn(context, zone, slot);
   const meta = readMeta(held);
   const isOwn = scannedFileOf(settings, slot) === key;
   if (
@@ -132,17 +137,23 @@ function putPointer(settings: Settings, zone: Zone, slot: string, key: string): 
   )
     return;
   const known = isPointer(held) && meta ? filesIn(held, meta) : [];
-  pointTo(settings, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
+  pointTo(context, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
 }
 
-function takePointer(settings: Settings, zone: Zone, slot: string, key: string): void {
-  const held = findRecord(zone, slot) || '';
+/** A slot's record: after a start that is in the store alone. */
+function heldIn(context: Context, zone: Zone, slot: string): string {
+  const record = findRecord(zone, slot);
+  return (record === undefined ? currentOf(context, slot, undefined).record : record) || '';
+}
+
+function takePointer(context: Context, zone: Zone, slot: string, key: string): void {
+  const held = heldIn(context, zone, slot);
   const meta = readMeta(held);
   if (!isPointer(held) || !meta) return;
   const known = filesIn(held, meta);
   if (known.indexOf(key) < 0) return;
   pointTo(
-    settings,
+    context,
     zone,
     slot,
     known.filter((one) => one !== key),
@@ -171,13 +182,14 @@ function filesIn(pointer: string, meta: RecordMeta): string[] {
   return [targetOf(pointer)].concat(meta.others || []);
 }
 
-function pointTo(settings: Settings, zone: Zone, slot: string, keys: string[]): void {
-  const held = findRecord(zone, slot) || '';
+function pointTo(context: Context, zone: Zone, slot: string, keys: string[]): void {
+  const held = heldIn(context, zone, slot);
   const meta = readMeta(held);
-  const files = keys.length > 1 ? ranked(settings, zone, slot, keys) : keys;
+  const files = keys.length > 1 ? ranked(context.settings, zone, slot, keys) : keys;
   const best = files[0];
   const others = files.slice(1);
   if (best === undefined) {
+    keepPointer(context, slot, '', []);
     removeRecord(zone, slot);
     return;
   }
@@ -193,7 +205,10 @@ function pointTo(settings: Settings, zone: Zone, slot: string, keys: string[]): 
     meta !== null &&
     targetOf(held) === best &&
     (meta.others || []).join() === others.join();
-  if (!isSame) putRecord(zone, slot, makePointer(best, rest));
+  if (!isSame) keepPointer(context, slot, best, others);
+  if (!isSame || findRecord(zone, slot) === undefined) {
+    putRecord(zone, slot, makePointer(best, rest));
+  }
 }
 
 interface Candidate {

@@ -12,8 +12,8 @@ export interface Settings {
   /** The path of the files to find names in, with `*` for what differs; empty: none. */
   scan: string;
   fallback: string;
-  /** Whether what is put is written to the files too. */
-  isPersistent: boolean;
+  /** The folder of the versions that are served; empty: none. */
+  store: string;
   /** Whether what etcd has is followed: its pairs win over files. */
   followsEtcd: boolean;
 }
@@ -38,6 +38,20 @@ export function checkInterval(variables: Variables): number {
   return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1000;
 }
 
+/** With a store, another nginx may have put something into it: it is looked at after this many milliseconds at the latest. */
+export const LONGEST_FRESH_MS = 20_000;
+
+/**
+ * How long the answers in the zone are good.
+ *
+ * @returns milliseconds; 0: until a clear
+ */
+export function freshFor(variables: Variables): number {
+  const interval = checkInterval(variables);
+  if (!variables['cert_store']) return interval;
+  return interval === 0 ? LONGEST_FRESH_MS : Math.min(interval, LONGEST_FRESH_MS);
+}
+
 /** The name that is served without SNI, as it is written in the configuration; empty: none. */
 export function fallback(variables: Variables): string {
   return variables['cert_fallback'] || '';
@@ -57,7 +71,7 @@ export function readSettings(variables: Variables): Settings {
     wildcardLabel: variables['cert_wildcard_label'] || '_',
     scan: variables['cert_scan'] || '',
     fallback: fallback(variables),
-    isPersistent: variables['cert_persist'] === 'on',
+    store: variables['cert_store'] || '',
     followsEtcd: !!variables['cert_etcd'],
   };
 }

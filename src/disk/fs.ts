@@ -13,16 +13,14 @@ interface ReadLink {
 /**
  * The entries of a folder, in no order.
  *
- * @throws Error with a message that names the path
+ * @throws Error of the file system with a message that names the path
  */
 export function listFolder(folder: string): string[] {
-  let fault: string;
-  try {
-    return fs.readdirSync(folder);
-  } catch (e) {
-    fault = (e as Error).message;
-  }
-  throw new Error(`${folder}: ${fault}`);
+  let names: string[] = [];
+  naming(folder, () => {
+    names = fs.readdirSync(folder);
+  });
+  return names;
 }
 
 /**
@@ -119,13 +117,19 @@ export function removeFile(path: string): void {
 
 /** Has errors say where: those of njs do not. */
 function naming(path: string, work: () => void): void {
-  let fault = '';
   try {
     work();
   } catch (e) {
-    fault = (e as Error).message;
+    const { message, code } = e as FileError;
+    const error = new Error(`${path}: ${message}`) as FileError;
+    if (code !== undefined) error.code = code;
+    throw error;
   }
-  if (fault) throw new Error(`${path}: ${fault}`);
+}
+
+/** A write that a full disk cuts off throws without a code. */
+interface FileError extends Error {
+  code?: string;
 }
 
 /**
@@ -155,5 +159,88 @@ export function removeFolder(path: string): void {
     fs.rmdirSync(path);
   } catch {
     // Somebody has put a file there.
+  }
+}
+
+/** njs has them, its typings do not. */
+interface Links {
+  readlinkSync(path: string): string;
+  symlinkSync(target: string, path: string): void;
+}
+
+/** What is under a path itself, a link not followed. Throws what the file system says. */
+export function statLink(path: string): ReturnType<typeof fs.lstatSync> {
+  return fs.lstatSync(path);
+}
+
+/** The target of a symlink; undefined where there is none under the path. Throws another error of the file system. */
+export function readLink(path: string): string | undefined {
+  try {
+    return (fs as unknown as Links).readlinkSync(path);
+  } catch (e) {
+    const { code } = e as { code?: string };
+    // EINVAL: something else than a link.
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL') return undefined;
+    throw e;
+  }
+}
+
+/** Makes a symlink. Throws what the file system says, also where there is something under the path. */
+export function makeLink(target: string, path: string): void {
+  naming(path, () => {
+    (fs as unknown as Links).symlinkSync(target, path);
+  });
+}
+
+/** Makes a folder for its owner alone, in one that is there. One that another worker has made by now is as good. */
+export function makeFolder(path: string): void {
+  try {
+    fs.mkdirSync(path, { mode: 0o700 });
+  } catch (e) {
+    if ((e as { code?: string }).code !== 'EEXIST') throw e;
+  }
+}
+
+/**
+ * Writes a file that is not there yet, for its owner alone.
+ *
+ * @param isDurable the content is on the disk when this returns (flag `as`: O_SYNC)
+ * @throws Error of the file system; what was begun is there then
+ */
+export function writeNewFile(path: string, text: string, isDurable: boolean): void {
+  naming(path, () => {
+    // Exclusive: a link in its place would lead elsewhere.
+    fs.writeFileSync(path, isDurable ? '' : text, { mode: 0o600, flag: 'wx' });
+    if (isDurable) fs.appendFileSync(path, text, { flag: 'as' });
+  });
+}
+
+/** Does a step that may be in vain because the file is not there, or not there any more. */
+export function ifThere(work: () => void): void {
+  try {
+    work();
+  } catch (e) {
+    const { code } = e as { code?: string };
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw e;
+  }
+}
+
+/** Removes a name that is no folder; false where there is none. */
+export function unlink(path: string): boolean {
+  try {
+    fs.unlinkSync(path);
+    return true;
+  } catch (e) {
+    if ((e as { code?: string }).code === 'ENOENT') return false;
+    throw e;
+  }
+}
+
+/** The user and group of this process are those of its folder in /proc; undefined where that cannot be seen. */
+export function userOfProcess(): number | undefined {
+  try {
+    return fs.statSync('/proc/self').uid;
+  } catch {
+    return undefined;
   }
 }

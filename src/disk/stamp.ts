@@ -2,7 +2,6 @@ import { type Files, slotPaths } from '../config/paths';
 import type { Settings } from '../config/settings';
 import { isFileKey } from '../config/slot';
 import { exists, stat } from './fs';
-import { stagedOr } from './persist';
 
 const MISSING = 'missing';
 
@@ -66,12 +65,6 @@ export function isSettled(stamp: string): boolean {
   });
 }
 
-/** The files of a slot, or what a put was about to write to them when its worker was killed. */
-export function pathsToRead(settings: Settings, slot: string): Files {
-  const files = slotPaths(settings, slot);
-  return settings.isPersistent ? stagedOr(files) : files;
-}
-
 /** A link that leads nowhere. */
 const DANGLING = 'dangling';
 
@@ -81,7 +74,7 @@ const DANGLING = 'dangling';
  * @returns '' where there are none
  */
 export function stampOfSlot(settings: Settings, slot: string): string {
-  const files = pathsToRead(settings, slot);
+  const files = slotPaths(settings, slot);
   let stamp = stampOf(files);
   // The keys of files with any names may be where those of names would be: then the chain decides.
   if (settings.scan && lacksChain(stamp)) stamp = '';

@@ -18,7 +18,7 @@ export type RequestCode =
   | 'precondition-failed'
   | 'too-large'
   | 'zone-full'
-  | 'persist-failed'
+  | 'store-failed'
   | 'store-unavailable';
 
 /** A refused pair or request. A plain Error with a code: `class extends Error` needs helpers when lowered to ES5. */

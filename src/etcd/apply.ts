@@ -1,10 +1,11 @@
+import { expectAcceptable } from '../certs/accept';
 import type { Context } from '../certs/context';
-import { expectServable, installPair, provePair, removePair } from '../certs/install';
+import { installPair, provePair, removePair } from '../certs/install';
 import { readText } from '../certs/pair_text';
-import { isFileKey, isRsaKey, nameOf } from '../config/slot';
+import { isFileKey, nameOf } from '../config/slot';
 import { LARGEST_FILE } from '../disk/fs';
 import { isRefusal, refuse } from '../engine/refusal';
-import { isRsa, readPair } from '../x509/pair';
+import { readPair } from '../x509/pair';
 import { normaliseWithWildcard } from '../x509/server_name';
 import { clearToken } from '../zone/clear_token';
 import { count, refusalLabels } from '../zone/counters';
@@ -13,7 +14,6 @@ import { withLocks } from '../zone/locks';
 import {
   type Problem,
   type RecordMeta,
-  holdsPair,
   isAnswer,
   makeRecord,
   readMeta,
@@ -70,14 +70,8 @@ export async function applyPut(
     if (value.length > LARGEST_FILE) refuse('malformed', 'the value is larger than 1 MiB');
     const sent = readText(await openValue(etcd, slot, value));
     const pair = readPair(sent.pem, sent.keyPem);
-    if (isRsaKey(slot) && !isRsa(pair)) {
-      refuse(
-        'unsupported-key',
-        `an RSA slot is for RSA keys, and this one is ${pair.privateKey.kind}`,
-      );
-    }
-    expectServable(context, pair, [name]);
-    const proven = await provePair(context, pair);
+    expectAcceptable(context, slot, pair, { from: 'sender' });
+    const proven = await provePair(pair);
     await withSlot(into, slot, () => installPair(context, zone, [slot], proven, version));
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     context.r.log(
@@ -182,7 +176,6 @@ export async function applyDelete(
   isCleared: boolean,
 ): Promise<boolean> {
   const { context, zone } = into;
-  const { settings } = context;
   const why = await withSlot(into, slot, (): Problem | null | undefined => {
     const held = findRecord(zone, slot) || '';
     const last = readMeta(held);
@@ -205,10 +198,8 @@ export async function applyDelete(
     }
     const isOwn = historyIdIn(last.etcd) === historyId;
     if (!isOwn && !isCleared) return keepFor(GONE);
-    // Only a pair that was installed has files of its own: a refused value never wrote any.
-    const isInFiles = settings.isPersistent && isOwn && holdsPair(held);
     try {
-      removePair(settings, zone, [slot], isInFiles ? [slot] : []);
+      removePair(context, zone, [slot]);
     } catch (e) {
       if (!isRefusal(e)) throw e;
       return keepFor({ code: e.code, isOfEtcd: true, detail: e.message });

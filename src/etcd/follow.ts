@@ -294,7 +294,7 @@ async function letGoOfOthers(
   }
   if (context.settings.scan && Object.keys(dropped).length > 0) {
     await eachSlice(keys, (slots) => {
-      restorePointers(context.settings, zone, slots, (slot) => !!dropped[etcd.prefix + slot]);
+      restorePointers(context, zone, slots, (slot) => !!dropped[etcd.prefix + slot]);
     });
   }
   return at === gone.length;

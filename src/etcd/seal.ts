@@ -30,7 +30,7 @@ interface Subtle {
  * Seals a text for etcd, where `$cert_seal_key_file` is set; otherwise leaves it as it is.
  *
  * @param slot the key of the slot that the value is for
- * @throws (rejects with) persist-failed: the seal key cannot be used
+ * @throws (rejects with) store-unavailable: the seal key cannot be used
  */
 export async function sealValue(
   { sealKeyFile }: Etcd,
@@ -40,7 +40,7 @@ export async function sealValue(
   if (!sealKeyFile) return text;
   const nonce = Buffer.alloc(NONCE_BYTES);
   crypto.getRandomValues(nonce);
-  const key = await keyOf(sealKeyFile, 'encrypt', 'persist-failed');
+  const key = await keyOf(sealKeyFile, 'encrypt', 'store-unavailable');
   const sealed = await subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text));
   return PREFIX + Buffer.concat([nonce, Buffer.from(sealed)]).toString('base64');
 }
@@ -76,7 +76,7 @@ function algorithm(nonce: Buffer, slot: string): object {
 async function keyOf(
   path: string,
   usage: string,
-  code: 'bad-seal' | 'persist-failed',
+  code: 'bad-seal' | 'store-unavailable',
 ): Promise<object> {
   let key: Buffer;
   try {

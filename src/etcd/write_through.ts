@@ -1,9 +1,8 @@
 import type { Context } from '../certs/context';
 import { type Conditions, findAllHeld, findHeld, fingerprintOfHeld } from '../certs/held';
-import { installPair, recordOf, removePair } from '../certs/install';
+import { installPair, recordOfPut, removePair } from '../certs/install';
 import { readText } from '../certs/pair_text';
-import { rsaKey, slotsOf } from '../config/slot';
-import { pathsToRead, stampOf } from '../disk/stamp';
+import { rsaKey } from '../config/slot';
 import { refuse } from '../engine/refusal';
 import { fingerprintOf } from '../x509/description';
 import { type Pair, readPair } from '../x509/pair';
@@ -48,7 +47,7 @@ export interface Written {
  * @param names the names that the conditions are checked for
  * @param targets the keys of the slots to write, one list for each name
  * @param pair a proven pair: see `provePair`
- * @throws (rejects with) store-unavailable, precondition-failed, zone-full, persist-failed: nothing has changed, unless etcd did
+ * @throws (rejects with) store-unavailable, precondition-failed, zone-full, store-failed: nothing has changed, unless etcd did
  *   a write that it has not answered
  */
 export async function putThrough(
@@ -69,11 +68,19 @@ export async function putThrough(
   }
   const { before, revision } = await change(conditions, etcd, slots, operations, async (found) => {
     for (let i = 0; i < names.length; i++) {
-      await expectMet(conditions, etcd, names[i] as string, targets[i] as string[], slots, found);
+      await expectMet(
+        context,
+        conditions,
+        etcd,
+        names[i] as string,
+        targets[i] as string[],
+        slots,
+        found,
+      );
     }
   });
   const isNew = targets.some((own) =>
-    own.every((slot) => !before[slots.indexOf(slot)] && !findHeld(zone, slot)),
+    own.every((slot) => !before[slots.indexOf(slot)] && !findHeld(context, slot)),
   );
   try {
     const record = await withLocks(zone, [FOLLOWER].concat(slots), () => {
@@ -83,7 +90,7 @@ export async function putThrough(
       const created = open.map((slot) => before[slots.indexOf(slot)]?.createRevision ?? revision);
       if (position) noteNew(etcd, position, open, created);
       installPair(context, zone, open, pair, version);
-      return recordOf(context, zone, slots[0] as string, pair, version);
+      return recordOfPut(context, slots[0] as string, pair, version);
     });
     return { isNew, record };
   } catch (e) {
@@ -96,7 +103,7 @@ export async function putThrough(
  * Deletes a name from etcd, and here.
  *
  * @returns the revision of etcd at which it was deleted
- * @throws (rejects with) not-found, store-unavailable, precondition-failed, persist-failed: as `putThrough`
+ * @throws (rejects with) not-found, store-unavailable, precondition-failed, store-failed: as `putThrough`
  */
 export async function deleteThrough(
   context: Context,
@@ -105,27 +112,17 @@ export async function deleteThrough(
   name: string,
 ): Promise<number> {
   const { zone } = etcd;
-  const { settings } = context;
   const slots = [name, rsaKey(name)];
-  const persisted = settings.isPersistent ? slotsOf(settings, name) : [];
   const operations = slots.map((slot) => deleteOperation(etcd.prefix + slot));
   const { before, revision } = await change(conditions, etcd, slots, operations, async (found) => {
-    await expectMet(conditions, etcd, name, slots, slots, found);
-    const isThere =
-      found.some((kv) => kv !== undefined) ||
-      findAllHeld(zone, settings, name).length > 0 ||
-      persisted.some((slot) => stampOf(pathsToRead(settings, slot)) !== '');
+    await expectMet(context, conditions, etcd, name, slots, slots, found);
+    const isThere = found.some((kv) => kv !== undefined) || findAllHeld(context, name).length > 0;
     if (!isThere) refuse('not-found', `Nothing is held under ${name}.`);
   });
   try {
     await withLocksIfRoom(zone, [FOLLOWER].concat(slots), () => {
       const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
-      removePair(
-        settings,
-        zone,
-        open,
-        persisted.filter((slot) => open.indexOf(slot) >= 0),
-      );
+      removePair(context, zone, open);
     });
   } catch (e) {
     await takeBack(etcd, slots, before, 0);
@@ -192,6 +189,7 @@ function noteNew(etcd: Etcd, position: Position, slots: string[], created: numbe
  * @throws (rejects with) precondition-failed
  */
 async function expectMet(
+  context: Context,
   conditions: Conditions,
   etcd: Etcd,
   name: string,
@@ -203,13 +201,18 @@ async function expectMet(
   let fingerprint = '';
   for (let i = 0; i < own.length && !fingerprint; i++) {
     const slot = own[i] as string;
-    fingerprint = await fingerprintIn(etcd, slot, found[slots.indexOf(slot)]);
+    fingerprint = await fingerprintIn(context, etcd, slot, found[slots.indexOf(slot)]);
   }
   conditions.check(name, fingerprint);
 }
 
-async function fingerprintIn(etcd: Etcd, slot: string, kv: KeyValue | undefined): Promise<string> {
-  const held = findHeld(etcd.zone, slot);
+async function fingerprintIn(
+  context: Context,
+  etcd: Etcd,
+  slot: string,
+  kv: KeyValue | undefined,
+): Promise<string> {
+  const held = findHeld(context, slot);
   // A pair that came from etcd was deleted there, and will be removed here.
   if (!kv) return held && held.meta.source === 'etcd' ? '' : fingerprintOfHeld(held);
   // The slot has seen this value. Where it was refused, the pair that the slot still holds is the one that a client reads.

@@ -222,5 +222,5 @@ function ensurePointer(context: Context, zone: Zone, slot: string, key: string):
   // After a clear, what was read from files that are gone gives way.
   if (held !== undefined && holdsPair(held) && isCleared(held, context.token))
     refreshSlot(context, slot);
-  return restorePointer(context.settings, zone, slot, key);
+  return restorePointer(context, zone, slot, key);
 }

@@ -1,4 +1,5 @@
-import { type Zone, hasRoom } from './dict';
+import { type Zone, hasRoom, replaceValue } from './dict';
+
 const CLEAR_KEY = '#clear';
 
 /** The clear token: a record with another one is stale. */
@@ -13,10 +14,15 @@ export function clearToken(zone: Zone): string {
  *
  * @throws SharedMemoryError where the zone is full
  */
-export function clearAll(zone: Zone): void {
-  const random = Math.floor(Math.random() * 0x10000);
-  // Two clears at once are one: it does no harm if they should make the same token.
-  zone.set(CLEAR_KEY, Date.now().toString(36) + `000${random.toString(16)}`.slice(-4));
+export function clearAll(zone: Zone, token: string = newToken()): void {
+  zone.set(CLEAR_KEY, token);
+}
+
+/** A clear token that no clear had before. It holds no time: no clock is believed, and all are of one length. */
+export function newToken(): string {
+  const bytes = Buffer.alloc(FIRST_TOKEN.length / 2);
+  crypto.getRandomValues(bytes);
+  return bytes.toString('hex');
 }
 
 /**
@@ -28,3 +34,29 @@ export function reserveToken(zone: Zone): void {
 
 /** The token of a zone that was never cleared. */
 export const FIRST_TOKEN = '000000000000';
+
+/** The token that the store had when the zone last took it over. */
+const STORE_CLEAR_KEY = '#clear:store';
+
+/**
+ * Takes over the clear of another nginx that shares the store.
+ *
+ * @param token the zone's, as it was read
+ * @param storeToken the store's
+ * @returns the zone's token now
+ */
+export function adoptToken(zone: Zone, token: string, storeToken: string): string {
+  const last = zone.get(STORE_CLEAR_KEY);
+  if (last === storeToken) return token;
+  // Without room it is done again at the next look, and does no harm.
+  replaceValue(zone, STORE_CLEAR_KEY, storeToken);
+  // A zone that had clears of its own before it had this store: no record of it may become fresh by that.
+  const next = last === undefined && token !== FIRST_TOKEN ? newToken() : storeToken;
+  if (!replaceValue(zone, CLEAR_KEY, next)) return token;
+  return next;
+}
+
+/** Notes the token of a clear that the store has, so that it is not taken over from there. */
+export function noteStoreToken(zone: Zone, token: string): void {
+  replaceValue(zone, STORE_CLEAR_KEY, token);
+}

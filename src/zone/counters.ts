@@ -4,7 +4,12 @@ import { type Zone, replaceValue } from './dict';
 
 /** The families and what they count. */
 export type Family =
-  'loads_total' | 'refusals_total' | 'puts_total' | 'deletes_total' | 'clears_total';
+  | 'loads_total'
+  | 'refusals_total'
+  | 'puts_total'
+  | 'deletes_total'
+  | 'clears_total'
+  | 'store_failures_total';
 
 /** Counts by series: the family and its labels, as in `clears_total{scope="all"}`. */
 export type Counts = Record<string, number>;

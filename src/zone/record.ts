@@ -1,24 +1,29 @@
+import { LONGEST_FRESH_MS } from '../config/settings';
 import { TIMESTAMP_LENGTH, isWithin, timestamp } from '../engine/clock';
 import type { Pem } from '../x509/pem';
 
-// The record of a name: one string, so that one `set` replaces it for all workers. A header, the PEM of the key and of
-// the chain, the facts. What the hot path reads lies at fixed offsets:
+// The record of a slot: one string, so that one `set` replaces it for all workers. It is a header, a body, and
+// RecordMeta as JSON. The fields that the hot path reads lie at fixed offsets:
 //
-//   0    1  kind: `3` a pair to serve; `2` none, only why the files were refused; `4` a pointer to a file's record
+//   0    1  kind: `5` a version in the store; `3` a pair in the zone itself; `4` a pointer to a file's record;
+//           `2` no pair, only why the files were refused
 //   1   12  the clear token that was current when the files were last read
 //  13   13  when the files were last looked at, in milliseconds since 1970
 //  26    6  where the key ends and the chain begins
-//  32    6  where the chain ends and the facts begin
-//  38       the PEM, or what a pointer points to; then Facts as JSON
+//  32    6  where the body ends and the meta begins
+//  38       the body. Kind 5: until when it is fresh, 15 digits of milliseconds since 1970, then the path of the version.
+//           Kind 3: the PEM of key and chain. Kind 4: the key of the file's record
 //
 // A change of this format needs other kinds: the zone outlives a reload that brings a new bundle.
 //
 // The key comes first because OpenSSL looks for one in every block of PEM that it comes across: with the chain first
 // each handshake without ssl_certificate_cache would decode all certificates twice.
 
-export const SERVABLE = '3';
-const REFUSED = '2';
+const VERSION = '5';
+const SERVABLE = '3';
 const POINTER = '4';
+const REFUSED = '2';
+const VERSION_CODE = 53;
 const SERVABLE_CODE = 51;
 
 const TOKEN_AT = 1;
@@ -28,6 +33,11 @@ const KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
 const OFFSET_LENGTH = 6;
 const PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
 const PEM_AT = PEM_END_AT + OFFSET_LENGTH;
+const FRESH_LENGTH = 15;
+const PATH_AT = PEM_AT + FRESH_LENGTH;
+
+/** Of a version: it is not fresh. */
+const STALE = '000000000000000';
 
 const FACTS_CODE = 123;
 const LINE_END_CODE = 10;
@@ -64,8 +74,11 @@ export interface RecordMeta {
   found?: Found;
   /** Of a pointer: the keys of other files with a certificate for the name. */
   others?: string[];
-  /** The last value of the slot that came from etcd, taken or refused; see etcd/progress.ts. */
+  /** The last value of the slot that came from etcd, taken or refused; see etcd/position.ts. */
   etcd?: string;
+  /** Of a version: the identity of the store that it is in, and the version that it replaced there, '' for none. */
+  store?: string;
+  before?: string;
 }
 
 /** What an index has to know of a certificate. */
@@ -89,6 +102,7 @@ const NO_FILES: RecordMeta = { source: 'disk', files: '', notAfter: 0, loadedAt:
  * @param interval milliseconds; 0: no clear is enough
  */
 export function isServable(record: string, token: string, interval: number): boolean {
+  if (record.charCodeAt(0) === VERSION_CODE) return isFreshVersion(record, token);
   return (
     record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record)
   );
@@ -96,6 +110,7 @@ export function isServable(record: string, token: string, interval: number): boo
 
 /** The same also for a record that holds no pair: its files need no look now. */
 export function isFresh(record: string, token: string, interval: number): boolean {
+  if (isVersion(record)) return isFreshVersion(record, token);
   return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
 }
 
@@ -208,9 +223,59 @@ export function withMeta(record: string, token: string, meta: Partial<RecordMeta
   return withCheckedNow(record, token).slice(0, pemEnd(record)) + JSON.stringify(meta);
 }
 
-/** Whether a record holds a pair, fresh or not. */
+/** Whether a record has a pair to serve, fresh or not. */
 export function holdsPair(record: string): boolean {
-  return record.charAt(0) === SERVABLE;
+  return record.charAt(0) === SERVABLE || isVersion(record);
+}
+
+/** Whether the pair is a version in the store, and not in the record itself. */
+export function isVersion(record: string): boolean {
+  return record.charAt(0) === VERSION;
+}
+
+/**
+ * A record of a version in the store, to be looked at by the next handshake: see `withFreshUntil`.
+ *
+ * @param path the absolute path of the version's file
+ */
+export function makeVersionRecord(token: string, meta: RecordMeta, path: string): string {
+  const ends = offset(PEM_AT) + offset(PATH_AT + path.length);
+  return VERSION + token + timestamp() + ends + STALE + path + JSON.stringify(meta);
+}
+
+/** The record of a version, fresh until a time in milliseconds since 1970; another record as it is. */
+export function withFreshUntil(record: string, until: number): string {
+  if (!isVersion(record)) return record;
+  const digits = `00000000000000${Math.floor(until)}`.slice(-FRESH_LENGTH);
+  return record.slice(0, PEM_AT) + digits + record.slice(PATH_AT);
+}
+
+/**
+ * Whether a version can be served without a look at the store. Runs in every handshake.
+ *
+ * @param record what the zone holds under a name: any text
+ * @param token the zone's clear token
+ */
+export function isFreshVersion(record: string, token: string): boolean {
+  if (record.charCodeAt(0) !== VERSION_CODE || !record.startsWith(token, TOKEN_AT)) return false;
+  const left = +record.slice(PEM_AT, PATH_AT) - Date.now();
+  // With more left than a look ever gives, the clock was set back.
+  return left > 0 && left <= LONGEST_FRESH_MS;
+}
+
+/** The path of a version. */
+export function pathOf(record: string): string {
+  return record.slice(PATH_AT, pemEnd(record));
+}
+
+/** Whether its files were looked at less than an interval ago, in milliseconds; 0: however long ago that is. */
+export function isCheckedWithin(record: string, interval: number): boolean {
+  return isWithin(record, CHECKED_AT, interval);
+}
+
+/** When its files were last looked at, in the form of `timestamp`. */
+export function checkedAtText(record: string): string {
+  return record.slice(CHECKED_AT, KEY_END_AT);
 }
 
 /** When its files were last looked at, in milliseconds since 1970. */
@@ -230,8 +295,14 @@ export function isCleared(record: string, token: string): boolean {
  */
 export function readMeta(record: string): RecordMeta | null {
   const kind = record.charAt(0);
-  if (kind !== SERVABLE && kind !== REFUSED && kind !== POINTER) return null;
+  if (kind !== VERSION && kind !== SERVABLE && kind !== REFUSED && kind !== POINTER) return null;
   if (/\D/.test(record.slice(CHECKED_AT, PEM_AT))) return null;
+  if (
+    kind === VERSION &&
+    (/\D/.test(record.slice(PEM_AT, PATH_AT)) || record.charAt(PATH_AT) !== '/')
+  ) {
+    return null;
+  }
   if (kind === SERVABLE && !(isWhole(record) && isPem(keyOf(record)) && isPem(chainOf(record)))) {
     return null;
   }

@@ -1,4 +1,4 @@
-import { SERVABLE, isPointer, readMeta } from './record';
+import { holdsPair, isPointer, readMeta } from './record';
 
 /** What is to be known of many names. */
 export interface Summary {
@@ -23,6 +23,9 @@ export interface FileSummary {
 // No record begins like this: it must not pass for one.
 const SUMMARY = '~';
 
+const PAIR = '3';
+const NO_PAIR = '2';
+
 /**
  * A record's summary as text, for who reads many of them: a record is a hundred times as long. A pointer has none.
  *
@@ -32,7 +35,8 @@ export function summaryOf(record: string, isFile: boolean): string {
   const meta = isPointer(record) ? null : readMeta(record);
   if (!meta) return '';
   const problem = meta.problem ? meta.problem.code : '';
-  const summary = `${SUMMARY}${record.charAt(0)}${meta.notAfter} ${problem} ${meta.etcd || ''}`;
+  const pair = holdsPair(record) ? PAIR : NO_PAIR;
+  const summary = `${SUMMARY}${pair}${meta.notAfter} ${problem} ${meta.etcd || ''}`;
   if (!isFile) return summary;
   const { names, isRsa } = meta.found || { names: [], isRsa: false };
   return [summary, meta.files, isRsa ? 'RSA' : '', names.join(' ')].join('\n');
@@ -48,7 +52,7 @@ export function readSummary(text: string): Summary {
   const first = text.split('\n')[0] as string;
   const [head = '', problem = '', etcd = ''] = first.split(' ');
   return {
-    isPair: head.charAt(1) === SERVABLE || problem === '',
+    isPair: head.charAt(1) === PAIR || problem === '',
     notAfter: +head.slice(2),
     problem,
     etcd,

@@ -16,7 +16,7 @@ export function warning({ url, admin, names }: OwnOptions): string {
     ...names.map((name) => `  ${name}`),
     `by such as no client trusts, with PUT /certs/NAME at ${admin}.`,
     'At the end it deletes them with DELETE /certs/NAME: files that are there are loaded again.',
-    'With $cert_persist on the files themselves are replaced, and deleted. Take names that nobody needs.',
+    'Take names that nobody needs.',
   ].join('\n');
 }
 

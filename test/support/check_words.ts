@@ -5,7 +5,7 @@ import type { CheckResult } from '../../src/certs/check.js';
 import { type Files, slotPaths } from '../../src/config/paths.js';
 import type { Settings } from '../../src/config/settings.js';
 import { fileKey, rsaKey } from '../../src/config/slot.js';
-import { pathsToRead, stampOfSlot } from '../../src/disk/stamp.js';
+import { stampOfSlot } from '../../src/disk/stamp.js';
 import {
   holdsPair,
   isPointer,
@@ -106,7 +106,6 @@ function wordsIn(cell: string): string[] {
 function settingWords(folder: string): Record<string, Partial<Settings>> {
   return {
     etcd: { followsEtcd: true },
-    persist: { isPersistent: true },
     rsa: { certFileRsa: `${folder}/{name}.rsa.cert.pem` },
     fallback: { fallback: NAME },
     'one file': { certFile: `${folder}/{name}.pem`, keyFile: `${folder}/{name}.pem` },
@@ -179,10 +178,6 @@ export const FILES: Record<string, (files: Files) => Pair | null> = {
   'no name': (files) => write(files, noName),
   RSA: (files) => write(files, rsa),
   'no point': (files) => write(files, noPoint),
-  staged: ({ key }) => {
-    const staged = `${key}.put-staged`;
-    return write({ cert: staged, key: staged }, next);
-  },
   mismatch: (files) => writeBad(files, next.chainPem, old.keyPem),
   garbage: (files) => writeBad(files, 'no certificate\n', next.keyPem),
   'no chain': ({ cert }) => remove(cert),
@@ -227,7 +222,10 @@ export interface Decision extends Omit<CheckResult, 'record'> {
 
 /** What a result comes to. */
 export function decisionOf({ held, pair }: Situation, result: CheckResult): Decision {
-  const { record, ...rest } = result;
+  const { record, pair: read, ...rest } = result;
+  // The pair comes with the record that it is in.
+  if ((read !== undefined) !== (rest.result === 'loaded'))
+    throw new Error('no pair that was loaded');
   return { kind: kindOf(record, held ?? '', pair), meta: readMeta(record), ...rest };
 }
 
@@ -297,7 +295,7 @@ function sayings(
   { context: { settings }, slot, pair, stamp }: Situation,
   { code, detail }: Problem,
 ): Record<string, Partial<CheckResult>> {
-  const files = pathsToRead(settings, slot);
+  const files = slotPaths(settings, slot);
   const isFile = slot === fileKey('site');
   const leaf = pair && leafOf(pair);
   const loaded = (validity: string): Partial<CheckResult> => ({

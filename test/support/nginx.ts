@@ -12,6 +12,9 @@ export const ADMIN_SOCKET = '/run/nginx/cert-admin.sock';
 
 const DIST = resolve(import.meta.dirname, '../../dist');
 
+/** The folder of `$cert_store` inside the container, if a site has one. */
+export const STORE = '/var/lib/nginx/certs';
+
 /** The ports of the container that are published, each on a port of the host's loopback interface. */
 const PORTS = [8443, 8444];
 
@@ -73,6 +76,8 @@ export interface NginxOptions {
   directory?: string;
   /** What the container sees as /etc/nginx/certs, if others are to see it, too; default: `certs` of `directory`. */
   certsDirectory?: string;
+  /** What it sees as `STORE`, if others are to see it, too; default: `store` of `directory`. */
+  storeDirectory?: string;
   /** Further files of the container: texts by path. */
   files?: Record<string, string>;
   /** Folders of the container that are in memory: mount options by path, as in `size=64k,mode=0777`. */
@@ -80,7 +85,7 @@ export interface NginxOptions {
   /** Further folders of the host that the container reads: their paths by those in the container. */
   mounts?: Record<string, string>;
   /** From which on the error log is written; default: `info`. */
-  logLevel?: 'info' | 'notice';
+  logLevel?: 'debug' | 'info' | 'notice';
   /** Ports of the container to publish; default: 8443 and 8444, on random ports of the host. */
   ports?: (number | { container: number; host: number })[];
 }
@@ -124,17 +129,17 @@ export interface Nginx {
 }
 
 /**
- * Makes a directory that a container of `startNginx` sees in parts: `certs` as /etc/nginx/certs and `run`
- * as /run/nginx. It is for those who write certificates first, or start nginx twice on the same files.
+ * Makes a directory that a container of `startNginx` sees in parts: `certs` as /etc/nginx/certs, `run` as /run/nginx and
+ * `store` as `STORE`. It is for those who write certificates first, or start nginx twice on the same files.
  * It goes when this process ends.
  */
 export function makeWorkDirectory(): string {
   const directory = makeDirectory();
   // The directory itself is for this user alone: a private key may lie in it. Inside the container, where
-  // only these two are seen, nginx's workers run as another user.
-  for (const name of ['certs', 'run']) {
+  // only these are seen, nginx's workers run as another user.
+  for (const [name, mode] of Object.entries({ certs: 0o755, run: 0o755, store: 0o777 })) {
     mkdirSync(join(directory, name));
-    chmodSync(join(directory, name), 0o755);
+    chmodSync(join(directory, name), mode);
   }
   return directory;
 }
@@ -168,6 +173,9 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
       { source: configFile, target: '/etc/nginx/nginx.conf', mode: 'ro' },
       { source: certsDirectory, target: '/etc/nginx/certs' },
       { source: runDirectory, target: '/run/nginx' },
+      ...(STORE in (options.tmpfs ?? {})
+        ? []
+        : [{ source: options.storeDirectory ?? join(directory, 'store'), target: STORE }]),
     ])
     .withCopyContentToContainer(
       Object.entries(files).map(([target, content]) => ({ target, content, mode: 0o644 })),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { currentRuntime } from '../setup/runtimes.js';
 import { createAuthority, writePair, type Authority, type Pair } from './certificates.js';
-import { makeWorkDirectory, nginxConf, startNginx, type Nginx } from './nginx.js';
+import { STORE, makeWorkDirectory, nginxConf, startNginx, type Nginx } from './nginx.js';
 import { handshake, openConnection, type ClientOptions } from './tls_client.js';
 
 export interface SiteOptions {
@@ -32,7 +32,11 @@ export interface SiteOptions {
   /** As `NginxOptions` has them. */
   tmpfs?: Record<string, string>;
   mounts?: Record<string, string>;
-  logLevel?: 'info' | 'notice';
+  logLevel?: 'debug' | 'info' | 'notice';
+  /** Set `$cert_store`, and give nginx what the handlers return as it is. */
+  store?: boolean;
+  /** As `NginxOptions` has it. */
+  storeDirectory?: string;
   /** Further directives of the http block, and of the stream block where the TLS server is there. */
   http?: string;
   stream?: string;
@@ -77,14 +81,14 @@ interface SlotConf {
   serve: string;
 }
 
-function slotConf(variables: 'one' | 'two', suffix: '' | '_rsa'): SlotConf {
+function slotConf(variables: 'one' | 'two', suffix: '' | '_rsa', data: string): SlotConf {
   const [cert, key] = variables === 'one' ? ['pair', 'pair'] : ['cert', 'key'];
   const set = [...new Set([cert, key])].map(
     (kind) => `js_set $tls_${kind}${suffix} certs.js_${kind}${suffix};`,
   );
   return {
     set: set.join(' '),
-    serve: `ssl_certificate data:$tls_${cert}${suffix}; ssl_certificate_key data:$tls_${key}${suffix};`,
+    serve: `ssl_certificate ${data}$tls_${cert}${suffix}; ssl_certificate_key ${data}$tls_${key}${suffix};`,
   };
 }
 
@@ -116,10 +120,12 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const settings = {
     ...(isStream ? { zone: 'certs_stream' } : {}),
     ...(rsaSlot ? RSA_SETTINGS : {}),
+    ...(options.store ? { store: STORE } : {}),
     ...options.settings,
   };
-  const slots = [slotConf(variables, '')];
-  if (rsaSlot) slots.push(slotConf(variables, '_rsa'));
+  const data = options.store ? '' : 'data:';
+  const slots = [slotConf(variables, '', data)];
+  if (rsaSlot) slots.push(slotConf(variables, '_rsa', data));
   if (rsaSlot === 'first') slots.reverse();
   const runtime = currentRuntime();
   const authority = options.authority ?? (await createAuthority());
@@ -161,6 +167,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     tmpfs: options.tmpfs ?? {},
     mounts: options.mounts ?? {},
     logLevel: options.logLevel ?? 'info',
+    ...(options.storeDirectory ? { storeDirectory: options.storeDirectory } : {}),
     runtime,
     config: nginxConf({
       runtime,

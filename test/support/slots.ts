@@ -35,7 +35,15 @@ export function contextWith(settings: Settings, more: Partial<Context> = {}): Fa
     log: (message: string) => lines.push(`log: ${message}`),
     error: (message: string) => lines.push(`error: ${message}`),
   };
-  const rest = { zone: undefined, misses: undefined, token: FIRST_TOKEN, interval: 10_000 };
+  const rest = {
+    zone: undefined,
+    misses: undefined,
+    store: undefined,
+    token: FIRST_TOKEN,
+    storeToken: FIRST_TOKEN,
+    interval: 10_000,
+    filesInterval: 10_000,
+  };
   return { r, settings, ...rest, fallback: settings.fallback, ...more, lines };
 }
 

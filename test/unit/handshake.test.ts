@@ -1,7 +1,14 @@
 import fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { type RecordMeta, makePointer, makeRecord, withCheckedNow } from '../../src/zone/record.js';
+import {
+  type RecordMeta,
+  makePointer,
+  makeRecord,
+  makeVersionRecord,
+  withCheckedNow,
+  withFreshUntil,
+} from '../../src/zone/record.js';
 import { FakeZone } from '../support/fake_zone.js';
 import { noteMissing } from '../../src/zone/misses.js';
 import { FIRST_TOKEN } from '../../src/zone/clear_token.js';
@@ -18,6 +25,8 @@ const { default: handlers } = (await import(
 
 const FACTS: RecordMeta = { source: 'disk', files: '', notAfter: 0, loadedAt: 0 };
 const pem = (label: string): string => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`;
+/** What makes PEM a value that nginx takes for one. */
+const DATA = 'data:\n';
 const CHAIN = pem('CERTIFICATE');
 const KEY = pem('PRIVATE KEY');
 const RSA_KEY = pem('RSA PRIVATE KEY');
@@ -98,19 +107,19 @@ afterEach(() => {
 
 describe('a handshake that is served from the zone', () => {
   test('reads the clear token and the record, and nothing else', () => {
-    expect(handlers.js_pair(handshake('a.example'))).toBe(KEY + CHAIN);
+    expect(handlers.js_pair(handshake('a.example'))).toBe(DATA + KEY + CHAIN);
     expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
   });
 
   test('reads them once for two variables', () => {
     const r = handshake('a.example');
-    expect(handlers.js_cert(r)).toBe(CHAIN);
-    expect(handlers.js_key(r)).toBe(KEY);
+    expect(handlers.js_cert(r)).toBe(DATA + CHAIN);
+    expect(handlers.js_key(r)).toBe(DATA + KEY);
     expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
   });
 
   test("reads two values more for a wildcard's name", () => {
-    expect(handlers.js_pair(handshake('a.w.example'))).toBe(KEY + CHAIN);
+    expect(handlers.js_pair(handshake('a.w.example'))).toBe(DATA + KEY + CHAIN);
     expect(calls).toEqual([
       'certs.get #clear',
       'certs.get a.w.example',
@@ -122,12 +131,12 @@ describe('a handshake that is served from the zone', () => {
 
 describe('a handshake for a name that a scan has found', () => {
   test('reads one value more', () => {
-    expect(handlers.js_pair(handshake('found.example'))).toBe(KEY + CHAIN);
+    expect(handlers.js_pair(handshake('found.example'))).toBe(DATA + KEY + CHAIN);
     expect(calls).toEqual(['certs.get #clear', 'certs.get found.example', 'certs.get *file:found']);
   });
 
   test("reads one value more for a wildcard's name", () => {
-    expect(handlers.js_pair(handshake('a.found.example'))).toBe(KEY + CHAIN);
+    expect(handlers.js_pair(handshake('a.found.example'))).toBe(DATA + KEY + CHAIN);
     expect(calls).toEqual([
       'certs.get #clear',
       'certs.get a.found.example',
@@ -142,13 +151,13 @@ describe('a handshake for a name that a scan has found', () => {
     'is not served the pair of a file that is for other names by now: %s',
     (name) => {
       const r = { ...handshake(name), error: vi.fn(), log: vi.fn() };
-      expect(handlers.js_pair(r)).toBe('');
+      expect(handlers.js_pair(r)).toBe('data:');
     },
   );
 
   test('cannot ask for the key of a file', () => {
     const r = { ...handshake('*file:found'), error: vi.fn(), log: vi.fn() };
-    expect(handlers.js_pair(r)).toBe('');
+    expect(handlers.js_pair(r)).toBe('data:');
   });
 });
 
@@ -194,7 +203,7 @@ describe('where names have an RSA slot', () => {
       ],
     ],
   ])('%s from %s for %s', (_, handler, name, key, keys) => {
-    expect(handlers[handler](handshakeOfTwo(name))).toBe(key + CHAIN);
+    expect(handlers[handler](handshakeOfTwo(name))).toBe(DATA + key + CHAIN);
     expect(calls).toEqual(read(['certs #clear', ...keys]));
   });
 
@@ -203,22 +212,24 @@ describe('where names have an RSA slot', () => {
     const served = (['js_key', 'js_key_rsa', 'js_cert', 'js_cert_rsa', 'js_pair_rsa'] as const).map(
       (handler) => handlers[handler](r),
     );
-    expect(served).toEqual([KEY, RSA_KEY, CHAIN, CHAIN, RSA_KEY + CHAIN]);
+    expect(served).toEqual(
+      [KEY, RSA_KEY, CHAIN, CHAIN, RSA_KEY + CHAIN].map((value) => DATA + value),
+    );
     expect(calls).toEqual(
       read(['certs #clear', 'certs a.example', 'certs #clear', 'certs *rsa:a.example']),
     );
   });
 
   test('nothing is remembered for another handshake', () => {
-    expect(handlers.js_pair_rsa(handshakeOfTwo('a.example'))).toBe(RSA_KEY + CHAIN);
-    expect(handlers.js_pair_rsa(handshakeOfTwo('ec.example'))).toBe(KEY + CHAIN);
+    expect(handlers.js_pair_rsa(handshakeOfTwo('a.example'))).toBe(DATA + RSA_KEY + CHAIN);
+    expect(handlers.js_pair_rsa(handshakeOfTwo('ec.example'))).toBe(DATA + KEY + CHAIN);
   });
 });
 
 describe('$cert_name', () => {
   test('is read instead of what the client asks for, at the same cost', () => {
     expect(handlers.js_pair(handshake('unknown.example', { cert_name: 'a.example' }))).toBe(
-      KEY + CHAIN,
+      DATA + KEY + CHAIN,
     );
     expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
   });
@@ -230,8 +241,8 @@ describe('$cert_name', () => {
       variables['cert_name'] = name;
       return [handlers.js_cert(r) + handlers.js_key(r), handlers.js_key_rsa(r)];
     });
-    const rsa = [CHAIN + RSA_KEY, RSA_KEY];
-    expect(served).toEqual([rsa, [CHAIN + KEY, KEY], rsa]);
+    const rsa = [DATA + CHAIN + DATA + RSA_KEY, DATA + RSA_KEY];
+    expect(served).toEqual([rsa, [DATA + CHAIN + DATA + KEY, DATA + KEY], rsa]);
   });
 
   test('takes one variable more, as one that nobody has declared', () => {
@@ -252,13 +263,43 @@ describe('$cert_name', () => {
   });
 });
 
+describe('with a store', () => {
+  const PATH = '/var/lib/nginx/certs/cert-rotation.v1/versions/ab/abcd.1';
+  const versionUntil = (until: number, token = FIRST_TOKEN): string =>
+    withFreshUntil(makeVersionRecord(token, FACTS, PATH), until);
+  const zone = (): FakeZone =>
+    (globalThis as unknown as { ngx: { shared: { certs: FakeZone } } }).ngx.shared.certs;
+  const r = (): object => ({ ...handshake('v.example'), error: vi.fn(), log: vi.fn() });
+
+  test('every handler returns the path of the version, and nothing else is read', () => {
+    zone().set('v.example', versionUntil(Date.now() + 10_000));
+    calls = [];
+    for (const handler of ['js_pair', 'js_cert', 'js_key', 'js_pair_rsa'] as const) {
+      expect(handlers[handler](r())).toBe(PATH);
+      expect(calls.splice(0)).toEqual(['certs.get #clear', 'certs.get v.example']);
+    }
+  });
+
+  test.each([
+    ['the time is up', () => versionUntil(Date.now())],
+    ['the clock was set back', () => versionUntil(Date.now() + 20_001)],
+    ['a clear came', () => versionUntil(Date.now() + 10_000, 'mabcdefg1234')],
+  ])('the version is looked at again where %s', (_, record) => {
+    zone().set('v.example', record());
+    calls = [];
+    handlers.js_pair(r());
+    expect(calls.length).toBeGreaterThan(2);
+    file.mockClear();
+  });
+});
+
 test('without $cert_file_rsa its handlers answer as the others do, at the same cost', () => {
-  expect(handlers.js_pair_rsa(handshake('a.example'))).toBe(KEY + CHAIN);
+  expect(handlers.js_pair_rsa(handshake('a.example'))).toBe(DATA + KEY + CHAIN);
   expect(calls).toEqual(['certs.get #clear', 'certs.get a.example']);
 });
 
 test('a client cannot ask for the key of an RSA slot', () => {
   const r = { ...handshakeOfTwo('*rsa:a.example'), error: vi.fn(), log: vi.fn() };
-  expect(handlers.js_pair(r)).toBe('');
-  expect(handlers.js_pair_rsa(r)).toBe('');
+  expect(handlers.js_pair(r)).toBe('data:');
+  expect(handlers.js_pair_rsa(r)).toBe('data:');
 });

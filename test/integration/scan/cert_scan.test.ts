@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ClientOptions } from '../../support/tls_client.js';
 import { growth, scrape } from '../../support/metrics.js';
+import { makeWorkDirectory } from '../../support/nginx.js';
 import { errorsOf, expectNoKey } from '../../support/log.js';
 import { backdoorOf, BACKDOOR } from '../../support/backdoor.js';
 import { PERIODIC, startFolder } from '../../support/scanning.js';
@@ -431,18 +432,14 @@ test('a file whose name is locked by a worker that is held up is found all the s
   expect(errorsOf(site)).toEqual([]);
 });
 
-test('with $cert_persist on a put makes files of its own, which win until they are deleted', async () => {
-  const { site, write, path } = await startFolder({ settings: { persist: 'on' } });
-  chmodSync(path('.'), 0o777);
-  const found = await write('found', ['a.example']);
+test('with a store, names that it found are served by the next nginx before it scans', async () => {
+  const options = { directory: makeWorkDirectory(), store: true };
+  const { site, write } = await startFolder(options);
+  const found = await write('found', ['a.example', '*.w.example']);
   await site.clear();
   expect(await site.serial('a.example')).toBe(found.serial);
-  const pair = await site.authority.issue({ names: ['a.example'] });
-  const put = await site.nginx.admin('/certs/a.example', { method: 'PUT', body: pair.pairPem });
-  expect(put.status).toBe(200);
-  await site.clear();
-  expect(await site.serial('a.example')).toBe(pair.serial);
-  const deleted = await site.nginx.admin('/certs/a.example', { method: 'DELETE' });
-  expect(deleted.status).toBe(200);
-  expect(await site.serial('a.example')).toBe(found.serial);
+  await site.nginx.stop();
+  const { site: again } = await startFolder({ ...options, http: '' });
+  expect(await again.serial('a.example')).toBe(found.serial);
+  expect(await again.serial('b.w.example')).toBe(found.serial);
 });

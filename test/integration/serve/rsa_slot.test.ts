@@ -1,11 +1,11 @@
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writePair, type Pair } from '../../support/certificates.js';
 import { scrape } from '../../support/metrics.js';
 import { makeWorkDirectory } from '../../support/nginx.js';
 import type { ClientOptions } from '../../support/tls_client.js';
-import { startPutSite, type PutSite } from '../../support/putting.js';
+import { startPutSite } from '../../support/putting.js';
 import { startSite, type Site, type SiteOptions } from '../../support/site.js';
 
 const MISSES = `js_shared_dict_zone zone=certs:1m;
@@ -327,45 +327,22 @@ describe.each(['first', 'last'] as const)(
   },
 );
 
-describe('with $cert_persist on', async () => {
-  const directory = makeWorkDirectory();
-  const certs = join(directory, 'certs');
-  chmodSync(certs, 0o777);
+describe('with a store', async () => {
   const name = 'a.example';
-  const site: PutSite = await startPutSite({
-    directory,
-    rsaSlot: 'last',
-    settings: { persist: 'on', check_interval: '0' },
-  });
-  const read = (file: string): string => readFileSync(join(certs, `${name}.${file}`), 'utf8');
+  const options: SiteOptions = { directory: makeWorkDirectory(), rsaSlot: 'last', store: true };
+  const site = await startPutSite(options);
 
-  test("each kind is written to its slot's files, and a delete removes all", async () => {
+  test('each kind is served by the next nginx, and a delete removes both', async () => {
     const ecdsa = await site.authority.issue({ names: [name] });
     const rsa = await site.authority.issue({ names: [name], keyType: 'rsa' });
     await site.put(name, rsa.pairPem);
     await site.put(name, ecdsa.pairPem);
-    expect(read('cert.pem') + read('key.pem')).toBe(ecdsa.pairPem);
-    expect(read('rsa.cert.pem') + read('rsa.key.pem')).toBe(rsa.pairPem);
-    await site.clear();
     expect(await served(site, name)).toEqual(expected(ecdsa.serial, rsa.serial));
-    expect((await site.delete(name)).status).toBe(200);
-    const { stdout } = await site.nginx.exec(['ls', '-A', '/etc/nginx/certs']);
-    expect(stdout).toBe('');
-    await expect(site.serial(name)).rejects.toThrow();
-  });
-
-  test('what one slot has no room for is put in neither', async () => {
-    const rsa = await site.authority.issue({ names: [name], keyType: 'rsa' });
-    const next = await site.authority.issue({ names: [name], keyType: 'rsa' });
-    await writePair(certs, name, rsa);
-    await site.put(name, rsa.pairPem);
-    // A directory is in the place of the first slot's chain.
-    rmSync(join(certs, `${name}.cert.pem`));
-    await site.nginx.exec(['mkdir', `/etc/nginx/certs/${name}.cert.pem`]);
-    const { status, body } = await site.put(name, next.pairPem);
-    expect([status, body]).toEqual([500, expect.stringContaining('persist-failed')]);
-    expect(read('rsa.cert.pem') + read('rsa.key.pem')).toBe(rsa.pairPem);
-    expect(await served(site, name)).toEqual(expected('none', rsa.serial));
+    await site.nginx.stop();
+    const again = await startPutSite(options);
+    expect(await served(again, name)).toEqual(expected(ecdsa.serial, rsa.serial));
+    expect((await again.delete(name)).status).toBe(200);
+    await expect(again.serial(name)).rejects.toThrow();
     site.expectNoKeyShown();
   });
 });

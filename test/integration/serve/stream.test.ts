@@ -1,4 +1,3 @@
-import { chmodSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -8,7 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { currentRuntime } from '../../setup/runtimes.js';
 import { createAuthority, replaceFile, writePair } from '../../support/certificates.js';
-import { makeWorkDirectory, type Address } from '../../support/nginx.js';
+import { STORE, type Address } from '../../support/nginx.js';
 import { curl, opensslClient } from '../../support/tls_client.js';
 import { errorsOf, expectNoKey } from '../../support/log.js';
 import { startSite, type Site } from '../../support/site.js';
@@ -279,26 +278,26 @@ describe('the clear handler of stream', async () => {
   });
 });
 
-describe('a put, and a stream block', async () => {
-  const directory = makeWorkDirectory();
-  chmodSync(join(directory, 'certs'), 0o777);
+describe('a put, and a stream block that shares the store', async () => {
   const site = await startSite({
-    directory,
     block: 'stream',
     names: [NAME],
-    settings: { check_interval: '0' },
-    http: 'js_var $cert_persist on;',
+    store: true,
+    settings: { check_interval: '1' },
+    http: `js_var $cert_store ${STORE};`,
   });
 
-  test('is served there after a clear, from the files that it wrote', async () => {
+  test('is served there within the check interval, without a clear', async () => {
     expect(await site.serial(NAME)).toBe(site.serials[NAME]);
-    const { pairPem, chainPem, serial } = await site.authority.issue({ names: [NAME] });
+    const { pairPem, serial } = await site.authority.issue({ names: [NAME] });
     const put = await site.nginx.admin(`/certs/${NAME}`, { method: 'PUT', body: pairPem });
-    expect(put.status).toBe(201);
-    expect(readFileSync(join(directory, `certs/${NAME}.cert.pem`), 'utf8')).toBe(chainPem);
-    expect(await site.serial(NAME)).toBe(site.serials[NAME]);
-    await site.clear(NAME);
-    expect(await site.serial(NAME)).toBe(serial);
+    expect(put.status).toBe(200);
+    await expect.poll(() => site.serial(NAME), { timeout: 3000 }).toBe(serial);
+    expect(await site.nginx.admin(`/certs/${NAME}`, { method: 'DELETE' })).toMatchObject({
+      status: 200,
+    });
+    // Its files are there, and read again.
+    await expect.poll(() => site.serial(NAME), { timeout: 3000 }).toBe(site.serials[NAME]);
   });
 });
 

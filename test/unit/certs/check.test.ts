@@ -28,7 +28,6 @@ held                | cleared | files       | setting           | record  | fact
 a pair of etcd stays, whatever there is in files
 etcd pair           |         | new         | etcd              | kept    | as held                             |
 etcd pair           | yes     | new         | etcd              | kept    | as held                             |
-etcd pair           | yes     | none        | etcd, persist     | kept    | as held                             |
 filed etcd pair     | yes     | mismatch    | etcd              | kept    | as held                             |
 etcd pair           |         | new         |                   | new     | of the files                        | loaded
 filed etcd pair     |         | same        |                   | kept    | as held                             |
@@ -73,7 +72,6 @@ refused pointer     | yes     | same        | scan              | new     | of t
 
 no files, and nothing that could be served without them
 nothing             |         | none        |                   | dropped |                                     | missing
-nothing             | yes     | none        | etcd, persist     | dropped |                                     | missing
 junk                |         | none        |                   | dropped |                                     | missing
 half a record       |         | none        |                   | dropped |                                     | missing
 refusal             |         | none        |                   | dropped |                                     | missing
@@ -84,7 +82,6 @@ nothing             |         | no chain    | scan              | dropped |     
 no files, and a pair that never was in one
 put                 |         | none        |                   | kept    | put alone                           |
 put                 | yes     | none        |                   | kept    | put alone, cleared                  |
-put                 |         | none        | persist           | kept    | put alone                           |
 put, outlived       |         | none        |                   | kept    | put alone, cleared                  |
 put, outlived       | yes     | none        |                   | kept    | put alone, cleared                  |
 filed put           |         | none        |                   | kept    | put alone                           |
@@ -94,10 +91,8 @@ etcd pair           | yes     | none        |                   | kept    | put 
 
 no files any more, of a pair that was in some
 old                 |         | none        |                   | kept    | as held, files '', unreadable       | refused: held
-filed put           |         | none        | persist           | kept    | as held, files '', unreadable       | refused: held
 refused old         |         | none        |                   | kept    | as held, files '', unreadable       | refused: held
 old                 | yes     | none        |                   | dropped |                                     | missing
-filed put           | yes     | none        | persist           | dropped |                                     | missing
 refused old         | yes     | none        |                   | dropped |                                     | missing
 
 the files of the last look are not read, unless a clear came
@@ -124,8 +119,6 @@ filed put           |         | new         |                   | new     | of t
 old                 |         | touched     |                   | kept    | of the files, loaded then           | unchanged
 put                 |         | touched     |                   | kept    | of the files, loaded then           | unchanged
 old                 |         | new         | one file          | new     | of the files                        | loaded
-old                 |         | staged      | persist           | new     | of the files                        | loaded
-old                 |         | staged      |                   | kept    | as held                             |
 nothing             |         | expired     |                   | new     | of the files                        | loaded late
 expired             |         | expired     |                   | new     | of the files                        | loaded late
 
@@ -138,7 +131,6 @@ old                 | yes     | mismatch    |                   | kept    | as h
 refused old         |         | mismatch    |                   | kept    | as held, files now, key-mismatch    | refused: held
 put                 |         | mismatch    |                   | kept    | as held, files now, key-mismatch    | refused: held
 put, outlived       |         | mismatch    |                   | kept    | as held, files now, key-mismatch    | refused: held
-filed put           |         | mismatch    | persist           | kept    | as held, files now, key-mismatch    | refused: held
 nothing             |         | garbage     |                   | reason  | none, files now, malformed          | refused: nothing
 old                 |         | garbage     |                   | kept    | as held, files now, malformed       | refused: held
 nothing             |         | no point    |                   | reason  | none, files now, unsupported-key    | refused: nothing

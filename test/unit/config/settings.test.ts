@@ -18,7 +18,7 @@ const DEFAULTS = {
   wildcardLabel: '_',
   scan: '',
   fallback: '',
-  isPersistent: false,
+  store: '',
   followsEtcd: false,
 };
 

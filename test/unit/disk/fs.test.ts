@@ -20,7 +20,7 @@ const SETTINGS: Settings = {
   wildcardLabel: '_',
   scan: '',
   fallback: '',
-  isPersistent: false,
+  store: '',
   followsEtcd: false,
 };
 

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import fs, { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -19,7 +19,7 @@ import { makeRecord } from '../../../src/zone/record.js';
 import { createAuthority, type Pair } from '../../support/certificates.js';
 import { FakeEtcd } from '../../support/fake_etcd.js';
 import { FakeZone, fullError } from '../../support/fake_zone.js';
-import { clearAll, FIRST_TOKEN } from '../../../src/zone/clear_token.js';
+import { FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 import { putRecord } from '../../../src/zone/slots.js';
 
 // What comes between two requests of a round, or of a put, at a time of the test's choice.
@@ -292,7 +292,6 @@ describe('a key that is gone', () => {
   const file = (name: string): string => join(folder, name);
 
   test('of a value that was refused: the files of the name stay', async () => {
-    node.variables['cert_persist'] = 'on';
     writeFileSync(file('a.example.cert.pem'), first.chainPem);
     writeFileSync(file('a.example.key.pem'), first.keyPem);
     etcd.put(`${PREFIX}a.example`, 'garbage');
@@ -301,39 +300,6 @@ describe('a key that is gone', () => {
     await node.round();
     expect(existsSync(file('a.example.cert.pem'))).toBe(true);
     expect(existsSync(file('a.example.key.pem'))).toBe(true);
-  });
-
-  test('with an etcd that is empty, before a clear: the files stay', async () => {
-    node.variables['cert_persist'] = 'on';
-    etcd.put(`${PREFIX}a.example`, first.pairPem);
-    await node.round();
-    etcd = new FakeEtcd();
-    await node.round();
-    expect(node.held('a.example')).toBe('first');
-    clearAll(node.zone);
-    await node.round();
-    expect(node.held('a.example')).toBeUndefined();
-    expect(existsSync(file('a.example.cert.pem'))).toBe(true);
-  });
-
-  test('of a name whose files cannot be removed: the others go on', async () => {
-    node.variables['cert_persist'] = 'on';
-    etcd.put(`${PREFIX}a.example`, first.pairPem);
-    await node.round();
-    const fail = (): never => {
-      throw new Error('EROFS');
-    };
-    const rename = vi.spyOn(fs, 'renameSync').mockImplementation(fail);
-    const unlink = vi.spyOn(fs, 'unlinkSync').mockImplementation(fail);
-    etcd.del(`${PREFIX}a.example`);
-    await node.round();
-    unlink.mockRestore();
-    rename.mockRestore();
-    expect(node.failure).toBe('');
-    expect(log.filter((line) => line.includes('a.example: persist-failed'))).toHaveLength(1);
-    etcd.put(`${PREFIX}b.w.example`, wild.pairPem);
-    await node.round();
-    expect(node.held('b.w.example')).toBe('wild');
   });
 
   test('what a scan has found for the name is served at once', async () => {

@@ -1,0 +1,76 @@
+import { fileKey, rsaKey } from '../config/slot';
+import { type Shard, readEntry, shardOfSlot, shardStamp, shardsOf, slotsIn } from '../disk/entries';
+import type { Store } from '../disk/store';
+import { timeSlicer } from '../engine/yielding';
+import type { Zone } from '../zone/dict';
+import { tryWithLocks } from '../zone/locks';
+import { findShardStamp, putShardStamp } from '../zone/notes';
+import { isVersion, readMeta } from '../zone/record';
+import { eachSlice, findRecord, keysOf, putRecord, removeRecord } from '../zone/slots';
+import type { Context } from './context';
+import { dormantRecord } from './stored';
+
+// Brings the zone up to the names that the store has, for who goes through all names: a list, the metrics, a round of etcd.
+// Handshakes do without: each looks its own name up.
+
+/** The time in which two changes of a folder may look alike from outside, in milliseconds. */
+const TICK_MS = 2000;
+
+/**
+ * Gives each name of the store a record in the zone, to be read and checked by its first handshake, and drops the records of
+ * names that another nginx has deleted. Folders that have not changed since the last time are passed over.
+ */
+export async function syncNames(context: Context): Promise<void> {
+  const { store, zone } = context;
+  if (!store || !zone) return;
+  const changed: Record<string, boolean> = {};
+  const shards = shardsOf(store, 'names', (name) => name).concat(
+    shardsOf(store, 'rsa', rsaKey),
+    shardsOf(store, 'files', fileKey),
+  );
+  const yieldIfDue = timeSlicer();
+  for (let i = 0; i < shards.length; i++) {
+    const shard = shards[i] as Shard;
+    const stamp = shardStamp(store, shard);
+    if (stamp.text === findShardStamp(zone, shard.path)) continue;
+    changed[shard.path] = true;
+    const slots = slotsIn(store, shard);
+    let isWhole = true;
+    for (let j = 0; j < slots.length; j++) {
+      isWhole = addSlot(store, zone, slots[j] as string) && isWhole;
+      await yieldIfDue();
+    }
+    if (isWhole && Math.abs(Date.now() - stamp.changed) > TICK_MS) {
+      putShardStamp(zone, shard.path, stamp.text);
+    }
+  }
+  if (Object.keys(changed).length === 0) return;
+  await eachSlice(keysOf(zone), (slots) => {
+    slots.forEach((slot) => {
+      if (changed[shardOfSlot(slot)]) dropIfDeleted(store, zone, slot);
+    });
+  });
+}
+
+/** @returns false where another worker is busy with the slot, or the zone has no room */
+function addSlot(store: Store, zone: Zone, slot: string): boolean {
+  if (findRecord(zone, slot) !== undefined) return true;
+  const entry = readEntry(store, slot);
+  const record = entry === undefined ? '' : dormantRecord(store, entry);
+  if (!record) return true;
+  return tryWithLocks(zone, [slot], ({ state }) => {
+    if (state !== 'locked') return false;
+    return findRecord(zone, slot) !== undefined || putRecord(zone, slot, record);
+  });
+}
+
+function dropIfDeleted(store: Store, zone: Zone, slot: string): void {
+  const record = findRecord(zone, slot);
+  if (record === undefined || !isVersion(record)) return;
+  if (readMeta(record)?.store !== store.id) return;
+  const entry = readEntry(store, slot);
+  if (entry !== undefined && dormantRecord(store, entry)) return;
+  tryWithLocks(zone, [slot], ({ state }) => {
+    if (state === 'locked' && findRecord(zone, slot) === record) removeRecord(zone, slot);
+  });
+}

@@ -1,0 +1,180 @@
+import { isFileKey, nameOf } from '../config/slot';
+import type { Pem } from '../x509/pem';
+import {
+  exists,
+  ifThere,
+  listFolder,
+  makeFolder,
+  makeLink,
+  readFile,
+  readLink,
+  removeFolder,
+  renameFile,
+  statLink,
+  unlink,
+} from './fs';
+import { placeFile } from './place';
+import { type Store, uniqueId, versionPath } from './store';
+
+// The versions of pairs, and their end. A version that may have to be removed is noted under retired/TIME/, TIME in steps of
+// ten seconds: when it is made, since its worker may be killed before anything leads to it, and when another one has
+// taken its place. A minute later a sweep removes it unless it is current then.
+
+/** A version is removed no earlier than this after it was replaced: handshakes of the last seconds were given its path. */
+const KEPT_MS = 60_000;
+const BUCKET_MS = 10_000;
+
+/** The owner of a version that was put for all names of its leaf at once. The name of such a version ends with SHARED. */
+export const ALL_NAMES = '*all';
+const SHARED = '+';
+
+/** What begins the note about a mark, and no version. */
+const MARK = 'mark.';
+
+/** What a sweep asks about, and has done. */
+export interface Sweeper {
+  /** Whether a version is what is current for its owner: a slot's key, or ALL_NAMES. */
+  isCurrent: (version: string, owner: string) => boolean;
+  /** Removes the mark of a slot that was deleted, if it is still there. */
+  removeMark: (slot: string) => void;
+}
+
+/**
+ * Writes a pair as a version of its own, even where the same pair is one already: nginx would go on serving the object that
+ * it keeps under an old name, and another nginx may be about to remove that file.
+ *
+ * @param fingerprint of the leaf, SHA-256 in hex
+ * @param slot whose it is; `ALL_NAMES`
+ * @param isDurable it is on the disk when this returns
+ * @returns its name. Throws an error of the file system, with the path; nothing is left
+ */
+export function writeVersion(
+  store: Store,
+  fingerprint: string,
+  pem: Pem,
+  slot: string,
+  isDurable: boolean,
+): string {
+  const version = `${fingerprint}.${uniqueId()}${slot === ALL_NAMES ? SHARED : ''}`;
+  retire(store, version, slot);
+  // The key comes first: OpenSSL looks for one in every block of PEM that it comes across.
+  placeFile(store, versionPath(store, version), pem.key + pem.chain, isDurable);
+  return version;
+}
+
+/** @returns the PEM of a version, the key first. Throws Error with a message that names the path */
+export function readVersion(store: Store, version: string): string {
+  return readFile(versionPath(store, version));
+}
+
+export function hasVersion(store: Store, version: string): boolean {
+  return exists(versionPath(store, version));
+}
+
+/** The fingerprint of a version's leaf. */
+export function fingerprintIn(version: string): string {
+  return version.slice(0, version.indexOf('.'));
+}
+
+/**
+ * Has a sweep look at a version in a minute.
+ *
+ * @param slot whose it is or was; `ALL_NAMES`
+ */
+export function retire(store: Store, version: string, slot: string): void {
+  const owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey(slot) ? slot : nameOf(slot);
+  note(store, version, owner);
+}
+
+/** Has a sweep remove the mark of a slot in a minute. */
+export function retireMark(store: Store, slot: string): void {
+  note(store, MARK + uniqueId(), slot);
+}
+
+function note({ root }: Store, name: string, owner: string): void {
+  const folder = `${root}/retired`;
+  const bucket = `${folder}/${bucketOf(Date.now())}`;
+  try {
+    makeLink(owner, `${bucket}/${name}`);
+  } catch (e) {
+    const { code } = e as { code?: string };
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT') throw e;
+    makeFolder(folder);
+    makeFolder(bucket);
+    makeLink(owner, `${bucket}/${name}`);
+  }
+}
+
+function bucketOf(ms: number): number {
+  return Math.floor(ms / BUCKET_MS);
+}
+
+/**
+ * Removes versions that were retired for long enough, and what killed workers left in temporary/.
+ *
+ * @param most how many are looked at
+ * @returns whether more may be due. Throws an error of the file system
+ */
+export function sweep(store: Store, sweeper: Sweeper, most: number): boolean {
+  let left = most - sweepTemporary(store, most);
+  const folder = `${store.root}/retired`;
+  const buckets = listed(folder);
+  for (let i = 0; i < buckets.length && left > 0; i++) {
+    const bucket = dueBucket(folder, buckets[i] as string);
+    if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
+  }
+  return left <= 0;
+}
+
+/** @returns the path of a bucket whose versions are due; '' where they are not */
+function dueBucket(folder: string, name: string): string {
+  const now = Date.now();
+  const begins = parseInt(name, 10) * BUCKET_MS;
+  const path = `${folder}/${name}`;
+  if (begins <= now + BUCKET_MS) return begins + BUCKET_MS + KEPT_MS <= now ? path : '';
+  // The clock was set back: nobody knows how old they are, and they are kept for another minute.
+  ifThere(() => {
+    renameFile(path, `${folder}/${bucketOf(now)}-${uniqueId()}`);
+  });
+  return '';
+}
+
+/** @returns how many versions were looked at, and 1 for the bucket itself */
+function sweepBucket(store: Store, bucket: string, sweeper: Sweeper, most: number): number {
+  const versions = listed(bucket);
+  const count = Math.min(versions.length, most);
+  for (let i = 0; i < count; i++) {
+    const version = versions[i] as string;
+    const owner = readLink(`${bucket}/${version}`);
+    ifThere(() => {
+      if (owner === undefined) return;
+      if (version.startsWith(MARK)) sweeper.removeMark(owner);
+      else if (!sweeper.isCurrent(version, owner)) unlink(versionPath(store, version));
+    });
+    unlink(`${bucket}/${version}`);
+  }
+  if (count === versions.length) removeFolder(bucket);
+  return count + 1;
+}
+
+function sweepTemporary({ root }: Store, most: number): number {
+  const names = listed(`${root}/temporary`);
+  const count = Math.min(names.length, most);
+  for (let i = 0; i < count; i++) {
+    const path = `${root}/temporary/${names[i] as string}`;
+    ifThere(() => {
+      const age = Date.now() - statLink(path).ctimeMs;
+      if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
+    });
+  }
+  return count;
+}
+
+function listed(folder: string): string[] {
+  let names: string[] = [];
+  ifThere(() => {
+    names = listFolder(folder);
+  });
+  return names;
+}
