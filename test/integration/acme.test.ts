@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
 import { HOOKS, startAcmeHost, startPebble } from '../support/acme.js';
+import { pasteableBlocks } from '../support/documents.js';
 import { makeWorkDirectory } from '../support/nginx.js';
 import { handshake } from '../support/tls_client.js';
 import { startClients } from './clients.js';
@@ -94,9 +95,10 @@ describeWithAcme('with a certificate authority and real clients', async () => {
         --server ${pebble.directory} --webroot --webroot-path ${WEBROOT} \
         --domain www.certbot.example --domain certbot.example --deploy-hook '${hook}'
       ln -s www.certbot.example /etc/letsencrypt/live/certbot.example`);
-    // The README's way to have the workers read certbot's keys.
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    await run(/^chgrp www-data \/etc\/letsencrypt(.*\n)+?(?=```)/m.exec(readme)![0]);
+    const permissions = pasteableBlocks('docs/acme.md').find(({ text }) =>
+      text.startsWith('chgrp www-data /etc/letsencrypt'),
+    );
+    await run(permissions!.text);
     await site.clear();
     for (const name of ['www.certbot.example', 'certbot.example']) {
       expect(await serial(name)).toBe(await serialOf(`${lineage}/fullchain.pem`));
