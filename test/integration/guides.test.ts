@@ -29,7 +29,7 @@ function linesOf(diff: string, begin: string): string[] {
 
 const diffs = blocksOf(textOf('README.md'), 'diff');
 const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-const common = blocksOf(readme, 'nginx').find((block) => block.startsWith('js_path'));
+const common = /cert_rotation\.conf <<'END'\n([^]*?)\nEND\n/.exec(readme)?.[1] ?? '';
 
 const ofHttp = diffs.filter((diff) => /^ server \{/m.test(diff));
 const authority = await createAuthority();

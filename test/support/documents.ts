@@ -53,6 +53,8 @@ export interface Page {
   take: (language: string, heading?: string) => Block[];
   /** The same as one text. */
   takeText: (language: string, heading?: string) => string;
+  /** What the blocks of nginx under a heading say, for a test that has a use of its own for them. */
+  nginx: (heading: string) => string;
 }
 
 /** Every document of the repository, those that are not committed yet too. */
@@ -129,27 +131,25 @@ function slugOf(page: string): string {
 
 /** Opens a page for the test that runs its blocks; the test file fails if it does not take all. */
 export function openPage(page: string): Page {
-  const all = pasteableBlocks(page).filter(({ language }) => language !== 'nginx');
+  const blocks = pasteableBlocks(page);
   const taken = new Set<Block>();
   afterAll(() => {
-    const left = all.filter((block) => !taken.has(block));
+    const left = blocks.filter((block) => block.language !== 'nginx' && !taken.has(block));
     expect(left, `${page} has blocks that its test does not run`).toEqual([]);
   });
   function take(language: string, heading?: string): Block[] {
-    const found = all.filter(
+    const found = blocks.filter(
       (block) =>
         block.language === language && (heading === undefined || block.heading === heading),
     );
     if (found.length === 0)
-      throw new Error(`${page} has no block "${language}" under "${heading ?? ''}"`);
+      throw new Error(`${page} has no block of ${language} under "${heading ?? ''}"`);
     for (const block of found) taken.add(block);
     return found;
   }
-  return {
-    take,
-    takeText: (language, heading) =>
-      take(language, heading)
-        .map(({ text }) => `${text}\n`)
-        .join(''),
-  };
+  const takeText = (language: string, heading?: string): string =>
+    take(language, heading)
+      .map(({ text }) => `${text}\n`)
+      .join('');
+  return { take, takeText, nginx: (heading) => takeText('nginx', heading) };
 }

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { currentRuntime } from '../../setup/runtimes.js';
 import { createAuthority, writePair } from '../../support/certificates.js';
@@ -17,23 +17,40 @@ const WARNING = /\[(warn|error|crit|alert|emerg)\]/;
 const TLS_PORT = 443;
 const STREAM_PORT = 8883;
 
+/** Where ACME clients and others keep a pair: folder, chain and key. */
+const PLACES: [folder: string, chain: string, key: string][] = [
+  ['/etc/letsencrypt/live', `${NAME}/fullchain.pem`, `${NAME}/privkey.pem`],
+  ['/var/lib/lego/certificates', `${NAME}.crt`, `${NAME}.key`],
+  ['/etc/acme.sh', `${NAME}_ecc/fullchain.cer`, `${NAME}_ecc/${NAME}.key`],
+  ['/var/lib/dehydrated/certs', `${NAME}/fullchain.pem`, `${NAME}/privkey.pem`],
+  ['/etc/nginx/tls', `${NAME}/tls.crt`, `${NAME}/tls.key`],
+];
+
 const runtime = currentRuntime();
 const authority = await createAuthority();
 const directory = makeWorkDirectory();
 const certs = join(directory, 'certs');
 const run = join(directory, 'run');
 const configs = join(directory, 'configs');
-mkdirSync(configs);
+const secrets = join(directory, 'secrets');
+for (const path of [configs, secrets]) mkdirSync(path);
+// Workers write there where a document has them do so.
+chmodSync(certs, 0o777);
+writeFileSync(join(secrets, 'password'), 'secret');
+writeFileSync(join(secrets, 'seal.key'), Buffer.alloc(32, 7));
 writeFileSync(join(configs, 'ca.pem'), authority.rootPem);
 
 const container = await startContainer(
   runtime.image,
   [
+    ...['--tmpfs', '/run/nginx-stream'],
     ...[TLS_PORT, STREAM_PORT].flatMap((port) => ['--publish', `127.0.0.1::${port}`]),
     ...Object.entries({
       '/etc/nginx/certs': certs,
       '/run/nginx': run,
       '/configs': configs,
+      ...Object.fromEntries(PLACES.map(([folder]) => [folder, join(directory, folder)])),
+      '/etc/nginx/etcd': secrets,
       '/etc/nginx/njs': join(ROOT, 'dist'),
       '/etc/nginx/layouts': join(ROOT, 'nginx/layouts'),
       '/etc/nginx/internal_ca.pem': join(configs, 'ca.pem'),
@@ -79,27 +96,30 @@ async function faultsOf(path: string): Promise<string> {
   return code === 0 ? '' : `${stdout}${stderr}`;
 }
 
-/** Runs nginx with a configuration while some work is done; nothing is logged as a warning. */
-async function withNginx(path: string, work: () => Promise<void>): Promise<void> {
-  const log = `/run/nginx/${path.replaceAll('/', '-')}.log`;
-  const start = `nginx -c ${path} -e ${log} -g 'error_log ${log} notice;'`;
-  const { code, stderr } = await container.exec(['sh', '-c', start]);
-  const logged = (): string =>
-    readFileSync(join(directory, log.replace('/run/nginx', 'run')), 'utf8');
-  expect(code, stderr + logged()).toBe(0);
+/** Ends nginx, whose configuration is the first argument, and waits for its end. */
+const STOP = `
+  nginx -c $0 -s stop
+  while grep -qs 'nginx: master' /proc/[0-9]*/cmdline; do sleep 0.05; done
+  rm -f /run/nginx/*.sock`;
+
+/** Runs nginx with a configuration while some work is done. Resolves to its error log. */
+async function withNginx(path: string, work: () => Promise<void>): Promise<string> {
+  const log = join(run, `${basename(path)}.log`);
+  const start = `nginx -c $0 -e /run/nginx/${basename(log)} -g "error_log /run/nginx/${basename(log)} notice;"`;
+  const { code, stderr } = await container.exec(['sh', '-c', start, path]);
+  expect(code, stderr).toBe(0);
   try {
     await work();
-    expect(logged()).not.toMatch(WARNING);
   } finally {
-    const end = 'nginx -c $0 -s stop; while [ -e /run/nginx/nginx.pid ]; do sleep 0.05; done';
-    await container.exec(['sh', '-c', end, path]);
+    await container.exec(['sh', '-c', STOP, path]);
   }
+  return readFileSync(log, 'utf8');
 }
 
-async function put(name: string): Promise<{ status: number; serial: string }> {
-  const pair = await authority.issue({ names: [name] });
+async function putPair(): Promise<{ status: number; serial: string }> {
+  const pair = await authority.issue({ names: [NAME] });
   const socket = { socketPath: join(run, 'cert-admin.sock') };
-  const { status } = await send(socket, `/certs/${name}`, { method: 'PUT', body: pair.pairPem });
+  const { status } = await send(socket, `/certs/${NAME}`, { method: 'PUT', body: pair.pairPem });
   return { status, serial: pair.serial };
 }
 
@@ -112,25 +132,50 @@ test('there are configurations', () => {
   expect(groups.length).toBeGreaterThan(5);
 });
 
+/** Puts a pair of NAME in place, wherever the documents have it. Resolves to its serial number. */
+async function writeFiles(): Promise<string> {
+  const pair = await authority.issue({ names: [NAME] });
+  await writePair(certs, NAME, pair);
+  writeFileSync(join(certs, `${NAME}.pem`), pair.pairPem);
+  const lego = join(directory, '/var/lib/lego/certificates');
+  mkdirSync(lego, { recursive: true });
+  writeFileSync(join(lego, `${NAME}.pem`), pair.pairPem);
+  for (const [folder, chain, key] of PLACES) {
+    for (const [file, text] of [[chain, pair.chainPem] as const, [key, pair.keyPem] as const]) {
+      const path = join(directory, folder, file);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
+  }
+  return pair.serial;
+}
+
 describe.each(groups)('$title', ({ blocks, conf }) => {
   const taken = blocks.filter(isTaken);
   const text = composedConf(runtime, taken);
-  writeFileSync(join(configs, conf.replace('/configs/', '')), text);
+  writeFileSync(join(configs, basename(conf)), text);
 
-  test('is taken by nginx, and serves what is put, and the files after a clear', async () => {
-    const files = await authority.issue({ names: [NAME] });
-    await writePair(certs, NAME, files);
-    await withNginx(conf, async () => {
+  /** Nothing answers as etcd here: files are served, and no change is taken. */
+  const hasEtcd = text.includes('$cert_etcd ');
+  const isStatic = /^\s*ssl_certificate +\//m.test(text);
+  const serial = async (): Promise<string> => (await handshake(tls)).serial;
+
+  test('is taken by nginx, and serves its files, what is put, and new files after a clear', async () => {
+    const first = await writeFiles();
+    const log = await withNginx(conf, async () => {
       await clear();
-      const { status, serial } = await put(NAME);
-      expect([200, 201]).toContain(status);
-      expect((await handshake(tls)).serial).toBe(serial);
-      const next = await put(NAME);
-      expect((await handshake(tls)).serial).toBe(next.serial);
-      if (usesStream(taken)) expect((await handshake(stream)).serial).toBe(files.serial);
+      expect(await serial()).toBe(first);
+      if (usesStream(taken)) expect((await handshake(stream)).serial).toBe(first);
+      for (let i = 0; i < 2; i++) {
+        const put = await putPair();
+        expect([hasEtcd ? 503 : 200, 201]).toContain(put.status);
+        expect(await serial()).toBe(hasEtcd || isStatic ? first : put.serial);
+      }
+      const next = await writeFiles();
       await clear();
-      await handshake(tls);
+      expect(await serial()).toBe(isStatic ? first : next);
     });
+    expect(hasEtcd ? '' : log).not.toMatch(WARNING);
   });
 
   const tooNew = blocks.filter((block) => !isTaken(block));
