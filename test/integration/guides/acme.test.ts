@@ -166,7 +166,7 @@ describeWithAcme('docs/acme.md', async () => {
     });
 
     test('has its files read', { timeout: PATIENCE_MS }, async () => {
-      await run('rm /etc/letsencrypt/renewal-hooks/deploy/nginx');
+      await run('rm /etc/letsencrypt/renewal-hooks/deploy/certbot');
       await restart(included('certbot: files'));
       await expectAbsent();
       await follow('certbot: files', 0);
