@@ -61,12 +61,14 @@ export function composedConf(runtime: Runtime, blocks: Block[]): string {
       .filter((block) => contextOf(block) === context)
       .map(({ text }) => text)
       .join('\n');
+  const lost = blocks.find((block) => contextOf(block) === undefined);
+  if (lost) throw new Error(`${lost.page}:${lost.line} does not say where it goes`);
   const whole = own('whole');
   if (whole) return whole;
 
   const location = own('location') && `location = /documented {\n${own('location')}\n}`;
   const server = withDefaults(PAIR, `${own('server')}\n${location}`);
-  const speaksTls = /listen [^;]*\bssl\b/.test(own('http'));
+  const speaksTls = /listen 443 ssl/.test(own('http'));
   const hasAdmin = own('http').includes(ADMIN_SOCKET);
   const http = withDefaults(HTTP, own('http'));
   const needsTls = !speaksTls || own('server') !== '' || location !== '';

@@ -131,12 +131,21 @@ function slugOf(page: string): string {
 
 /** Opens a page for the test that runs its blocks; the test file fails if it does not take all. */
 export function openPage(page: string): Page {
-  const blocks = pasteableBlocks(page);
   const taken = new Set<Block>();
+  const blocks = pasteableBlocks(page);
   afterAll(() => {
     const left = blocks.filter((block) => block.language !== 'nginx' && !taken.has(block));
     expect(left, `${page} has blocks that its test does not run`).toEqual([]);
   });
+  return pageOf(page, blocks, (block) => taken.add(block));
+}
+
+/** The same for a test of another page, which goes on where this one ends. */
+export function readPage(page: string): Page {
+  return pageOf(page, pasteableBlocks(page), () => undefined);
+}
+
+function pageOf(page: string, blocks: Block[], note: (block: Block) => unknown): Page {
   function take(language: string, heading?: string): Block[] {
     const found = blocks.filter(
       (block) =>
@@ -144,7 +153,7 @@ export function openPage(page: string): Page {
     );
     if (found.length === 0)
       throw new Error(`${page} has no block of ${language} under "${heading ?? ''}"`);
-    for (const block of found) taken.add(block);
+    found.forEach(note);
     return found;
   }
   const takeText = (language: string, heading?: string): string =>

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { run } from '../../setup/command.js';
 import { currentRuntime, defaultRuntimes } from '../../setup/runtimes.js';
-import { startContainer } from '../../support/container.js';
+import { describeOnDebian, serialIn, startDebian } from '../../support/debian.js';
 import { openPage, ROOT } from '../../support/documents.js';
 import { startToolsWith } from '../../support/tools.js';
 
@@ -24,39 +24,10 @@ const [expiry = '', one = ''] = page
   .map(({ text }) => text);
 const uninstall = page.takeText('sh', 'Uninstall');
 
-/** What stands in for systemd and for a package manager that has to download. */
-const STAND_INS = {
-  'apt-get': 'shift; dpkg --status "$@" >/dev/null',
-  systemctl: `
-    [ "$1" = daemon-reload ] && exit
-    [ "$*" = 'restart nginx' ] || exit 1
-    [ -e /run/nginx.pid ] && nginx -s stop && sleep 1
-    nginx`,
-};
-
 const runtime = currentRuntime();
-/** The packages are Debian's, with the engine that they come with. */
-const isDebian = runtime.name === 'debian13' || runtime.name === 'njs';
-
-describe.skipIf(!isDebian)('the five minutes', async () => {
-  if (!isDebian) return;
-  const options = ['--volume', `${ROOT}:/clone:ro`, '--workdir', '/clone'];
-  const container = await startContainer(runtime.image, options, ['sleep', 'infinity']);
-  for (const [name, text] of Object.entries(STAND_INS)) {
-    const file = `/usr/local/sbin/${name}`;
-    await sh(`printf '%s\\n' '#!/bin/sh' "$0" >${file}; chmod 755 ${file}`, text);
-  }
-
-  /** Runs what somebody pastes. Throws where it fails. */
-  async function sh(script: string, ...args: string[]): Promise<string> {
-    const result = await container.exec(['sh', '-ec', script, ...args]);
-    if (result.code !== 0) throw new Error(`${script}\n${result.stdout}${result.stderr}`);
-    return result.stdout;
-  }
-
+describeOnDebian('the five minutes', async () => {
+  const { sh } = await startDebian();
   const tools = await startToolsWith([]);
-
-  const serialIn = (text: string): string => /^serial=(\w+)$/m.exec(text)?.[1] ?? '';
 
   test('rotate a certificate, with the cache where nginx has one', async () => {
     for (const block of [...install, ...configure, makePair]) await sh(block);
