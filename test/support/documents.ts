@@ -116,11 +116,17 @@ export function runnerFault(block: Block): string | undefined {
   if (language === 'nginx')
     return contextOf(block) ? undefined : `${at}: say which of ${CONTEXTS.join(', ')} it is for`;
   const candidates = RUNNER_FOLDERS.map((folder) => `${folder}/${slugOf(page)}.test.ts`);
-  const isRun = candidates.some((file) => {
-    const path = join(ROOT, file);
-    return existsSync(path) && readFileSync(path, 'utf8').includes(`openPage('${page}')`);
-  });
-  return isRun ? undefined : `${at}: no ${candidates.join(' or ')} opens the page`;
+  return candidates.some((file) => opens(file, page))
+    ? undefined
+    : `${at}: no ${candidates.join(' or ')} opens the page`;
+}
+
+/** Whether a test file is there and has a page run. */
+function opens(file: string, page: string): boolean {
+  const path = join(ROOT, file);
+  if (!existsSync(path)) return false;
+  const text = readFileSync(path, 'utf8');
+  return text.includes('openPage(') && text.includes(`'${page}'`);
 }
 
 function slugOf(page: string): string {
