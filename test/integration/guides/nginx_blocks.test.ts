@@ -181,9 +181,10 @@ describe.each(groups)('$title', ({ blocks, conf }) => {
     expect(text.includes('$cert_etcd ') ? '' : log).not.toMatch(WARNING);
   });
 
-  const tooNew = blocks.filter((block) => !isTaken(block));
-  test.skipIf(tooNew.length === 0)('is refused by an nginx that is too old for it', async () => {
-    writeFileSync(join(configs, 'too_new.conf'), composedConf(runtime, blocks));
-    expect(await faultsOf('/configs/too_new.conf')).toMatch(/unknown directive|invalid parameter/);
-  });
+  if (taken.length < blocks.length) {
+    test('is refused by an nginx that is too old for it', async () => {
+      writeFileSync(join(configs, 'too_new.conf'), composedConf(runtime, blocks));
+      expect(await faultsOf('/configs/too_new.conf')).toContain('unknown directive');
+    });
+  }
 });
