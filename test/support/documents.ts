@@ -10,7 +10,8 @@
 // - ```sh, ini, json, yaml, diff and all others: the page's own test, which has its name:
 //   docs/etcd.md has test/integration/guides/etcd.test.ts, README.md readme.test.ts, nginx/README.md nginx.test.ts.
 //   It calls `openPage('docs/etcd.md')` once, at the top, takes the blocks with `take` and runs them. The file fails where it
-//   leaves one out. A page that needs no container has its test in test/unit/project.
+//   leaves one out. A page that needs no container has its test in test/unit/project. Blocks of another page, which come
+//   first, are read with `readPage`; `startDebian` of debian.ts is a fresh machine to paste into.
 //
 // test/unit/project/documents.test.ts fails where a block has no runner.
 import { execFileSync } from 'node:child_process';

@@ -41,8 +41,8 @@ describeOnDebian('the five minutes', async () => {
     ]);
     const file = '/etc/nginx/certs/www.example.com.cert.pem';
     expect(serialIn(await sh(`openssl x509 -noout -serial -in ${file}`))).toBe(second);
-    const cache = await sh('ls /etc/nginx/certificate_cache.conf 2>/dev/null || true');
-    expect(cache !== '').toBe(runtime.certificateCache);
+    const cache = "nginx -T 2>/dev/null | grep --count '^ssl_certificate_cache ' || true";
+    expect(await sh(cache)).toBe(runtime.certificateCache ? '1\n' : '0\n');
     expect(await sh('cat /var/log/nginx/error.log')).not.toMatch(/\[(warn|error|crit|emerg)\]/);
   });
 
