@@ -23,10 +23,11 @@ export interface Recipe {
   packages: string[];
 }
 
-const PACKAGES = ['nginx', 'libnginx-mod-http-js', 'libnginx-mod-stream-js'];
+/** What the README has its reader install, and the module for `stream`. */
+const PACKAGES = ['nginx', 'libnginx-mod-http-js', 'libnginx-mod-stream-js', 'curl', 'openssl'];
 
 /** What the benchmark needs as well: clients, what counts instructions, and Lua to compare with. */
-const BENCH_PACKAGES = [...PACKAGES, 'openssl', 'valgrind', 'wrk'];
+const BENCH_PACKAGES = [...PACKAGES, 'valgrind', 'wrk'];
 const LUA_PACKAGES = ['libnginx-mod-http-lua', 'lua-resty-core', 'lua-resty-lrucache'];
 
 /** What the tests call and not every system has: curl with HTTP/3 and openssl with QUIC, scanners, and readers of files. */

@@ -9,7 +9,10 @@ import { OwnContainer } from './own_container.js';
 /** Where the hooks are installed, as the README has it. */
 export const HOOKS = '/usr/local/lib/cert-rotation';
 
-const HOOKS_SOURCE = resolve(import.meta.dirname, '../../nginx/hooks');
+const NGINX_FOLDER = resolve(import.meta.dirname, '../../nginx');
+
+/** Where such a machine has `nginx/` of this repository, if it is to install from there. */
+export const CLONE = '/clone';
 const ROOT_FILE = '/acme/root.pem';
 const DIRECTORY = 'https://localhost:14000/dir';
 
@@ -40,14 +43,19 @@ export interface AcmeHostOptions {
   mounts: Record<string, string>;
   /** Whose network to be in; absent: none. */
   nginx?: Nginx;
+  /** Whether it has `CLONE` in place of the hooks. */
+  clone?: boolean;
 }
 
 /** Starts such a machine. It goes with `stop`, or when this process ends. */
-export async function startAcmeHost({ mounts, nginx }: AcmeHostOptions): Promise<AcmeHost> {
+export async function startAcmeHost({ mounts, nginx, clone }: AcmeHostOptions): Promise<AcmeHost> {
+  const source = clone
+    ? { source: NGINX_FOLDER, target: `${CLONE}/nginx` }
+    : { source: `${NGINX_FOLDER}/hooks`, target: HOOKS };
   const container = await new OwnContainer(ACME_IMAGE)
     .withNetworkMode(nginx ? `container:${nginx.containerId}` : 'none')
     .withBindMounts([
-      { source: HOOKS_SOURCE, target: HOOKS, mode: 'ro' },
+      { ...source, mode: 'ro' },
       ...Object.entries(mounts).map(([target, source]) => ({ source, target })),
     ])
     .withEntrypoint(['sleep', 'infinity'])

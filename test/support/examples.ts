@@ -8,6 +8,12 @@ export const EXAMPLES_DIRECTORY = join(import.meta.dirname, '../../nginx');
 /** Where a part of a configuration is put for the whole that includes it. */
 const PART = '/etc/nginx/part.conf';
 
+/** What all of them include where it is there. */
+const CACHE = 'certificate_cache.conf';
+
+/** The folder of the socket of stream.conf, as its head has it made. */
+export const STREAM_FOLDER = { '/run/nginx-stream': 'mode=0710,gid=33' };
+
 export interface Example {
   /** Its path below `EXAMPLES_DIRECTORY`. */
   path: string;
@@ -20,7 +26,7 @@ export interface Example {
 /** Every configuration of nginx there is in `EXAMPLES_DIRECTORY`, those of folders too. */
 export function findExamples(): Example[] {
   return readdirSync(EXAMPLES_DIRECTORY, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.conf') && !path.startsWith('systemd/'))
+    .filter((path) => path.endsWith('.conf') && !path.startsWith('systemd/') && path !== CACHE)
     .sort()
     .map(readExample);
 }
@@ -38,6 +44,11 @@ export function fittedTo(runtime: Runtime, config: string): string {
   return runtime.dynamicStream
     ? config
     : config.replace(/^load_module .*ngx_stream_module\.so;/m, '');
+}
+
+/** What somebody with this nginx copies beside an example. */
+export function filesBeside({ certificateCache }: Runtime): Record<string, string> {
+  return certificateCache ? { [`/etc/nginx/${CACHE}`]: textOf(CACHE) } : {};
 }
 
 export function textOf(path: string): string {

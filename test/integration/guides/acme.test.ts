@@ -1,44 +1,68 @@
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createSecureContext } from 'node:tls';
-import { afterAll, expect, test } from 'vitest';
-import { HOOKS, startAcmeHost, startPebble } from '../../support/acme.js';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { CLONE, startAcmeHost, startPebble } from '../../support/acme.js';
+import { openPage, pasteableBlocks } from '../../support/documents.js';
 import { makeWorkDirectory } from '../../support/nginx.js';
-import { handshake } from '../../support/tls_client.js';
-import { startClients } from '../../support/image_clients.js';
-import { errorsOf } from '../../support/log.js';
-import { PERIODIC } from '../../support/scanning.js';
 import { startSite } from '../../support/site.js';
 import { describeWithAcme } from '../../support/with_acme.js';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
+// The page is followed with the real clients, which get their certificates from a real ACME server.
+
+const PAGE = 'docs/acme.md';
+const page = openPage(PAGE);
+const NAME = 'www.example.com';
 const WEBROOT = '/var/www/acme';
-const LEGO = '/var/lib/lego';
-const CLIENTS = 2;
-/** Of a client between two handshakes. */
-const PAUSE_MS = 10;
-const HOURS = 6;
-const RENEWALS = 5;
-/** How long a test may take, in milliseconds: the clients are slow on a busy machine. */
+/** Soon enough for lego and dehydrated to renew when they are called again, in seconds. */
+const VALIDITY = 20 * 86_400;
 const PATIENCE_MS = 180_000;
 
-describeWithAcme('with a certificate authority and real clients', async () => {
+/** What `acme.sh --install-cert` does with what it has issued: _installcert of acme.sh 3.1.4. */
+const ACME_SH = `#!/bin/sh
+set -e
+umask 022
+while [ $# -gt 0 ]; do
+  case $1 in
+    -d) domain=$2 ;; --key-file) key=$2 ;; --fullchain-file) chain=$2 ;; --reloadcmd) reload=$2 ;;
+  esac
+  shift
+done
+folder=\${CERT_HOME:-/root/.acme.sh}/\${domain}_ecc
+CERT_KEY_PATH=$folder/$domain.key CERT_FULLCHAIN_PATH=$folder/fullchain.cer
+if [ -n "$key" ]; then
+  [ -f "$key" ] || { touch "$key"; chmod 600 "$key"; }
+  cat "$CERT_KEY_PATH" >"$key"
+  cat "$CERT_FULLCHAIN_PATH" >"$chain"
+fi
+export CERT_KEY_PATH CERT_FULLCHAIN_PATH
+cd "$folder" && eval "$reload"
+`;
+
+function included(heading: string): string {
+  const blocks = pasteableBlocks(PAGE).filter(({ language }) => language === 'nginx');
+  return blocks.find((block) => block.heading === heading)!.text;
+}
+
+describeWithAcme('docs/acme.md', async () => {
   const directory = makeWorkDirectory();
-  const folder = (name: string): string => {
-    const path = join(directory, name);
-    mkdirSync(path);
-    chmodSync(path, 0o755);
-    return path;
-  };
-  const shared = { '/etc/letsencrypt': folder('letsencrypt'), [WEBROOT]: folder('www') };
-  const legoFolder = folder('lego');
+  const shared: Record<string, string> = {};
+  for (const path of ['/etc/letsencrypt', '/var/lib/lego', '/var/lib/dehydrated', '/etc/acme.sh']) {
+    shared[path] = join(directory, path.replaceAll('/', '-'));
+  }
+  shared[WEBROOT] = join(directory, 'www');
+  shared['/etc/nginx/layouts'] = join(directory, 'layouts');
+  for (const folder of Object.values(shared)) {
+    mkdirSync(folder);
+    chmodSync(folder, 0o755);
+  }
+  const chosen = join(shared['/etc/nginx/layouts'], 'chosen');
+  writeFileSync(chosen, '');
   const site = await startSite({
     directory,
     main: 'user www-data;',
-    mounts: { ...shared, '/etc/nginx/layouts': join(ROOT, 'nginx/layouts') },
+    mounts: shared,
     http: `
-      include /etc/nginx/layouts/certbot.conf;
+      include /etc/nginx/layouts/chosen;
       server {
         listen 80;
         location /.well-known/acme-challenge/ { root ${WEBROOT}; }
@@ -46,131 +70,241 @@ describeWithAcme('with a certificate authority and real clients', async () => {
   });
   const host = await startAcmeHost({
     nginx: site.nginx,
-    mounts: { ...shared, [LEGO]: legoFolder, '/run/nginx': join(directory, 'run') },
+    clone: true,
+    mounts: {
+      ...shared,
+      '/run/nginx': join(directory, 'run'),
+      '/etc/nginx/certs': site.nginx.certsDirectory,
+    },
   });
   afterAll(() => host.stop());
-  const pebble = await startPebble(host, { default: 90 * 86_400, hours: HOURS * 3600 });
-  const secureContext = createSecureContext({ ca: pebble.rootPem });
-
-  /** A handshake of a client that trusts the authority and nothing else. */
-  async function serial(servername: string): Promise<string> {
-    const ca = pebble.rootPem;
-    return (await handshake({ ...site.nginx.tls, servername, ca, secureContext })).serial;
-  }
-
-  /** The serial number of a file's first certificate, with the digits that Node shows. */
-  async function serialOf(file: string): Promise<string> {
-    const output = await host.run(`openssl x509 -noout -serial -in ${file}`);
-    return output.trim().replace('serial=', '');
-  }
-
-  const run = (command: string, env = {}): Promise<string> =>
-    host.run(command, { ...pebble.env, ...env });
-
-  /** Does a renewal under clients without pause: none fails, workers stay, and its pair is served once it is done. */
-  async function underClients(name: string, chain: string, renew: () => Promise<unknown>) {
-    const processes = await site.nginx.processes();
-    const before = await serial(name);
-    const seen = new Set<string>();
-    const clients = startClients(CLIENTS, () => async () => {
-      seen.add(await serial(name));
-      // What the renewal itself does is to have the processors, too.
-      await sleep(PAUSE_MS);
-    });
-    await renew();
-    const after = await serial(name);
-    expect(after).toBe(await serialOf(chain));
-    expect(after).not.toBe(before);
-    expect(await clients.stop()).toBeGreaterThan(CLIENTS);
-    expect([before, after]).toEqual(expect.arrayContaining([...seen]));
-    expect(await site.nginx.processes()).toEqual(processes);
-  }
-
-  test('certbot, with a hook that clears', { timeout: PATIENCE_MS }, async () => {
-    const hook = `env CERT_ROTATION_MODE=clear ${HOOKS}/certbot`;
-    const lineage = '/etc/letsencrypt/live/www.certbot.example';
-    await run(`
-      certbot certonly --non-interactive --agree-tos --register-unsafely-without-email \
-        --server ${pebble.directory} --webroot --webroot-path ${WEBROOT} \
-        --domain www.certbot.example --domain certbot.example --deploy-hook '${hook}'
-      ln -s www.certbot.example /etc/letsencrypt/live/certbot.example`);
-    // The README's way to have the workers read certbot's keys.
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    await run(/^chgrp www-data \/etc\/letsencrypt(.*\n)+?(?=```)/m.exec(readme)![0]);
-    await site.clear();
-    for (const name of ['www.certbot.example', 'certbot.example']) {
-      expect(await serial(name)).toBe(await serialOf(`${lineage}/fullchain.pem`));
-    }
-    await underClients('certbot.example', `${lineage}/fullchain.pem`, () =>
-      run('certbot renew --force-renewal --no-random-sleep-on-renew'),
-    );
-    expect(await serial('www.certbot.example')).toBe(await serial('certbot.example'));
-  });
-
-  test('dehydrated, with a hook that puts', { timeout: PATIENCE_MS }, async () => {
-    const dehydrated = `dehydrated --accept-terms --cron --ca ${pebble.directory} \
-      --domain dehydrated.example --hook ${HOOKS}/dehydrated`;
-    const chain = '/var/lib/dehydrated/certs/dehydrated.example/fullchain.pem';
-    const challenges = `${WEBROOT}/.well-known/acme-challenge`;
-    await run(
-      `mkdir -p ${challenges}; echo WELLKNOWN=${challenges} >/etc/dehydrated/conf.d/e2e.sh`,
-    );
-    await run(dehydrated);
-    expect(await serial('dehydrated.example')).toBe(await serialOf(chain));
-    await underClients('dehydrated.example', chain, () => run(`${dehydrated} --force`));
-  });
-
-  const lego = `lego --path ${LEGO} --accept-tos --email admin@lego.example \
-    --server ${pebble.directory} --http --http.webroot ${WEBROOT}`;
-
-  test(
-    `lego, with a hook that puts, and certificates for ${HOURS} hours`,
-    { timeout: PATIENCE_MS },
-    async () => {
-      const one = `${lego} --domains lego.example`;
-      const renew = 'renew --days 1000 --ari-disable --no-random-sleep';
-      const chain = `${LEGO}/certificates/lego.example.crt`;
-      await run(`${one} run --profile hours --run-hook 'env CERT_ROTATION_PAUSE=1 ${HOOKS}/lego'`);
-      expect(await serial('lego.example')).toBe(await serialOf(chain));
-      for (let renewal = 0; renewal < RENEWALS; renewal++) {
-        await underClients('lego.example', chain, () =>
-          run(`${one} ${renew} --profile hours --renew-hook ${HOOKS}/lego`),
-        );
-        const { body } = await site.nginx.admin('/certs/lego.example');
-        const { not_after } = JSON.parse(body) as { not_after: string };
-        expect(Date.parse(not_after)).toBeLessThan(Date.now() + HOURS * 3_600_000);
-      }
+  const pebble = await startPebble(host, { default: VALIDITY });
+  await host.run(
+    `chown root:root ${Object.keys(shared).join(' ')}
+    # As lego makes it.
+    chmod 700 /var/lib/lego
+    printf %s "$INI" >/etc/letsencrypt/cli.ini
+    mkdir -p ${WEBROOT}/.well-known/acme-challenge
+    printf %s "$DEHYDRATED" >/etc/dehydrated/conf.d/test.sh
+    printf %s "$ACME_SH" >/usr/local/bin/acme.sh && chmod 755 /usr/local/bin/acme.sh`,
+    {
+      INI: `server = ${pebble.directory}\nagree-tos = true\nnon-interactive = true
+        register-unsafely-without-email = true\nauthenticator = webroot\nwebroot-path = ${WEBROOT}\n`,
+      DEHYDRATED: `CA=${pebble.directory}\nWELLKNOWN=${WEBROOT}/.well-known/acme-challenge\n`,
+      ACME_SH,
     },
   );
+  const run = (command: string, env = {}): Promise<string> =>
+    host.run(`set -e; cd ${CLONE}; ${command}`, {
+      ...pebble.env,
+      LEGO_SERVER: pebble.directory,
+      ...env,
+    });
+  /** A block of the page, as it stands there. */
+  const commands = (heading: string, index: number): string =>
+    page.take('sh', heading)[index]?.text ?? '';
+  const follow = (heading: string, index = 0): Promise<string> => run(commands(heading, index));
 
-  test('lego, where names come from the certificates', { timeout: PATIENCE_MS }, async () => {
-    // The second one was validated above, and has a certificate for some hours: this one expires later.
-    const names = ['first.lego.example', 'lego.example'];
-    const domains = names.map((name) => `--domains ${name}`).join(' ');
-    await run(`${lego} ${domains} --pem run && chmod -R a+rX ${LEGO}`);
-    const files = `${LEGO}/certificates`;
-    expect(await run(`ls ${files}`)).toContain('first.lego.example.issuer.crt');
-    const issued = await serialOf(`${files}/first.lego.example.crt`);
-    for (const [scan, key_file] of [
-      ['*.crt', '{name}.key'],
-      ['*.pem', '{name}.pem'],
-    ]) {
-      const scanned = await startSite({
-        mounts: { [LEGO]: legoFolder },
-        admin: PERIODIC,
-        settings: { scan: `${files}/${scan}`, key_file: `${files}/${key_file}` },
-      });
-      await scanned.clear();
-      for (const name of names) expect(await scanned.serial(name), name).toBe(issued);
-      const { body } = await scanned.nginx.admin('/certs/?files');
-      expect(body).toContain('/first.lego.example.');
-      expect(body).not.toContain('issuer.crt');
-      expect(body).not.toContain('refused');
-      expect(errorsOf(scanned)).toEqual([]);
-    }
+  async function serialOf(chain: string): Promise<string> {
+    const text = await run(`openssl x509 -noout -serial -in ${chain}`);
+    return text.trim().replace('serial=', '');
+  }
+
+  /** Where a pair that is served comes from. */
+  async function sourceOf(name: string): Promise<string> {
+    const { body } = await site.nginx.admin(`/certs/${name}`);
+    return (JSON.parse(body) as { source: string }).source;
+  }
+
+  async function expectServed(chain: string, source: 'api' | 'disk', name = NAME): Promise<void> {
+    expect(await site.serial(name)).toBe(await serialOf(chain));
+    expect(await sourceOf(name)).toBe(source);
+  }
+
+  /** What nginx is configured with goes, and what was put. */
+  async function restart(layout = ''): Promise<void> {
+    writeFileSync(chosen, layout);
+    await site.nginx.reload();
+    await site.nginx.admin(`/certs/${NAME}`, { method: 'DELETE' });
+  }
+
+  async function expectAbsent(): Promise<void> {
+    await site.nginx.admin(`/certs/${NAME}`, { method: 'DELETE' });
+    await expect(site.serial(NAME)).rejects.toThrow();
+  }
+
+  const workersRead = async (path: string): Promise<boolean> => {
+    const asWorker = ['setpriv', '--reuid=www-data', '--regid=www-data', '--clear-groups'];
+    return (await site.nginx.exec([...asWorker, 'cat', path])).exitCode === 0;
+  };
+
+  beforeEach(() => restart());
+
+  test('the hooks and the layouts are installed', async () => {
+    await follow('The hooks', 0);
+    await follow('The hooks', 1);
+    expect(await run('ls /usr/local/lib/cert-rotation')).toContain('push-all');
+    expect(await run('ls /etc/nginx/layouts')).toContain('certbot.conf');
   });
 
-  test('no key stands in the log', () => {
-    expect(site.nginx.log()).not.toContain('-----BEGIN');
+  describe('certbot', () => {
+    const chain = `/etc/letsencrypt/live/${NAME}/fullchain.pem`;
+    const renew = (): Promise<string> =>
+      run('certbot renew --force-renewal --no-random-sleep-on-renew');
+
+    test('pushes', { timeout: PATIENCE_MS }, async () => {
+      expect(await run('ls /etc/letsencrypt')).toBe('cli.ini\n');
+      await follow('certbot: push', 0);
+      await run(`certbot certonly --domain ${NAME} --domain example.com`);
+      await expectServed(chain, 'api');
+      await renew();
+      await expectServed(chain, 'api');
+      await expectServed(chain, 'api', 'example.com');
+      await expectAbsent();
+      expect(await follow('certbot: push', 1)).toContain('1 of 1 pairs are put');
+      await expectServed(chain, 'api');
+    });
+
+    test('has its files read', { timeout: PATIENCE_MS }, async () => {
+      await run('rm /etc/letsencrypt/renewal-hooks/deploy/certbot');
+      await restart(included('certbot: files'));
+      await expectAbsent();
+      await follow('certbot: files', 0);
+      await site.clear();
+      await expectServed(chain, 'disk');
+
+      await follow('certbot: files', 1);
+      await renew();
+      await expectServed(chain, 'disk');
+      await run('certbot certonly --domain new.example.com');
+      const other = chain.replace(NAME, 'new.example.com');
+      await expectServed(other, 'disk', 'new.example.com');
+
+      await site.nginx.admin('/certs/example.com', { method: 'DELETE' });
+      await follow('Wildcards and further names');
+      await site.clear();
+      await expectServed(chain, 'disk', 'example.com');
+    });
+  });
+
+  describe('lego', () => {
+    const folder = '/var/lib/lego/certificates';
+    const chain = `${folder}/${NAME}.crt`;
+    /** Renews as the page says, but at once. */
+    async function renew(block: string): Promise<void> {
+      const before = await serialOf(chain);
+      await run(block.replace('renew ', 'renew --no-random-sleep '));
+      expect(await serialOf(chain)).not.toBe(before);
+    }
+
+    test('pushes', { timeout: PATIENCE_MS }, async () => {
+      await follow('lego: push', 0);
+      await expectServed(chain, 'api');
+      await renew(commands('lego: push', 1));
+      await expectServed(chain, 'api');
+      await expectAbsent();
+      await follow('lego: push', 2);
+      await expectServed(chain, 'api');
+    });
+
+    test('has its files read', { timeout: PATIENCE_MS }, async () => {
+      await restart(included('lego: files'));
+      expect(await run(`stat -c %a ${folder} ${chain}`)).toBe('700\n600\n');
+      await expectAbsent();
+      await follow('lego: files', 0);
+      await site.clear();
+      await expectServed(chain, 'disk');
+      await renew(commands('lego: files', 1));
+      await expectServed(chain, 'disk');
+      expect(await workersRead(`${folder}/${NAME}.key`)).toBe(true);
+      const account = (await run('find /var/lib/lego/accounts -name "*.key"')).trim();
+      expect(account).toMatch(/\.key$/);
+      expect(await workersRead(account)).toBe(false);
+    });
+  });
+
+  describe('acme.sh', () => {
+    /** Issues as acme.sh does: `_createkey`, `cat` into files that are there. */
+    async function issue(home: string): Promise<string> {
+      const folder = `${home}/${NAME}_ecc`;
+      const { chainPem, keyPem } = await site.authority.issue({ names: [NAME] });
+      await run(
+        `mkdir -p ${folder}; cd ${folder}
+        [ -e ${NAME}.key ] || { touch ${NAME}.key; chmod 600 ${NAME}.key; }
+        echo "$KEY" >${NAME}.key; echo "$CHAIN" >fullchain.cer`,
+        { KEY: keyPem, CHAIN: chainPem },
+      );
+      return `${folder}/fullchain.cer`;
+    }
+
+    test('pushes', async () => {
+      await run('mkdir -p /root/.acme.sh && chmod 700 /root/.acme.sh');
+      const chain = await issue('/root/.acme.sh');
+      await follow('acme.sh: push');
+      await expectServed(chain, 'api');
+    });
+
+    test('installs files that are read', async () => {
+      const block = 'acme.sh: files that it installs';
+      let chain = await issue('/root/.acme.sh');
+      await follow(block);
+      await site.clear();
+      await expectServed(chain, 'disk');
+      chain = await issue('/root/.acme.sh');
+      const [renewal = ''] = commands(block, 0).split('\nchgrp');
+      await run(renewal);
+      await expectServed(chain, 'disk');
+      await run('rm /etc/nginx/certs/*');
+      await site.clear();
+    });
+
+    test('has its own folders read', async () => {
+      await issue('/etc/acme.sh');
+      await restart(included('acme.sh: its own folders'));
+      await expectAbsent();
+      await follow('acme.sh: its own folders');
+      const chain = await issue('/etc/acme.sh');
+      await site.clear();
+      await expectServed(chain, 'disk');
+    });
+  });
+
+  describe('dehydrated', () => {
+    const folder = `/var/lib/dehydrated/certs/${NAME}`;
+    const renew = (): Promise<string> => run('dehydrated --accept-terms --cron --force');
+
+    test('pushes', { timeout: PATIENCE_MS }, async () => {
+      await run(`echo ${NAME} >/etc/dehydrated/domains.txt`);
+      await follow('dehydrated: push', 0);
+      await renew();
+      await expectServed(`${folder}/fullchain.pem`, 'api');
+      await expectAbsent();
+      await follow('dehydrated: push', 1);
+      await expectServed(`${folder}/fullchain.pem`, 'api');
+    });
+
+    test('has its files read', { timeout: PATIENCE_MS }, async () => {
+      await restart(included('dehydrated: files'));
+      await expectAbsent();
+      await follow('dehydrated: files', 1);
+      await site.clear();
+      await expectServed(`${folder}/fullchain.pem`, 'disk');
+      await follow('dehydrated: files', 0);
+      for (let renewal = 0; renewal < 2; renewal++) {
+        await renew();
+        await expectServed(`${folder}/fullchain.pem`, 'disk');
+        expect(await workersRead(`${folder}/privkey.pem`)).toBe(true);
+      }
+    });
+  });
+
+  test('any two files are pushed', async () => {
+    const { chainPem, keyPem, serial } = await site.authority.issue({ names: [NAME] });
+    await run(`cd /root; umask 077; echo "$CHAIN" >fullchain.pem; echo "$KEY" >privkey.pem`, {
+      CHAIN: chainPem,
+      KEY: keyPem,
+    });
+    await follow('Other clients');
+    expect(await site.serial(NAME)).toBe(serial);
   });
 });

@@ -36,10 +36,11 @@ const { services, volumes } = parse(textOf('compose/compose.yaml')) as {
 const work = makeWorkDirectory();
 for (const name of Object.keys(volumes)) mkdirSync(join(work, name), { recursive: true });
 
-/** The mounts of a service, as options of `docker run`. */
+/** The mounts of a service, as options of `docker run`, without what a stand-in of its image would not know. */
 function mountsOf({ volumes: mounts }: Service): string[] {
   return mounts.flatMap((mount) => {
     const [source = '', ...rest] = mount.split(':');
+    if (source.endsWith('/certificate_cache.conf') && !runtime.certificateCache) return [];
     const isPath = source.startsWith('.');
     const path = isPath ? resolve(directory, source) : join(work, source);
     if (!existsSync(path)) throw new Error(`There is no ${source}`);

@@ -5,7 +5,7 @@ import { createAuthority, writePair } from '../../support/certificates.js';
 import { send, type HttpRequest, type HttpResponse } from '../../support/http.js';
 import { makeWorkDirectory, startNginx, type Nginx } from '../../support/nginx.js';
 import { curl, handshake, opensslClient, type ClientOptions } from '../../support/tls_client.js';
-import { fittedTo, textOf } from '../../support/examples.js';
+import { filesBeside, fittedTo, STREAM_FOLDER, textOf } from '../../support/examples.js';
 
 // The files of nginx/ as they are copied.
 const PORT = 443;
@@ -38,7 +38,8 @@ async function start(file: string, files: Record<string, string> = {}): Promise<
     directory,
     runtime,
     ports: [PORT, ADMIN_PORT, STREAM_PORT],
-    files,
+    files: { ...filesBeside(runtime), ...files },
+    tmpfs: STREAM_FOLDER,
     config: fittedTo(runtime, textOf(file)),
   });
   afterAll(() => nginx.stop());

@@ -4,7 +4,7 @@ import { currentRuntime } from '../../setup/runtimes.js';
 import { createAuthority, writePair } from '../../support/certificates.js';
 import { ADMIN_SOCKET, makeWorkDirectory, startNginx } from '../../support/nginx.js';
 import { startTools } from '../../support/tools.js';
-import { findExamples, fittedTo } from '../../support/examples.js';
+import { filesBeside, findExamples, fittedTo, STREAM_FOLDER } from '../../support/examples.js';
 
 // Every configuration of nginx/ is started as it is copied, and each of its TLS listeners scanned.
 
@@ -90,7 +90,8 @@ describe.each(examples)('nginx/$path', async ({ config, files }) => {
     directory,
     runtime,
     ports: [],
-    files: { ...FILES, ...files },
+    files: { ...FILES, ...filesBeside(runtime), ...files },
+    tmpfs: STREAM_FOLDER,
     config: fittedTo(runtime, config),
   });
   afterAll(() => nginx.stop());
@@ -113,6 +114,11 @@ describe.each(examples)('nginx/$path', async ({ config, files }) => {
 
   test('what speaks TLS is found', () => {
     expect(tls.length > 0).toBe(/^\s*ssl_certificate\s/m.test(text));
+  });
+
+  test('what has been parsed is kept, where nginx can', () => {
+    const keeps = /^\s*ssl_certificate_cache\s/m.test(text);
+    expect(keeps).toBe(runtime.certificateCache);
   });
 
   describe.skipIf(tools.areMissing)('scanned', () => {

@@ -1,35 +1,40 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import GithubSlugger from 'github-slugger';
+import { toString } from 'mdast-util-to-string';
 import { expect, test } from 'vitest';
+import { PAGES, parsePage, walk } from '../../support/documents.js';
 
-const tracked = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).split('\n').filter(Boolean);
-const folders = tracked.map(dirname);
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter(Boolean);
+const folders = files.map(dirname);
 
 /** The names that GitHub gives to a document's headings. */
-function headingsOf(file: string): string[] {
-  const headings = readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm);
-  return [...headings].map(([, text = '']) =>
-    text
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
+function headingsOf(page: string): string[] {
+  const slugger = new GithubSlugger();
+  return [...walk(parsePage(page))].flatMap((node) =>
+    node.type === 'heading' ? [slugger.slug(toString(node))] : [],
   );
 }
 
-/** Where the links of a document lead that are not to another site. */
-function linksOf(file: string): [file: string, heading: string][] {
-  const links = readFileSync(file, 'utf8').matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)/g);
-  return [...links].map(([, path = '', heading = '']) => [
-    path === '' ? file : normalize(join(dirname(file), path)).replace(/\/$/, ''),
-    heading,
-  ]);
+/** Where the links and images of a document lead that are not to another site. */
+function linksOf(page: string): [file: string, heading: string][] {
+  return [...walk(parsePage(page))].flatMap((node) => {
+    if (node.type !== 'link' && node.type !== 'image') return [];
+    if (/^[a-z]+:/.test(node.url)) return [];
+    const [path = '', heading = ''] = node.url.split('#');
+    const file = path === '' ? page : normalize(join(dirname(page), path)).replace(/\/$/, '');
+    return [[file, heading] as [string, string]];
+  });
 }
 
-test.each(tracked.filter((file) => file.endsWith('.md')))('%s: links lead somewhere', (file) => {
-  const dead = linksOf(file).filter(([path, heading]) => {
-    const isThere = tracked.includes(path) || folders.includes(path);
-    return !isThere || (heading !== '' && !headingsOf(path).includes(heading));
+test.each(PAGES)('%s: links lead somewhere', (page) => {
+  const dead = linksOf(page).filter(([file, heading]) => {
+    const isThere = files.includes(file) || folders.includes(file);
+    return !isThere || (heading !== '' && !headingsOf(file).includes(heading));
   });
   expect(dead).toEqual([]);
 });

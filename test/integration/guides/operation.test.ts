@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { describeOnDebian, serialIn, startDebian } from '../../support/debian.js';
+import { openPage, readPage } from '../../support/documents.js';
+
+// The commands of docs/operation.md, on a machine where somebody has followed the README.
+
+const page = openPage('docs/operation.md');
+const readme = readPage('README.md');
+const certs = '/etc/nginx/certs/www.example.com';
+
+describeOnDebian('the commands', async () => {
+  const { sh } = await startDebian();
+  const serve = readme.take('sh', '3. A certificate')[1]?.text ?? '';
+  for (const heading of ['1. Install', '2. Configure', '3. A certificate']) {
+    await sh(readme.takeText('sh', heading));
+  }
+  await sh(readme.takeText('sh', 'Hooks for ACME clients'));
+  const served = async (name = 'www.example.com'): Promise<string> =>
+    serialIn(await sh(serve.replace(/^nginx -t.*\n/, '').replace('www.example.com', name)));
+
+  const modeOf = async (path: string): Promise<string> =>
+    (await sh(`stat --format '%a %U %G' ${path}`)).trim();
+
+  test('make folders for the workers alone', async () => {
+    await sh(page.takeText('sh', 'What survives a restart'));
+    for (const folder of ['/etc/nginx/certs', '/var/lib/nginx/certs']) {
+      expect(await modeOf(folder)).toBe('700 www-data root');
+    }
+  });
+
+  test('give the workers the right to read keys', async () => {
+    const files = page.takeText('sh', 'File permissions');
+    await sh(`chown root:root ${certs}.key.pem; chmod 600 ${certs}.key.pem\n${files}`);
+    expect(await modeOf(`${certs}.key.pem`)).toBe('640 root www-data');
+  });
+
+  test('count the bytes of a name', async () => {
+    const text = await sh(`cat ${certs}.cert.pem ${certs}.key.pem`);
+    expect(await sh(page.takeText('sh', 'The zone'))).toBe(`${text.length}\n`);
+  });
+
+  test('show whether a session is resumed', async () => {
+    const output = await sh(page.takeText('sh', 'Sessions'));
+    expect(output.match(/^(New|Reused), .*$/gm)).toEqual([
+      expect.stringContaining('New'),
+      expect.stringContaining('Reused'),
+    ]);
+  });
+
+  test('push pairs that only root can read, and go back', async () => {
+    const [push, back] = page.take('sh', 'Keys that no worker may read').map(({ text }) => text);
+    await sh(`for name in a b; do
+        folder=/etc/letsencrypt/live/$name.example; mkdir -p -m 700 $folder
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=$name.example \
+          -addext subjectAltName=DNS:$name.example -keyout $folder/privkey.pem -out $folder/fullchain.pem
+      done`);
+    const output = await sh(push ?? '');
+    expect(output).toMatch(
+      /^\[1\/2\] nginx serves a.example, .*\n\[2\/2\] nginx serves b.example, .*\ncert-rotation: 2 of 2 pairs are put, 0 failed\n$/,
+    );
+    const file = '/etc/letsencrypt/live/b.example/fullchain.pem';
+    expect(await served('b.example')).toBe(
+      serialIn(await sh(`openssl x509 -noout -serial -in ${file}`)),
+    );
+    const dropIn = 'ls /etc/systemd/system/nginx.service.d';
+    expect(await sh(dropIn)).toContain('push-certificates.conf');
+    await sh(back ?? '');
+    expect(await sh(dropIn)).not.toContain('push-certificates.conf');
+  });
+
+  test('bring a new script, without an end of what is held', async () => {
+    const before = await served('a.example');
+    await sh(page.takeText('sh', 'Upgrade'));
+    await sh('cmp /clone/dist/cert_rotation.js /etc/nginx/njs/cert_rotation.js; sleep 1');
+    expect(await served('a.example')).toBe(before);
+  });
+});
