@@ -1,7 +1,210 @@
 /*! njs-cert-rotation 0.1.0 | MIT | https://github.com/njs-cert-rotation/njs-cert-rotation */
+//
+// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start(), which a handshake
+// with a fresh record does not call.
+//
+//   engine/           what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+//   config/           what the nginx variables say: settings, slots and paths
+//   x509/             PEM, certificates, keys and server names: functions of their arguments alone
+//   zone/             the shared dictionary: records, locks, negative answers, notes and counts
+//   cold.ts           the seam: the bundle makes everything behind it at the first call that needs it
+//       engine/       what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+//       config/       what the nginx variables say: settings, slots and paths
+//       x509/         PEM, certificates, keys and server names: functions of their arguments alone
+//       disk/         files: reads them, tells their states apart, replaces them so that a kill loses nothing
+//       zone/         the shared dictionary: records, locks, negative answers, notes and counts
+//       certs/        decides which pair a name is served, and whether a pair may take its place
+//       etcd/         follows etcd, and writes puts and deletes to it first
+//       scan/         finds the certificates of a folder, a slice of work at a time
+//       admin/        the HTTP API, the clear for stream, and the metrics
+//   handshake.ts      the hot path: the `js_set` handlers, answered from a fresh record
+//   index.ts          the exports that nginx sees
+//
+
+// ======== engine/: what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+// src/engine/clock.ts
+var TIMESTAMP_LENGTH = 13;
+/**
+ * Whether the time at `offset`, 13 digits, is less than an interval ago. A time to come is not: the clock was set back,
+ * and nobody knows how long ago it was.
+ */
+function isWithin(text, offset, interval) {
+    var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH);
+    return age >= 0 && (interval === 0 || age < interval);
+}
+// src/engine/session.ts
+function variablesOf(r) {
+    return r.variables;
+}
+
+// ======== config/: what the nginx variables say: settings, slots and paths
+// src/config/settings.ts
+var DEFAULT_CHECK_INTERVAL_S = 10;
+function zoneName(variables) {
+    return variables["cert_zone"] || "certs";
+}
+/**
+ * How long a record is served before its files are looked at again.
+ *
+ * @returns milliseconds; 0: until a clear
+ */
+function checkInterval(variables) {
+    var text = variables["cert_check_interval"];
+    var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
+    return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
+}
+/** The name that is served without SNI, as it is written in the configuration; empty: none. */
+function fallback(variables) {
+    return variables["cert_fallback"] || "";
+}
+/** Whether names may have an RSA pair beside the first one. */
+function hasRsaSlot(variables) {
+    return !!variables["cert_file_rsa"];
+}
+// src/config/slot.ts
+var RSA_PREFIX = "*rsa:";
+/** The key of a name's RSA slot, in the zones and of the locks. */
+function rsaKey(name) {
+    return RSA_PREFIX + name;
+}
+/**
+ * The keys of a name's slots, in the order in which a handler looks into them: a name that has only one kind of pair is
+ * served that one by the handlers of both.
+ *
+ * @param isForRsa for the handlers of the RSA slot
+ */
+function slotKeys(name, hasRsaSlot2, isForRsa) {
+    if (!hasRsaSlot2) return [
+        name
+    ];
+    return isForRsa ? [
+        rsaKey(name),
+        name
+    ] : [
+        name,
+        rsaKey(name)
+    ];
+}
+
+// ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+// src/x509/server_name.ts
+/**
+ * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+ *
+ * @param name a normalised name
+ * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+ */
+function wildcardOf(name) {
+    var dot = name.indexOf(".");
+    return dot > 0 ? "*" + name.slice(dot) : "";
+}
+
+// ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
+// src/zone/dict.ts
+/** The zone of that name, or undefined where none is declared. */
+function zoneNamed(name) {
+    return ngx.shared[name];
+}
+// src/zone/clear_token.ts
+var CLEAR_KEY = "#clear";
+/** The clear token: a record with another one is stale. */
+function clearToken(zone) {
+    var token = zone.get(CLEAR_KEY);
+    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
+}
+var FIRST_TOKEN = "000000000000";
+// src/zone/misses.ts
+var MISS_SPACE = 2 * 4096;
+/** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
+function missesOf(name) {
+    return zoneNamed(missesName(name));
+}
+function missesName(name) {
+    return "".concat(name, "_misses");
+}
+/** Whether it was found not long ago that a name has no files. The hot path asks this. */
+function isMissing(misses, name, token, interval) {
+    var miss = misses.get(name);
+    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
+}
+// src/zone/record.ts
+var POINTER = "4";
+var SERVABLE_CODE = 51;
+var TOKEN_AT = 1;
+var TOKEN_LENGTH = 12;
+var CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
+var KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
+var OFFSET_LENGTH = 6;
+var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
+var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
+var FACTS_CODE = 123;
+var LINE_END_CODE = 10;
+var HYPHEN_CODE = 45;
+/**
+ * Whether a record can be served as it stands: it holds a whole pair, no clear came after it, and its files were looked
+ * at less than an interval ago. Runs in every handshake.
+ *
+ * @param record what the zone holds under a name: any text
+ * @param token the zone's clear token
+ * @param interval milliseconds; 0: no clear is enough
+ */
+function isServable(record, token, interval) {
+    return record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record);
+}
+/** The same also for a record that holds no pair: its files need no look now. */
+function isFresh(record, token, interval) {
+    return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
+}
+/** The key and the chain of a servable record, in one PEM. */
+function pemOf(record) {
+    return record.slice(PEM_AT, pemEnd(record));
+}
+function chainOf(record) {
+    return record.slice(keyEnd(record), pemEnd(record));
+}
+function keyOf(record) {
+    return record.slice(PEM_AT, keyEnd(record));
+}
+function keyEnd(record) {
+    return +record.slice(KEY_END_AT, PEM_END_AT);
+}
+function pemEnd(record) {
+    return +record.slice(PEM_END_AT, PEM_AT);
+}
+/**
+ * Where a current pointer points to. Runs in a handshake that has found no pair to serve.
+ *
+ * @returns a key; '' where the record is none
+ */
+function currentTarget(record, token, interval) {
+    var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
+    return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
+}
+/**
+ * Whether the certificate of a file's record has a name. Runs in a handshake that a pointer has led there, and reads no more
+ * than it has to of the facts: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
+ *
+ * @param record what the zone holds under a file's key: any text
+ * @param name normalised, or a wildcard
+ */
+function isFoundFor(record, name) {
+    return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
+}
+function isWhole(record) {
+    var chainAt = keyEnd(record);
+    var factsAt = pemEnd(record);
+    return record.charCodeAt(factsAt) === FACTS_CODE && record.charCodeAt(factsAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
+}
+// src/zone/slots.ts
+/** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+function findRecord(zone, name) {
+    return zone.get(name);
+}
+
+// ======== cold.ts: the seam: the bundle makes everything behind it at the first call that needs it
 // src/cold.ts
-import fs from "fs";
 import hash from "crypto";
+import fs from "fs";
 var cold;
 function admin(a, b) {
     return (cold || (cold = start())).admin(a, b);
@@ -235,42 +438,46 @@ function start() {
         if (n === "Map" || n === "Set") return Array.from(o);
         if (n === "Arguments" || /^(?:Ui|I)nt(?:8|16|32)(?:Clamped)?Array$/.test(n)) return _array_like_to_array(o, minLen);
     }
-    var RSA_PREFIX2 = "*rsa:";
-    var FILE_PREFIX = "*file:";
-    function rsaKey2(name) {
-        return RSA_PREFIX2 + name;
+
+    // ======== engine/: what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+    // src/engine/clock.ts
+    var TIMESTAMP_LENGTH2 = 13;
+    /**
+     * Whether the time at `offset`, 13 digits, is less than an interval ago. A time to come is not: the clock was set back,
+     * and nobody knows how long ago it was.
+     */
+    function isWithin2(text, offset2, interval) {
+        var age = Date.now() - +text.slice(offset2, offset2 + TIMESTAMP_LENGTH2);
+        return age >= 0 && (interval === 0 || age < interval);
     }
-    function isRsaKey(key) {
-        return key.startsWith(RSA_PREFIX2);
+    /** Milliseconds in 13 digits: the year 2286 is the first with more. */
+    function timestamp2() {
+        return "".concat(Date.now());
     }
-    function fileKey(stem) {
-        return FILE_PREFIX + stem;
+    // src/engine/refusal.ts
+    var NAME = "Refusal";
+    /**
+     * Throws a refusal.
+     *
+     * @param code why, for programs
+     * @param detail why and what to do about it, for an operator. It ends up in logs and in responses: never a part of
+     *   a private key, and of a certificate no more than a short excerpt of a public field.
+     */
+    function refuse(code, detail) {
+        var refusal = new Error(detail);
+        refusal.name = NAME;
+        refusal.code = code;
+        throw refusal;
     }
-    function isFileKey2(key) {
-        return key.startsWith(FILE_PREFIX);
+    /** Whether what was caught is a refusal, and not a fault in this program. */
+    function isRefusal(e) {
+        return _instanceof(e, Error) && e.name === NAME;
     }
-    function nameOf(key) {
-        if (isFileKey2(key)) return key.slice(FILE_PREFIX.length);
-        return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
-    }
-    function slotKeys2(name, hasRsaSlot2, isForRsa) {
-        if (!hasRsaSlot2) return [
-            name
-        ];
-        return isForRsa ? [
-            rsaKey2(name),
-            name
-        ] : [
-            name,
-            rsaKey2(name)
-        ];
-    }
-    function slotsOf(settings, name) {
-        return slotKeys2(name, settings.certFileRsa !== "", false);
-    }
+    // src/engine/session.ts
     function variablesOf2(r) {
         return r.variables;
     }
+    /** What a call of `js_periodic` is to the lookup. Its session cannot log. */
     function callerOf(param) {
         var variables = param.variables;
         return {
@@ -283,74 +490,14 @@ function start() {
             }
         };
     }
-    var LONGEST = 253;
-    var FOREIGN = /[^A-Za-z0-9_.-]/;
-    function normalise(text) {
-        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
-        var lower = text.toLowerCase();
-        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
-        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
-        return hasEmptyLabel || name.length > LONGEST ? "" : name;
-    }
-    function normaliseWithWildcard(text) {
-        if (text.slice(0, 2) !== "*.") return normalise(text);
-        var parent = normalise(text.slice(2));
-        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
-    }
-    function wildcardOf2(name) {
-        var dot = name.indexOf(".");
-        return dot > 0 ? "*" + name.slice(dot) : "";
-    }
-    function serverNamesOf(certificate) {
-        return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
-            return name && all.indexOf(name) === i;
-        });
-    }
-    var TIMESTAMP_LENGTH2 = 13;
-    function isWithin2(text, offset2, interval) {
-        var age = Date.now() - +text.slice(offset2, offset2 + TIMESTAMP_LENGTH2);
-        return age >= 0 && (interval === 0 || age < interval);
-    }
-    function timestamp2() {
-        return "".concat(Date.now());
-    }
-    function zoneNamed2(name) {
-        return ngx.shared[name];
-    }
-    function replaceValue2(zone, key, value) {
-        if (zone.freeSpace() >= value.length && hasRoom2(function() {
-            return zone.set(key, value);
-        })) return true;
-        var held = zone.get(key);
-        if (held === void 0) return false;
-        zone.delete(key);
-        var isStored = hasRoom2(function() {
-            return zone.set(key, value);
-        });
-        if (!isStored) hasRoom2(function() {
-            return zone.set(key, held);
-        });
-        return isStored;
-    }
-    function spaceOf(zone) {
-        return {
-            capacity: zone.capacity,
-            free: zone.freeSpace()
-        };
-    }
-    function hasRoom2(write2) {
-        try {
-            write2();
-            return true;
-        } catch (e) {
-            if (isZoneFull2(e)) return false;
-            throw e;
-        }
-    }
-    function isZoneFull2(e) {
-        return e.name === "SharedMemoryError";
-    }
+    // src/engine/worker.ts
     var NO_SUCH_PROCESS = "(3:";
+    /**
+     * Whether a worker is still there.
+     *
+     * @param pid its process number
+     * @returns true also where the system does not say, as of a worker of another user
+     */
     function isRunning2(pid) {
         try {
             return process.kill(pid, 0);
@@ -358,9 +505,20 @@ function start() {
             return e.message.indexOf(NO_SUCH_PROCESS) < 0;
         }
     }
+    // src/engine/yielding.ts
+    /**
+     * Lets the worker turn to its other connections, once: it takes a step in each handshake that waits, and accepts one more.
+     *
+     * For a millisecond: nginx runs a timer of none at all before it looks at any connection.
+     */
     function yieldOnce2() {
         return sleep(1);
     }
+    /**
+     * Leaves the worker to its other connections for as long as it was kept from them.
+     *
+     * @param since when that began, in milliseconds since 1970
+     */
     function yieldFor(since) {
         return sleep(2 * (Date.now() - since) + 1);
     }
@@ -370,6 +528,11 @@ function start() {
         });
     }
     var SLICE_MS = 5;
+    /**
+     * For what takes long in many steps, and begins now.
+     *
+     * @returns what is to be awaited after each step: at the end of a slice it leaves the worker to its connections
+     */
     function timeSlicer2() {
         var began = Date.now();
         return function() {
@@ -395,460 +558,158 @@ function start() {
             })();
         };
     }
-    var LOCK_PREFIX = "#lock:";
-    var LOCK_LIFETIME_MS2 = 5e3;
-    function tryLock(zone, slot) {
-        try {
-            var ticket = ticketFor(zone, LOCK_PREFIX + slot);
-            return ticket === void 0 ? {
-                state: "busy"
-            } : {
-                state: "locked",
-                ticket: ticket
+
+    // ======== config/: what the nginx variables say: settings, slots and paths
+    // src/config/slot.ts
+    var RSA_PREFIX2 = "*rsa:";
+    var FILE_PREFIX = "*file:";
+    /** The key of a name's RSA slot, in the zones and of the locks. */
+    function rsaKey2(name) {
+        return RSA_PREFIX2 + name;
+    }
+    function isRsaKey(key) {
+        return key.startsWith(RSA_PREFIX2);
+    }
+    /**
+     * The key of a file of `$cert_scan`.
+     *
+     * @param label what `*` stands for in its path
+     */
+    function fileKey(stem) {
+        return FILE_PREFIX + stem;
+    }
+    function isFileKey2(key) {
+        return key.startsWith(FILE_PREFIX);
+    }
+    /** The name whose key this is, whatever the slot; of a file's key the label. */
+    function nameOf(key) {
+        if (isFileKey2(key)) return key.slice(FILE_PREFIX.length);
+        return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
+    }
+    /**
+     * The keys of a name's slots, in the order in which a handler looks into them: a name that has only one kind of pair is
+     * served that one by the handlers of both.
+     *
+     * @param isForRsa for the handlers of the RSA slot
+     */
+    function slotKeys2(name, hasRsaSlot2, isForRsa) {
+        if (!hasRsaSlot2) return [
+            name
+        ];
+        return isForRsa ? [
+            rsaKey2(name),
+            name
+        ] : [
+            name,
+            rsaKey2(name)
+        ];
+    }
+    /** The keys of all slots that a name has. */
+    function slotsOf(settings, name) {
+        return slotKeys2(name, settings.certFileRsa !== "", false);
+    }
+    // src/config/paths.ts
+    /** @param slot its key */
+    function slotPaths(settings, slot) {
+        var stem = stemOf(settings, slot);
+        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
+        return {
+            cert: fill(cert, stem),
+            key: fill(key, stem)
+        };
+    }
+    function stemOf(settings, slot) {
+        var name = nameOf(slot);
+        var isWildcard = name.charAt(0) === "*" && !isFileKey2(slot);
+        return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
+    }
+    /**
+     * The file of `$cert_scan` that is a slot's own as well.
+     *
+     * @returns its key; '' where files for names are elsewhere
+     */
+    function scannedFileOf(settings, slot) {
+        if (!settings.scan) return "";
+        var key = fileKey(stemOf(settings, slot));
+        var own = templatesOf(settings, slot);
+        var scanned = templatesOf(settings, key);
+        return own.cert === scanned.cert && own.key === scanned.key ? key : "";
+    }
+    /** The path templates of a slot. */
+    function templatesOf(settings, slot) {
+        if (isFileKey2(slot)) {
+            return {
+                cert: settings.scan.replace("*", "{name}"),
+                key: settings.keyFile
             };
-        } catch (e) {
-            if (isZoneFull2(e)) return {
-                state: "no-room"
-            };
-            throw e;
         }
-    }
-    function ticketFor(zone, key) {
-        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
-        if (zone.add(key, ticket)) return ticket;
-        var holder = zone.get(key);
-        if (holder === void 0 || isHeld(holder)) return void 0;
-        var popped = zone.pop(key);
-        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
-        return zone.add(key, ticket) ? ticket : void 0;
-    }
-    function isHeld(ticket) {
-        return isWithin2(ticket, 0, LOCK_LIFETIME_MS2) && isRunning2(workerOf(ticket));
-    }
-    function isOwnTicket(ticket) {
-        return workerOf(ticket) === process.pid;
-    }
-    function workerOf(ticket) {
-        return Number(ticket.slice(ticket.indexOf(":") + 1));
-    }
-    function isLocked(zone, slot, ticket) {
-        return zone.get(LOCK_PREFIX + slot) === ticket;
-    }
-    function unlock(zone, slot, ticket) {
-        if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
-    }
-    function tryWithLocks(zone, slots, work2) {
-        var taken = [];
-        var state = "locked";
-        try {
-            for(var i = 0; i < slots.length && state !== "busy"; i++){
-                var slot = slots[i];
-                var result = tryLock(zone, slot);
-                if (result.state === "locked") taken.push({
-                    slot: slot,
-                    ticket: result.ticket
-                });
-                else state = result.state;
-            }
-            if (state === "busy") free(zone, taken);
-            return work2({
-                state: state,
-                isLocked: function isLocked2() {
-                    return state === "locked" && areLocked(zone, taken);
-                }
-            });
-        } finally{
-            free(zone, taken);
-        }
-    }
-    function withLocks(zone, slots, work2) {
-        return withAll(zone, slots, ticketOrError, work2);
-    }
-    function withLocksIfRoom(zone, slots, work2) {
-        return withAll(zone, slots, tryLock, work2);
-    }
-    function ticketOrError(zone, slot) {
-        var ticket = ticketFor(zone, LOCK_PREFIX + slot);
-        return ticket === void 0 ? {
-            state: "busy"
+        return isRsaKey(slot) ? {
+            cert: settings.certFileRsa,
+            key: settings.keyFileRsa
         } : {
-            state: "locked",
-            ticket: ticket
+            cert: settings.certFile,
+            key: settings.keyFile
         };
     }
-    function withAll(zone, slots, take, work2) {
-        return _async_to_generator(function() {
-            var ordered, taken, i, slot, result;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        ordered = slots.slice().sort();
-                        _state.label = 1;
-                    case 1:
-                        taken = [];
-                        _state.label = 2;
-                    case 2:
-                        _state.trys.push([
-                            2,
-                            ,
-                            9,
-                            10
-                        ]);
-                        i = 0;
-                        _state.label = 3;
-                    case 3:
-                        if (!(i < ordered.length)) return [
-                            3,
-                            8
-                        ];
-                        slot = ordered[i];
-                        result = take(zone, slot);
-                        _state.label = 4;
-                    case 4:
-                        if (!(result.state === "busy")) return [
-                            3,
-                            6
-                        ];
-                        return [
-                            4,
-                            yieldOnce2()
-                        ];
-                    case 5:
-                        _state.sent();
-                        result = take(zone, slot);
-                        return [
-                            3,
-                            4
-                        ];
-                    case 6:
-                        if (result.state === "locked") taken.push({
-                            slot: slot,
-                            ticket: result.ticket
-                        });
-                        _state.label = 7;
-                    case 7:
-                        i++;
-                        return [
-                            3,
-                            3
-                        ];
-                    case 8:
-                        if (areLocked(zone, taken)) return [
-                            2,
-                            work2()
-                        ];
-                        return [
-                            3,
-                            10
-                        ];
-                    case 9:
-                        free(zone, taken);
-                        return [
-                            7
-                        ];
-                    case 10:
-                        return [
-                            3,
-                            1
-                        ];
-                    case 11:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
+    /** Whether a template has a file for each name, and not one for all. */
+    function isPerName(template) {
+        return template.indexOf("{name}") >= 0;
     }
-    function areLocked(zone, taken) {
-        return taken.every(function(param) {
-            var slot = param.slot, ticket = param.ticket;
-            return isLocked(zone, slot, ticket);
-        });
+    function fill(template, stem) {
+        return template.split("{name}").join(stem);
     }
-    function free(zone, taken) {
-        taken.forEach(function(param) {
-            var slot = param.slot, ticket = param.ticket;
-            unlock(zone, slot, ticket);
-        });
-    }
-    var FULL_KEY = "#full";
-    var MISS_SPACE2 = 2 * 4096;
-    var TAKEN_BACK = "taken-back--";
-    function missesOf2(name) {
-        return zoneNamed2(missesName2(name));
-    }
-    function missesName2(name) {
-        return "".concat(name, "_misses");
-    }
-    function isMissing2(misses, name, token, interval) {
-        var miss = misses.get(name);
-        return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
-    }
-    function expireMissing(misses, name) {
-        var miss = misses.get(name);
-        if (miss === void 0) return;
-        if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS2)) return;
-        misses.delete(name);
-    }
-    function noteMissing(misses, name, token) {
-        if (misses.freeSpace() < MISS_SPACE2) {
-            misses.clear();
-            hasRoom2(function() {
-                return misses.set(FULL_KEY, timestamp2());
-            });
+    // src/config/scan_pattern.ts
+    /**
+     * Takes `$cert_scan` apart.
+     *
+     * @param template as in `/etc/nginx/tls/*.crt` or `/etc/nginx/certs/*.pem`
+     * @throws malformed
+     */
+    function readScanPattern(template) {
+        var parts = template.split("/");
+        var at = parts.map(function(part2) {
+            return part2.indexOf("*") >= 0;
+        }).indexOf(true);
+        var part = (parts[at] || "").split("*");
+        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
+        var isLate = at > 0 && at >= parts.length - 2;
+        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
+            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
         }
-        var full = misses.get(FULL_KEY);
-        if (full !== void 0 && isWithin2(full, 0, LOCK_LIFETIME_MS2)) return;
-        hasRoom2(function() {
-            return misses.add(name, token + timestamp2());
-        });
-    }
-    function forgetMissing(misses, name) {
-        if (!hasRoom2(function() {
-            return misses.set(name, TAKEN_BACK + timestamp2());
-        })) misses.delete(name);
-    }
-    var SERVABLE2 = "3";
-    var REFUSED = "2";
-    var POINTER2 = "4";
-    var TOKEN_AT2 = 1;
-    var TOKEN_LENGTH2 = 12;
-    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
-    var KEY_END_AT2 = CHECKED_AT2 + TIMESTAMP_LENGTH2;
-    var OFFSET_LENGTH2 = 6;
-    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
-    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
-    var FACTS_CODE2 = 123;
-    var LINE_END_CODE2 = 10;
-    var HYPHEN_CODE2 = 45;
-    var BLOCK_BEGIN = "-----BEGIN ";
-    var BLOCK_END = "-----\n";
-    var STALE_TOKEN = "------------";
-    var NO_FILES = {
-        source: "disk",
-        files: "",
-        notAfter: 0,
-        loadedAt: 0
-    };
-    function isFresh2(record, token, interval) {
-        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
-    }
-    function pemOf2(record) {
-        return record.slice(PEM_AT2, pemEnd2(record));
-    }
-    function chainOf2(record) {
-        return record.slice(keyEnd2(record), pemEnd2(record));
-    }
-    function keyOf2(record) {
-        return record.slice(PEM_AT2, keyEnd2(record));
-    }
-    function keyEnd2(record) {
-        return +record.slice(KEY_END_AT2, PEM_END_AT2);
-    }
-    function pemEnd2(record) {
-        return +record.slice(PEM_END_AT2, PEM_AT2);
-    }
-    function makeRecord(token, meta, pem) {
-        var _ref = pem != null ? pem : {
-            key: "",
-            chain: ""
-        }, key = _ref.key, chain = _ref.chain;
-        var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
-        var header = (pem ? SERVABLE2 : REFUSED) + token + timestamp2() + ends;
-        return header + key + chain + JSON.stringify(meta);
-    }
-    function makePointer(target, meta) {
-        var end = offset(PEM_AT2 + target.length);
-        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
-    }
-    function isPointer2(record) {
-        return record.charAt(0) === POINTER2;
-    }
-    function targetOf2(pointer) {
-        return pointer.slice(PEM_AT2, pemEnd2(pointer));
-    }
-    function isAnswer(record) {
-        return holdsPair(record) || isPointer2(record);
-    }
-    function offset(value) {
-        return "00000".concat(value).slice(-OFFSET_LENGTH2);
-    }
-    function withCheckedNow(record, token) {
-        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
-    }
-    function withCheckedAt(record, time2) {
-        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
-    }
-    function markStale(record) {
-        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
-    }
-    function withMeta(record, token, meta) {
-        return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
-    }
-    function holdsPair(record) {
-        return record.charAt(0) === SERVABLE2;
-    }
-    function checkedAt(record) {
-        return +record.slice(CHECKED_AT2, KEY_END_AT2);
-    }
-    function isCleared(record, token) {
-        return !record.startsWith(token, TOKEN_AT2);
-    }
-    function readMeta2(record) {
-        var kind = record.charAt(0);
-        if (kind !== SERVABLE2 && kind !== REFUSED && kind !== POINTER2) return null;
-        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
-        if (kind === SERVABLE2 && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
-            return null;
-        }
-        try {
-            var meta = JSON.parse(record.slice(pemEnd2(record)));
-            if (kind === POINTER2) meta = Object.assign({}, NO_FILES, meta);
-            return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
-        } catch (e) {
-            return null;
-        }
-    }
-    function isPem(text) {
-        return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
-    }
-    function isWhole2(record) {
-        var chainAt = keyEnd2(record);
-        var factsAt = pemEnd2(record);
-        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
-    }
-    var SUMMARY = "~";
-    function summaryOf2(record, isFile) {
-        var meta = isPointer2(record) ? null : readMeta2(record);
-        if (!meta) return "";
-        var problem = meta.problem ? meta.problem.code : "";
-        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
-        if (!isFile) return summary;
-        var _ref = meta.found || {
-            names: [],
-            isRsa: false
-        }, names = _ref.names, isRsa2 = _ref.isRsa;
-        return [
-            summary,
-            meta.files,
-            isRsa2 ? "RSA" : "",
-            names.join(" ")
-        ].join("\n");
-    }
-    function summaryOfLeftOut2(stamp) {
-        return "".concat(SUMMARY, "\n").concat(stamp);
-    }
-    function readSummary2(text) {
-        var first = text.split("\n")[0];
-        var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
         return {
-            isPair: head.charAt(1) === SERVABLE2 || problem === "",
-            notAfter: +head.slice(2),
-            problem: problem,
-            etcd: etcd
+            folder: parts.slice(0, at).join("/") || "/",
+            prefix: part[0],
+            suffix: part[1]
         };
     }
-    function readFileSummary(text) {
-        var lines = text.split("\n");
-        return {
-            files: lines[1] || "",
-            names: lines[3] ? lines[3].split(" ") : [],
-            isRsa: lines[2] === "RSA"
-        };
-    }
-    var SUMMARY_PREFIX = "#summary:";
-    var MOST_KEYS = 2147483647;
-    function findRecord2(zone, name) {
-        return zone.get(name);
-    }
-    function putRecord(zone, name, record) {
-        var isStored = replaceValue2(zone, name, record);
-        if (isStored) putSummary(zone, name, summaryOf2(record, isFileKey2(name)));
-        return isStored;
-    }
-    function putSummary(zone, name, summary) {
-        var key = SUMMARY_PREFIX + name;
-        var held = zone.get(key);
-        if (summary === "") {
-            zone.delete(key);
-            return;
+    /** What `*` stands for in the entries of the folder; as in a shell, it does not stand for a dot at the beginning. */
+    function stemsIn(param, entries) {
+        var prefix = param.prefix, suffix = param.suffix;
+        var fixed = prefix.length + suffix.length;
+        var stems = [];
+        for(var i = 0; i < entries.length; i++){
+            var entry = entries[i];
+            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+            if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
         }
-        if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
-        if (!hasRoom2(function() {
-            return zone.set(key, summary);
-        })) zone.delete(key);
+        return stems;
     }
-    function noteLeftOut(zone, key, stamp) {
-        putSummary(zone, key, stamp && summaryOfLeftOut2(stamp));
-    }
-    function removeRecord(zone, name) {
-        zone.delete(name);
-        zone.delete(SUMMARY_PREFIX + name);
-    }
-    function keysOf(zone) {
-        return zone.keys(MOST_KEYS);
-    }
-    function isSlot(key) {
-        return key.charAt(0) !== "#";
-    }
-    function findSummary(zone, slot) {
-        var summary = zone.get(SUMMARY_PREFIX + slot);
-        if (summary !== void 0) return summary;
-        var record = findRecord2(zone, slot) || "";
-        if (isPointer2(record)) return findSummary(zone, targetOf2(record));
-        return summaryOf2(record, isFileKey2(slot));
-    }
-    function findVersion(zone, slot) {
-        var _a;
-        var summary = zone.get(SUMMARY_PREFIX + slot);
-        return summary === void 0 ? ((_a = readMeta2(findRecord2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
-    }
-    var KEYS = 1e3;
-    function eachSlice(keys, work2) {
-        return _async_to_generator(function() {
-            var yieldIfDue, at;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        yieldIfDue = timeSlicer2();
-                        at = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(at < keys.length)) return [
-                            3,
-                            4
-                        ];
-                        work2(keys.slice(at, at + KEYS).filter(isSlot));
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        at += KEYS;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
+    // src/config/settings.ts
     var DEFAULT_CHECK_INTERVAL_S2 = 10;
     function zoneName2(variables) {
         return variables["cert_zone"] || "certs";
     }
+    /**
+     * How long a record is served before its files are looked at again.
+     *
+     * @returns milliseconds; 0: until a clear
+     */
     function checkInterval2(variables) {
         var text = variables["cert_check_interval"];
         var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
         return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
     }
+    /** The name that is served without SNI, as it is written in the configuration; empty: none. */
     function fallback2(variables) {
         return variables["cert_fallback"] || "";
     }
@@ -865,100 +726,13 @@ function start() {
             followsEtcd: !!variables["cert_etcd"]
         };
     }
+    /** Whether the HTTP handlers answer clients that are neither local nor authenticated. */
     function isAdminRemote(variables) {
         return variables["cert_admin_remote"] === "on";
     }
-    var CLEAR_KEY2 = "#clear";
-    function clearToken2(zone) {
-        var token = zone.get(CLEAR_KEY2);
-        return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
-    }
-    function clearAll(zone) {
-        var random = Math.floor(Math.random() * 65536);
-        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
-    }
-    function reserveToken(zone) {
-        if (zone.get(CLEAR_KEY2) === void 0) hasRoom2(function() {
-            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
-        });
-    }
-    var FIRST_TOKEN2 = "000000000000";
-    function contextOf(r) {
-        var variables = variablesOf2(r);
-        var settings = readSettings(variables);
-        var zone = usableZone(r, zoneName2(variables));
-        return {
-            r: r,
-            settings: settings,
-            zone: zone,
-            // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
-            misses: zone && missesOf2(zoneName2(variables)),
-            token: zone ? clearToken2(zone) : FIRST_TOKEN2,
-            interval: checkInterval2(variables),
-            fallback: normaliseWithWildcard(settings.fallback)
-        };
-    }
-    function usableZone(r, name) {
-        var zone = zoneNamed2(name);
-        try {
-            if (zone) reserveToken(zone);
-            return zone;
-        } catch (e) {
-            r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
-            return void 0;
-        }
-    }
-    function slotPaths(settings, slot) {
-        var stem = stemOf(settings, slot);
-        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
-        return {
-            cert: fill(cert, stem),
-            key: fill(key, stem)
-        };
-    }
-    function stemOf(settings, slot) {
-        var name = nameOf(slot);
-        var isWildcard = name.charAt(0) === "*" && !isFileKey2(slot);
-        return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
-    }
-    function scannedFileOf(settings, slot) {
-        if (!settings.scan) return "";
-        var key = fileKey(stemOf(settings, slot));
-        var own = templatesOf(settings, slot);
-        var scanned = templatesOf(settings, key);
-        return own.cert === scanned.cert && own.key === scanned.key ? key : "";
-    }
-    function templatesOf(settings, slot) {
-        if (isFileKey2(slot)) {
-            return {
-                cert: settings.scan.replace("*", "{name}"),
-                key: settings.keyFile
-            };
-        }
-        return isRsaKey(slot) ? {
-            cert: settings.certFileRsa,
-            key: settings.keyFileRsa
-        } : {
-            cert: settings.certFile,
-            key: settings.keyFile
-        };
-    }
-    function isPerName(template) {
-        return template.indexOf("{name}") >= 0;
-    }
-    function fill(template, stem) {
-        return template.split("{name}").join(stem);
-    }
-    var NAME = "Refusal";
-    function refuse(code, detail) {
-        var refusal = new Error(detail);
-        refusal.name = NAME;
-        refusal.code = code;
-        throw refusal;
-    }
-    function isRefusal(e) {
-        return _instanceof(e, Error) && e.name === NAME;
-    }
+
+    // ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+    // src/x509/der.ts
     var BOOLEAN = 1;
     var INTEGER = 2;
     var BIT_STRING = 3;
@@ -970,12 +744,19 @@ function start() {
     var GENERALIZED_TIME = 24;
     var SEQUENCE = 48;
     var SET = 49;
+    /** The tag of `[number]`, primitive: an IMPLICIT string or integer. */
     function contextTag(number) {
         return 128 + number;
     }
+    /** The tag of `[number]`, constructed: EXPLICIT, or an IMPLICIT SEQUENCE or SET. */
     function constructedTag(number) {
         return 160 + number;
     }
+    /**
+     * Reads the element that starts at `at` and ends at `limit` or before.
+     *
+     * @throws malformed: it does not end there, or is not DER
+     */
     function readElement(bytes, at, limit) {
         var start2 = at + 2;
         if (start2 > limit) refuse("malformed", "unreadable DER: an element is cut off");
@@ -1003,25 +784,43 @@ function start() {
             end: end
         };
     }
+    /**
+     * Reads the element at `at` inside `parent`, which must have this tag.
+     *
+     * @param what names it in the refusal
+     * @throws malformed
+     */
     function readTagged(parent, at, tag, what) {
         var element = readElement(parent.bytes, at, parent.end);
         if (element.tag !== tag) refuse("malformed", "unreadable DER: ".concat(what, " expected"));
         return element;
     }
+    /**
+     * Reads an element that is all there is in `bytes`.
+     *
+     * @throws malformed: also where something follows it
+     */
     function readWhole(bytes, tag, what) {
         var element = readElement(bytes, 0, bytes.length);
         if (element.tag !== tag) refuse("malformed", "unreadable DER: ".concat(what, " expected"));
         expectEnd(bytes.length, element.end, what);
         return element;
     }
+    /** Reads an element that fills `parent`. */
     function readOnly(parent, tag, what) {
         var element = readTagged(parent, parent.start, tag, what);
         expectEnd(parent.end, element.end, what);
         return element;
     }
+    /**
+     * Checks that nothing is left.
+     *
+     * @throws malformed: `at`, where `what` ended, is not `end`
+     */
     function expectEnd(end, at, what) {
         if (at !== end) refuse("malformed", "unreadable DER: something follows ".concat(what));
     }
+    /** Every element inside `parent`, which they fill. */
     function children(parent) {
         var found = [];
         var at = parent.start;
@@ -1032,15 +831,25 @@ function start() {
         }
         return found;
     }
+    /** The value, without tag and length, in lower-case hex. */
     function hexOf(element) {
         return element.bytes.toString("hex", element.start, element.end);
     }
+    /** The whole element, with tag and length, in lower-case hex. */
     function hexOfWhole(element) {
         return element.bytes.toString("hex", element.at, element.end);
     }
+    /**
+     * The value as text. Bytes that are not UTF-8 become U+FFFD, which no server name holds.
+     */
     function textOf(element) {
         return element.bytes.toString("utf8", element.start, element.end);
     }
+    /**
+     * Checks an INTEGER of any sign (X.690, 8.3: at least one byte, and no more of them than needed).
+     *
+     * @throws malformed
+     */
     function expectInteger(element, what) {
         var first = element.bytes[element.start];
         var second = element.bytes[element.start + 1];
@@ -1050,6 +859,12 @@ function start() {
             refuse("malformed", "unreadable DER: ".concat(what, " is not an integer"));
         }
     }
+    /**
+     * Reads a positive INTEGER.
+     *
+     * @returns its magnitude in lower-case hex, without the sign byte
+     * @throws malformed
+     */
     function positiveInteger(element, what) {
         expectInteger(element, what);
         var first = element.bytes[element.start];
@@ -1058,12 +873,24 @@ function start() {
         }
         return element.bytes.toString("hex", element.start + (first === 0 ? 1 : 0), element.end);
     }
+    /**
+     * Reads a BIT STRING of whole bytes, whatever its tag.
+     *
+     * @returns lower-case hex
+     * @throws malformed
+     */
     function bitString(element, what) {
         if (element.end === element.start || element.bytes[element.start] !== 0) {
             refuse("malformed", "unreadable DER: ".concat(what, " is not of whole bytes"));
         }
         return element.bytes.toString("hex", element.start + 1, element.end);
     }
+    /**
+     * Reads an OBJECT IDENTIFIER (X.690, 8.19).
+     *
+     * @returns its value in lower-case hex: enough to compare, and cheaper than the dotted form
+     * @throws malformed
+     */
     function objectIdentifier(element) {
         var bytes = element.bytes;
         if (element.tag !== OBJECT_IDENTIFIER || element.end === element.start) {
@@ -1078,6 +905,11 @@ function start() {
         if (!startsArc) refuse("malformed", "unreadable DER: an identifier is cut off");
         return hexOf(element);
     }
+    /**
+     * The dotted form of an object identifier.
+     *
+     * @param hex as `objectIdentifier` returns it
+     */
     function dotted(hex) {
         var arcs = [];
         var arc = 0;
@@ -1096,6 +928,12 @@ function start() {
         }
         return arcs.join(".");
     }
+    /**
+     * Reads a time of RFC 5280, section 4.1.2.5: UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ`.
+     *
+     * @returns seconds since 1970
+     * @throws malformed: any other form, or no such day
+     */
     function time(element, what) {
         var digits = textOf(element).slice(0, -1);
         if (element.tag === UTC_TIME) {
@@ -1113,12 +951,19 @@ function start() {
         }
         return millis / 1e3;
     }
+    /**
+     * Writes an element: the little DER that is made here wraps a key.
+     *
+     * @param content its value, in hex
+     * @returns hex
+     */
     function write(tag, content) {
         var length = (content.length / 2).toString(16);
         if (length.length % 2 === 1) length = "0" + length;
         if (content.length / 2 >= 128) length = (128 + length.length / 2).toString(16) + length;
         return (tag < 16 ? "0" : "") + tag.toString(16) + length + content;
     }
+    // src/x509/names.ts
     var OTHER_STRINGS = [
         19,
         20,
@@ -1127,6 +972,7 @@ function start() {
         22
     ];
     var BMP_STRING = 30;
+    /** Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does. */
     function expectName(name) {
         var bytes = name.bytes;
         var at = name.start;
@@ -1158,6 +1004,7 @@ function start() {
         }
         return true;
     }
+    // src/x509/extension.ts
     var WHAT = "an extension";
     var CHECKS = {
         "551d0e": function(content) {
@@ -1186,6 +1033,13 @@ function start() {
         "2b06010505070107": unknown,
         "2b06010505070108": unknown
     };
+    /**
+     * Checks what an extension holds, where OpenSSL would.
+     *
+     * @param type its identifier, in hex
+     * @param content its OCTET STRING
+     * @throws malformed
+     */
     function expectExtension(type, content) {
         var check = CHECKS[type];
         if (check !== void 0) check(content);
@@ -1304,11 +1158,17 @@ function start() {
             });
         });
     }
+    // src/x509/pem.ts
     var BEGIN = "-----BEGIN ";
     var END = "-----END ";
     var DASHES = "-----";
     var LONGEST_LABEL = 64;
     var LINE = 64;
+    /**
+     * Splits text into its PEM blocks, in the order found. Linear in the length of the text.
+     *
+     * @throws malformed: a block is not complete, as in a file half written or two files joined without a line break
+     */
     function readBlocks(text) {
         var blocks = [];
         var begin = text.indexOf(BEGIN);
@@ -1368,6 +1228,11 @@ function start() {
             body: text.slice(blankLine.index)
         };
     }
+    /**
+     * The bytes of a block.
+     *
+     * @throws malformed: not base64 (RFC 4648, section 4, with its padding), or nothing
+     */
     function decode(block) {
         var base64 = block.body.replace(/[ \t\r\n]+/g, "");
         var bytes = Buffer.from(base64, "base64");
@@ -1376,15 +1241,18 @@ function start() {
         }
         return bytes;
     }
+    /** A label for a message: in lower case, so that who searches logs for the PEM of private keys finds only keys. */
     function quote(label) {
         return '"'.concat(label.toLowerCase(), '"');
     }
+    /** One PEM block, in lines of 64 characters that end in LF, the last one too. */
     function encode(label, bytes) {
         var base64 = bytes.toString("base64");
         var text = "".concat(BEGIN).concat(label).concat(DASHES, "\n");
         for(var at = 0; at < base64.length; at += LINE)text += base64.slice(at, at + LINE) + "\n";
         return "".concat(text).concat(END).concat(label).concat(DASHES, "\n");
     }
+    // src/x509/ec_point.ts
     var FIELDS = {
         "P-256": {
             identifier: "2a8648ce3d030107",
@@ -1420,17 +1288,25 @@ function start() {
     var BASE = 16777216;
     var LIMB_BITS = 24;
     var LIMB_HEX = 6;
+    /** The curve of an object identifier in hex, or null where it is another one. */
     function curveOf(identifier) {
         if (identifier === FIELDS["P-256"].identifier) return "P-256";
         if (identifier === FIELDS["P-384"].identifier) return "P-384";
         return identifier === FIELDS["P-521"].identifier ? "P-521" : null;
     }
+    /** The object identifier of a curve, in hex. */
     function identifierOf(curve) {
         return FIELDS[curve].identifier;
     }
+    /** Length of a coordinate, and so of a private key, in bytes. */
     function fieldBytes(curve) {
         return FIELDS[curve].bytes;
     }
+    /**
+     * Whether (x, y) is a point of the curve. About 1,000 multiplications.
+     *
+     * @param x, y hex, both of the curve's full length
+     */
     function isOnCurve(curve, x, y) {
         var field = FIELDS[curve];
         var size = Math.floor(field.powers[0] / LIMB_BITS) + 1;
@@ -1515,6 +1391,7 @@ function start() {
         carry(limbs, size);
         return limbs.slice(size);
     }
+    // src/x509/public_key.ts
     var RSA_ENCRYPTION = "2a864886f70d010101";
     var RSASSA_PSS = "2a864886f70d01010a";
     var MGF1 = "2a864886f70d010108";
@@ -1530,6 +1407,12 @@ function start() {
     var DEFAULT_SALT = "14";
     var WEAKEST_RSA_BITS = 2048;
     var LONGEST_RSA_BITS = 16384;
+    /**
+     * Reads the AlgorithmIdentifier of a public or private key.
+     *
+     * @param whose names the key in a refusal, as in "the private key"
+     * @throws unsupported-key, weak (a short curve), malformed
+     */
     function readKeyAlgorithm(algorithm2, whose) {
         var bytes = algorithm2.bytes;
         var identifier = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
@@ -1582,6 +1465,12 @@ function start() {
                 return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these"));
         }
     }
+    /**
+     * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but
+     * by default neither it nor any browser agrees on them in a handshake: the pair would serve nobody.
+     *
+     * @throws unsupported-key, weak, malformed
+     */
     function readCurve(parameters, whose) {
         if ((parameters == null ? void 0 : parameters.tag) !== OBJECT_IDENTIFIER) {
             return refuse("unsupported-key", "".concat(whose, ": an EC key without a named curve; use P-256"));
@@ -1594,6 +1483,13 @@ function start() {
         }
         return refuse("unsupported-key", "".concat(whose, ": an EC curve that TLS clients do not use; use P-256"));
     }
+    /**
+     * Reads RSA-PSS parameters (RFC 4055, section 3.1), where they name one of the hash functions of TLS, and the same one
+     * for the mask.
+     *
+     * @returns the length of a digest and of the salt, in bytes; or null for any other parameters
+     * @throws malformed
+     */
     function readPss(parameters) {
         if (parameters.tag !== SEQUENCE || parameters.start === parameters.end) return null;
         var hash2 = readElement(parameters.bytes, parameters.start, parameters.end);
@@ -1629,6 +1525,12 @@ function start() {
         }
         return objectIdentifier(name);
     }
+    /**
+     * Reads a SubjectPublicKeyInfo.
+     *
+     * @param whose names its certificate in a refusal
+     * @throws malformed, unsupported-key, weak (a short curve; the length of an RSA key is left to the caller)
+     */
     function readPublicKey(info, whose) {
         var algorithm2 = readTagged(info, info.start, SEQUENCE, "a key algorithm");
         var key = readTagged(info, algorithm2.end, BIT_STRING, "a public key");
@@ -1660,6 +1562,7 @@ function start() {
             bits: bits
         };
     }
+    /** The public part of an RSA key, as `PublicKey.value` has it. */
     function rsaValue(modulus, exponent) {
         return "".concat(positiveInteger(modulus, "an RSA modulus"), ",").concat(positiveInteger(exponent, "an RSA exponent"));
     }
@@ -1690,10 +1593,16 @@ function start() {
         if (value.length !== 2 * length) refuse("malformed", "".concat(whose, ": not an ").concat(kind, " key"));
         return kind === "Ed448" ? 456 : 256;
     }
+    /** The length in bytes of a private key that is a plain number: not of RSA. */
     function privateBytes(kind, curve) {
         if (curve !== null) return fieldBytes(curve);
         return kind === "Ed448" ? 57 : 32;
     }
+    /**
+     * Checks that an EC key is a point of its curve, which OpenSSL does when it reads a certificate.
+     *
+     * @throws malformed; unsupported-key for a compressed point, which cannot be checked without a square root
+     */
     function expectPoint(key, whose) {
         if (key.curve === null) return;
         var length = fieldBytes(key.curve) * 2;
@@ -1705,6 +1614,10 @@ function start() {
             refuse("malformed", "".concat(whose, ": not a point of ").concat(key.curve));
         }
     }
+    /**
+     * Whether two public keys are the same. An EC point may be compressed in one of them: then x and the parity of y are
+     * compared, which decides it for points on the curve.
+     */
     function isSameKey(a, b) {
         if (a.kind !== b.kind || a.curve !== b.curve || a.restrictions !== b.restrictions) return false;
         if (a.value.length === b.value.length || a.curve === null) return a.value === b.value;
@@ -1713,10 +1626,12 @@ function start() {
     function compressed(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
+    /** The name of the key's type for people: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
     function keyTypeName(key) {
         if (key.curve !== null) return "ECDSA-" + key.curve.replace("-", "");
         return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
     }
+    // src/x509/certificate.ts
     var SUBJECT_KEY_ID = "551d0e";
     var SUBJECT_ALT_NAME = "551d11";
     var BASIC_CONSTRAINTS = "551d13";
@@ -1731,9 +1646,16 @@ function start() {
     var DNS_NAME = contextTag(2);
     var SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
     var LONGEST_NAME = 253;
+    /** Whether a PEM block is a certificate, under any of the labels OpenSSL reads one from. */
     function isCertificateLabel(label) {
         return CERTIFICATE_LABELS.indexOf(label) >= 0;
     }
+    /**
+     * Reads one PEM block's certificate.
+     *
+     * @param whose names it in a refusal, as in "certificate 2"
+     * @throws malformed, unsupported-key, weak (an EC key on a short curve)
+     */
     function readCertificate(block, whose) {
         var der = decode(block);
         if (block.label === "TRUSTED CERTIFICATE") {
@@ -1746,6 +1668,11 @@ function start() {
         }
         return parse(der, whose);
     }
+    /**
+     * Reads the first certificate in PEM text, such as a stored chain.
+     *
+     * @throws malformed, unsupported-key, weak (an EC key on a short curve)
+     */
     function readLeaf(pem) {
         var blocks = readBlocks(pem);
         for(var i = 0; i < blocks.length; i++){
@@ -1886,6 +1813,7 @@ function start() {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
     }
+    /** The dNSNames of the subjectAltName (RFC 5280, 4.2.1.6) as they are written. */
     function dnsNames(certificate) {
         if (certificate.altNames === null) return [];
         return children(certificate.altNames).filter(function(name) {
@@ -1906,15 +1834,27 @@ function start() {
     function canonical(name) {
         return name.toLowerCase().replace(/\.$/, "");
     }
+    /**
+     * Whether a certificate is for a server name (RFC 9525, section 6.3): the same name, or a wildcard that stands for its
+     * first label, whole and alone. `*.com` covers nothing: clients take no wildcard for a top-level domain.
+     *
+     * @param name lower-case, without a trailing dot; or a wildcard `*.example.com`, which only the same wildcard covers
+     */
     function covers(certificate, name) {
         if (certificate.names.indexOf(name) >= 0) return true;
         var dot = name.indexOf(".");
         var parent = name.slice(dot + 1);
         return dot > 0 && name.charAt(0) !== "*" && parent.indexOf(".") > 0 && certificate.names.indexOf("*." + parent) >= 0;
     }
+    /**
+     * Whether a certificate's time is over.
+     *
+     * @param nowSeconds seconds since 1970
+     */
     function isExpired(certificate, nowSeconds) {
         return nowSeconds > certificate.notAfter;
     }
+    // src/x509/chain.ts
     var LONGEST_CHAIN = 10;
     var LARGEST_CHAIN = 14e4;
     var MOST_ISSUERS = 8;
@@ -1933,6 +1873,7 @@ function start() {
         ].concat(issuers).slice(0, MOST_ISSUERS);
         return certificate;
     }
+    /** Checks that `issuer`, at `position`, can have issued the certificate before it, and that its own key can be used. */
     function expectIssuer(issued, issuer, position) {
         var whose = "certificate ".concat(position + 1);
         if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
@@ -1946,11 +1887,187 @@ function start() {
         }
         expectPoint(issuer.publicKey, whose);
     }
+    // src/x509/description.ts
+    // src/x509/signature.ts
+    var RSASSA_PSS2 = "2a864886f70d01010a";
+    var SIGNATURES = {
+        "2a864886f70d01010b": "sha256WithRSAEncryption",
+        "2a864886f70d01010c": "sha384WithRSAEncryption",
+        "2a864886f70d01010d": "sha512WithRSAEncryption",
+        "2a864886f70d01010e": "sha224WithRSAEncryption",
+        "2a8648ce3d040301": "ecdsa-with-SHA224",
+        "2a8648ce3d040302": "ecdsa-with-SHA256",
+        "2a8648ce3d040303": "ecdsa-with-SHA384",
+        "2a8648ce3d040304": "ecdsa-with-SHA512",
+        "2b6570": "ED25519",
+        "2b6571": "ED448"
+    };
+    var WEAK_SIGNATURES = {
+        "2a864886f70d010102": "md2WithRSAEncryption",
+        "2a864886f70d010103": "md4WithRSAEncryption",
+        "2a864886f70d010104": "md5WithRSAEncryption",
+        "2a864886f70d010105": "sha1WithRSAEncryption",
+        "2a8648ce3d0401": "ecdsa-with-SHA1"
+    };
+    /**
+     * The name of a certificate's signature algorithm, as OpenSSL prints it, and whether OpenSSL takes it at security level
+     * 2. An algorithm unknown here has no name but its identifier in hex, and is not taken: OpenSSL cannot rate it either.
+     */
+    function signatureOf(certificate) {
+        var algorithm2 = certificate.signatureAlgorithm;
+        var type = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
+        var identifier = hexOf(type);
+        if (identifier === RSASSA_PSS2) {
+            var isStrong = type.end < algorithm2.end && readPss(readElement(algorithm2.bytes, type.end, algorithm2.end)) !== null;
+            return {
+                name: "rsassaPss",
+                isStrong: isStrong
+            };
+        }
+        var name = SIGNATURES[identifier];
+        if (name !== void 0) return {
+            name: name,
+            isStrong: true
+        };
+        return {
+            name: WEAK_SIGNATURES[identifier] || identifier,
+            isStrong: false
+        };
+    }
+    /**
+     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count: nobody checks
+     * it. That of a self-signed leaf does here, other than in OpenSSL.
+     *
+     * @param position 0 for the leaf
+     * @throws weak
+     */
+    function expectStrength(certificate, position) {
+        var whose = "certificate ".concat(position + 1);
+        var _certificate_publicKey = certificate.publicKey, kind = _certificate_publicKey.kind, bits = _certificate_publicKey.bits;
+        if ((kind === "RSA" || kind === "RSA-PSS") && bits < WEAKEST_RSA_BITS) {
+            refuse("weak", "".concat(whose, " has an RSA key of ").concat(bits, " bits; ").concat(WEAKEST_RSA_BITS, " are needed"));
+        }
+        var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
+        if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
+            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued anew"));
+        }
+    }
+    function isSelfSigned(certificate, signature) {
+        var keyId = certificate.authorityKeyId;
+        var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
+        return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
+    }
+    // src/x509/description.ts
+    var ATTRIBUTES = {
+        "550403": "CN",
+        "550404": "SN",
+        "550405": "serialNumber",
+        "550406": "C",
+        "550407": "L",
+        "550408": "ST",
+        "550409": "street",
+        "55040a": "O",
+        "55040b": "OU",
+        "55040c": "title",
+        "55040f": "businessCategory",
+        "550411": "postalCode",
+        "55042a": "GN",
+        "550461": "organizationIdentifier",
+        "0992268993f22c640101": "UID",
+        "0992268993f22c640119": "DC",
+        "2a864886f70d010901": "emailAddress",
+        "2b0601040182373c020101": "jurisdictionL",
+        "2b0601040182373c020102": "jurisdictionST",
+        "2b0601040182373c020103": "jurisdictionC"
+    };
+    var T61_STRING = 20;
+    var BMP_STRING2 = 30;
+    var IP_ADDRESS = contextTag(7);
+    /** Describes a certificate. Throws nothing for one that `readPair` or `readLeaf` returned. */
+    function describe(certificate) {
+        var serial = hexOf(certificate.serial).toUpperCase();
+        return {
+            subject: nameOf2(certificate.subject),
+            issuer: nameOf2(certificate.issuer),
+            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
+            dns_names: dnsNames(certificate),
+            ip_addresses: ipAddresses(certificate),
+            fingerprint_sha256: fingerprintOf(certificate),
+            not_before: isoTime(certificate.notBefore),
+            not_after: isoTime(certificate.notAfter),
+            key_type: keyTypeName(certificate.publicKey),
+            signature_algorithm: signatureOf(certificate).name
+        };
+    }
+    /** SHA-256 of the whole certificate, in lower-case hex. */
+    function fingerprintOf(certificate) {
+        return hash.createHash("sha256").update(certificate.der).digest("hex");
+    }
+    function isoTime(seconds) {
+        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
+    }
+    function nameOf2(name) {
+        return children(name).map(function(set) {
+            return children(set).map(attributeOf).reverse().join("+");
+        }).reverse().join(",");
+    }
+    function attributeOf(attribute) {
+        var parts = children(attribute);
+        var type = parts[0];
+        var value = parts[1];
+        var name = ATTRIBUTES[hexOf(type)];
+        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
+        });
+        return "".concat(name, "=").concat(escaped2);
+    }
+    function hexByte(byte) {
+        return (byte < 16 ? "0" : "") + byte.toString(16);
+    }
+    function stringOf(value) {
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
+        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
+        }
+        return text;
+    }
+    function ipAddresses(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === IP_ADDRESS;
+        }).map(ipAddressOf);
+    }
+    function ipAddressOf(address) {
+        var groups = [];
+        var isV4 = address.end - address.start === 4;
+        var width = isV4 ? 1 : 2;
+        for(var at = address.start; at + width <= address.end; at += width){
+            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
+        }
+        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+    }
+    function shortened(address) {
+        for(var run = 8; run > 1; run--){
+            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros2.test(address)) return address.replace(zeros2, "::");
+        }
+        return address;
+    }
+    // src/x509/private_key.ts
     var WHOSE = "the private key";
     var LONGEST_KEY = 32768;
+    /** Whether a PEM block is a private key of any kind, OpenSSH's and encrypted ones among them. */
     function isKeyLabel(label) {
         return /PRIVATE KEY$/.test(label);
     }
+    /**
+     * Reads a private key, without any arithmetic: whether its private numbers fit the public ones only using it shows.
+     *
+     * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
+     */
     function readPrivateKey(block) {
         if (block.encrypted || block.label === "ENCRYPTED PRIVATE KEY") {
             refuse("encrypted-key", "the private key is encrypted; decrypt it with `openssl pkey`");
@@ -2083,6 +2200,10 @@ function start() {
     function wrap(algorithm2, key) {
         return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm2) + write(OCTET_STRING, key));
     }
+    /**
+     * The key as PKCS#8, the one form that WebCrypto takes. An RSA-PSS key becomes an unrestricted RSA key: WebCrypto cannot
+     * read it otherwise.
+     */
     function pkcs8Of(key) {
         var rsa = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + "0500";
         if (key.label === "RSA PRIVATE KEY") return Buffer.from(wrap(rsa, key.der.toString("hex")), "hex");
@@ -2095,6 +2216,12 @@ function start() {
         var parts = children(readWhole(key.der, SEQUENCE, "a private key"));
         return Buffer.from(wrap(rsa, hexOf(parts[2])), "hex");
     }
+    /**
+     * The key for nginx: in the form of its own kind where there is one, PKCS#1 or SEC1. Of PKCS#8 OpenSSL 3 finds out the
+     * kind by trying its decoders in turn, in each handshake where there is no ssl_certificate_cache.
+     *
+     * @returns PEM of one block
+     */
     function servedForm(key) {
         if (key.label === "PRIVATE KEY" && key.kind === "RSA") {
             return encode("RSA PRIVATE KEY", Buffer.from(hexOfWhole(innerKey(key)), "hex"));
@@ -2105,6 +2232,11 @@ function start() {
         }
         return encode(key.label, key.der);
     }
+    /**
+     * An EC key with its curve and its public part, as SEC1.
+     *
+     * @param point the public part, in hex
+     */
     function withPoint(key, curve, point) {
         var parts = children(innerKey(key));
         var content = hexOfWhole(parts[0]) + hexOfWhole(parts[1]) + write(constructedTag(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) + write(constructedTag(1), write(BIT_STRING, "00" + point));
@@ -2120,66 +2252,190 @@ function start() {
         var outer = readWhole(der, SEQUENCE, "a private key");
         return label === "PRIVATE KEY" ? readOnly(children(outer)[2], SEQUENCE, "a private key") : outer;
     }
-    var RSASSA_PSS2 = "2a864886f70d01010a";
-    var SIGNATURES = {
-        "2a864886f70d01010b": "sha256WithRSAEncryption",
-        "2a864886f70d01010c": "sha384WithRSAEncryption",
-        "2a864886f70d01010d": "sha512WithRSAEncryption",
-        "2a864886f70d01010e": "sha224WithRSAEncryption",
-        "2a8648ce3d040301": "ecdsa-with-SHA224",
-        "2a8648ce3d040302": "ecdsa-with-SHA256",
-        "2a8648ce3d040303": "ecdsa-with-SHA384",
-        "2a8648ce3d040304": "ecdsa-with-SHA512",
-        "2b6570": "ED25519",
-        "2b6571": "ED448"
-    };
-    var WEAK_SIGNATURES = {
-        "2a864886f70d010102": "md2WithRSAEncryption",
-        "2a864886f70d010103": "md4WithRSAEncryption",
-        "2a864886f70d010104": "md5WithRSAEncryption",
-        "2a864886f70d010105": "sha1WithRSAEncryption",
-        "2a8648ce3d0401": "ecdsa-with-SHA1"
-    };
-    function signatureOf(certificate) {
-        var algorithm2 = certificate.signatureAlgorithm;
-        var type = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
-        var identifier = hexOf(type);
-        if (identifier === RSASSA_PSS2) {
-            var isStrong = type.end < algorithm2.end && readPss(readElement(algorithm2.bytes, type.end, algorithm2.end)) !== null;
-            return {
-                name: "rsassaPss",
-                isStrong: isStrong
-            };
-        }
-        var name = SIGNATURES[identifier];
-        if (name !== void 0) return {
-            name: name,
-            isStrong: true
-        };
-        return {
-            name: WEAK_SIGNATURES[identifier] || identifier,
-            isStrong: false
-        };
+    // src/x509/key_proof.ts
+    var PROBE = "njs-cert-rotation";
+    /**
+     * Proves that the key is the leaf's: signs with the one and verifies with the other. This also finds a key whose public
+     * part is right and whose private part is not. Asynchronous, and as slow as two signatures: not for handshakes.
+     *
+     * WebCrypto does Ed25519 from njs 0.9.7 on, and Ed448 not in njs at all. Where `keyProven` is set, a kind of key that
+     * the engine does not know is let pass.
+     *
+     * @throws (rejects with) key-mismatch, malformed, unsupported-key: this engine can not tell
+     */
+    function proveKey(pair) {
+        return _async_to_generator(function() {
+            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, subtle2, probe, isProven, signature, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _pair_privateKey = pair.privateKey, kind = _pair_privateKey.kind, curve = _pair_privateKey.curve;
+                        algorithm2 = curve !== null ? {
+                            name: "ECDSA",
+                            namedCurve: curve,
+                            hash: "SHA-256"
+                        } : {
+                            name: kind.slice(0, 3) === "RSA" ? "RSASSA-PKCS1-v1_5" : kind,
+                            hash: "SHA-256"
+                        };
+                        return [
+                            4,
+                            importOrNull("spki", publicKeyInfo(pair.leaf), algorithm2, "verify")
+                        ];
+                    case 1:
+                        publicKey = _state.sent();
+                        if (publicKey === null) {
+                            isOptional = kind === "Ed25519" || kind === "Ed448";
+                            if (!isOptional) refuse("malformed", "the certificate's public key cannot be used");
+                            if (pair.keyProven) return [
+                                2
+                            ];
+                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA"));
+                        }
+                        return [
+                            4,
+                            importOrNull("pkcs8", pkcs8Of(pair.privateKey), algorithm2, "sign")
+                        ];
+                    case 2:
+                        privateKey = _state.sent();
+                        if (privateKey === null) return [
+                            2,
+                            refuse("malformed", "the private key cannot be used")
+                        ];
+                        subtle2 = crypto.subtle;
+                        probe = Buffer.from(PROBE);
+                        isProven = false;
+                        _state.label = 3;
+                    case 3:
+                        _state.trys.push([
+                            3,
+                            6,
+                            ,
+                            7
+                        ]);
+                        return [
+                            4,
+                            subtle2.sign(algorithm2, privateKey, probe)
+                        ];
+                    case 4:
+                        signature = _state.sent();
+                        return [
+                            4,
+                            subtle2.verify(algorithm2, publicKey, signature, probe)
+                        ];
+                    case 5:
+                        isProven = _state.sent();
+                        return [
+                            3,
+                            7
+                        ];
+                    case 6:
+                        e = _state.sent();
+                        return [
+                            3,
+                            7
+                        ];
+                    case 7:
+                        if (isProven) return [
+                            2
+                        ];
+                        return [
+                            4,
+                            forgetErrors(algorithm2)
+                        ];
+                    case 8:
+                        _state.sent();
+                        refuse("key-mismatch", "the private key is not the first certificate's");
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
     }
-    function expectStrength(certificate, position) {
-        var whose = "certificate ".concat(position + 1);
-        var _certificate_publicKey = certificate.publicKey, kind = _certificate_publicKey.kind, bits = _certificate_publicKey.bits;
-        if ((kind === "RSA" || kind === "RSA-PSS") && bits < WEAKEST_RSA_BITS) {
-            refuse("weak", "".concat(whose, " has an RSA key of ").concat(bits, " bits; ").concat(WEAKEST_RSA_BITS, " are needed"));
-        }
-        var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
-        if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
-            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued anew"));
-        }
+    function forgetErrors(algorithm2) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            importOrNull("spki", Buffer.from("none"), algorithm2, "verify")
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
     }
-    function isSelfSigned(certificate, signature) {
-        var keyId = certificate.authorityKeyId;
-        var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
-        return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
+    function importOrNull(format, key, algorithm2, usage) {
+        return _async_to_generator(function() {
+            var subtle2, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _state.trys.push([
+                            0,
+                            2,
+                            ,
+                            3
+                        ]);
+                        subtle2 = crypto.subtle;
+                        return [
+                            4,
+                            subtle2.importKey(format, key, algorithm2, false, [
+                                usage
+                            ])
+                        ];
+                    case 1:
+                        return [
+                            2,
+                            _state.sent()
+                        ];
+                    case 2:
+                        e = _state.sent();
+                        return [
+                            2,
+                            null
+                        ];
+                    case 3:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
     }
+    function publicKeyInfo(leaf) {
+        var info = leaf.publicKeyInfo;
+        if (leaf.publicKey.kind !== "RSA-PSS") return Buffer.from(hexOfWhole(info), "hex");
+        var key = readTagged(info, readTagged(info, info.start, SEQUENCE, "a key algorithm").end, BIT_STRING, "a public key");
+        var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
+        return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
+    }
+    // src/x509/pair.ts
+    /** Whether it is a pair for the RSA slot. One of RSA-PSS is not: only new clients can do anything with it. */
     function isRsa(pair) {
         return pair.privateKey.kind === "RSA";
     }
+    /**
+     * Reads a chain and its key, and checks that nginx can serve them, in this order:
+     *
+     * 1. PEM, keys: one unencrypted key of a usable type; a key that is there twice counts once.
+     * 2. Every certificate, in full.
+     * 3. The key is the first certificate's.
+     * 4. None is too weak for OpenSSL at its default security level.
+     * 5. Each certificate's issuer is the next one's subject. The root may be there, or not.
+     *
+     * Time is not looked at, nor any name, nor the signatures in the chain. Takes no longer than is linear in the input.
+     *
+     * @param pem the chain, the leaf first, and the key, before, in or after it where `keyPem` is not given
+     * @param keyPem the key's own file. Keys in `pem` and certificates in `keyPem` are skipped then, as nginx does
+     * @throws malformed, encrypted-key, unsupported-key, key-mismatch, weak, bad-chain
+     */
     function readPair(pem, keyPem) {
         var blocks = readBlocks(pem);
         var certificateBlocks = blocks.filter(function(block) {
@@ -2214,6 +2470,7 @@ function start() {
             keyProven: keyProven
         };
     }
+    /** What nginx gets of a pair. */
     function servedPem(pair) {
         return {
             chain: pair.chain,
@@ -2247,8 +2504,55 @@ function start() {
         }
         refuse("key-mismatch", "the private key is not the first certificate's");
     }
+    // src/x509/server_name.ts
+    var LONGEST = 253;
+    var FOREIGN = /[^A-Za-z0-9_.-]/;
+    /**
+     * Reads what a client sent as the server name, or an operator wrote as one.
+     *
+     * @param text anything: nginx passes the SNI on as it came
+     * @returns the name in lower case without a trailing dot, or '' where it is none. It holds only letters, digits,
+     *   hyphens, underscores and single dots, so that it cannot lead out of a folder.
+     */
+    function normalise(text) {
+        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
+        var lower = text.toLowerCase();
+        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
+        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
+        return hasEmptyLabel || name.length > LONGEST ? "" : name;
+    }
+    /** The same for a name that may also be a wildcard, `*.example.com`. */
+    function normaliseWithWildcard(text) {
+        if (text.slice(0, 2) !== "*.") return normalise(text);
+        var parent = normalise(text.slice(2));
+        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
+    }
+    /**
+     * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+     *
+     * @param name a normalised name
+     * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+     */
+    function wildcardOf2(name) {
+        var dot = name.indexOf(".");
+        return dot > 0 ? "*" + name.slice(dot) : "";
+    }
+    /** The server names among the DNS names of a certificate, normalised, each once. */
+    function serverNamesOf(certificate) {
+        return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
+            return name && all.indexOf(name) === i;
+        });
+    }
+
+    // ======== disk/: files: reads them, tells their states apart, replaces them so that a kill loses nothing
+    // src/disk/fs.ts
     var LARGEST_FILE = 1024 * 1024;
     var OPEN_FILES = "/proc/self/fd";
+    /**
+     * The entries of a folder, in no order.
+     *
+     * @throws Error with a message that names the path
+     */
     function listFolder(folder) {
         var fault;
         try {
@@ -2258,9 +2562,15 @@ function start() {
         }
         throw new Error("".concat(folder, ": ").concat(fault));
     }
+    /**
+     * Reads a file as text.
+     *
+     * @throws Error with a message that names the path: not there, not readable, no regular file, over 1 MiB
+     */
     function readFile(path) {
         return readBytes(path).toString();
     }
+    /** The same as bytes. */
     function readBytes(path) {
         var fault;
         try {
@@ -2272,21 +2582,32 @@ function start() {
         }
         throw new Error("".concat(path, ": ").concat(fault));
     }
+    /**
+     * Reads a file that this process holds open, and that has lost its name.
+     *
+     * @param path the name it was opened under
+     * @throws Error: this process holds no such file, and what `read` throws
+     */
     function readUnnamed(path) {
         var target = "".concat(path, " (deleted)");
         var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
-            return targetOf22(number) === target;
+            return targetOf2(number) === target;
         });
         if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
         return readFile("".concat(OPEN_FILES, "/").concat(numbers[0]));
     }
-    function targetOf22(number) {
+    function targetOf2(number) {
         try {
             return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
         } catch (e) {
             return "";
         }
     }
+    /**
+     * Writes a file that is not there yet, for its owner alone.
+     *
+     * @throws Error of the file system; what was begun is there then
+     */
     function createFile(path, text) {
         removeFile(path);
         naming(path, function() {
@@ -2296,9 +2617,11 @@ function start() {
             });
         });
     }
+    /** What a path leads to, links followed. Throws what the file system says. */
     function stat(path) {
         return fs.statSync(path);
     }
+    /** Whether there is anything under a path, be it a dangling link. */
     function exists(path) {
         try {
             fs.lstatSync(path);
@@ -2310,11 +2633,13 @@ function start() {
     function isFolder(path) {
         return fs.lstatSync(path).isDirectory();
     }
+    /** Renames within a file system, over what is there. */
     function renameFile(from, to) {
         naming(to, function() {
             fs.renameSync(from, to);
         });
     }
+    /** Removes a file if it is there. */
     function removeFile(path) {
         if (!exists(path)) return;
         naming(path, function() {
@@ -2330,6 +2655,11 @@ function start() {
         }
         if (fault) throw new Error("".concat(path, ": ").concat(fault));
     }
+    /**
+     * Makes a file's folder, and those above it, for the owner alone.
+     *
+     * @param made gets those that were made, the outermost first, for `dropFolder`: also where it throws
+     */
     function makeFolders(path, made) {
         var folder = path.slice(0, path.lastIndexOf("/"));
         if (!folder || exists(folder)) return;
@@ -2346,14 +2676,17 @@ function start() {
         }
         made.push(folder);
     }
+    /** Removes a folder if it is there and empty. */
     function removeFolder(path) {
         try {
             fs.rmdirSync(path);
         } catch (e) {}
     }
+    // src/disk/persist.ts
     var STAGED = ".put-staged";
     var NEW = ".put-new";
     var OLD = ".put-old";
+    /** Where to read a name's pair: in its own files, or in the staged one that a killed worker left. */
     function stagedOr(files) {
         var staged = files.key + STAGED;
         return exists(staged) ? {
@@ -2361,6 +2694,11 @@ function start() {
             key: staged
         } : files;
     }
+    /**
+     * Puts a pair into its files. They hold it when this returns.
+     *
+     * @throws persist-failed: everything is as it was
+     */
     function swapIn(files, pair) {
         expectRecovered(files);
         var staged = files.key + STAGED;
@@ -2402,6 +2740,11 @@ function start() {
             undo: undo
         };
     }
+    /**
+     * Takes a pair's files away. They are gone when this returns.
+     *
+     * @throws persist-failed: everything is as it was
+     */
     function takeOut(files) {
         expectRecovered(files);
         var undone = [];
@@ -2426,6 +2769,11 @@ function start() {
             undo: undo
         };
     }
+    /**
+     * Makes several swaps, or none of them.
+     *
+     * @throws persist-failed: everything is as it was
+     */
     function together(swaps) {
         var done = [];
         var undo = function undo2() {
@@ -2451,6 +2799,10 @@ function start() {
             undo: undo
         };
     }
+    /**
+     * Finishes what a killed worker began, or undoes it where it had not come to stage the pair. Where that cannot be
+     * written, a staged pair stays, and is served from there.
+     */
     function recover(files) {
         var staged = files.key + STAGED;
         var isStaged = exists(staged);
@@ -2539,16 +2891,33 @@ function start() {
     function failed(e) {
         return refuse("persist-failed", "".concat(e.message, ". Nothing was changed. Workers write the files: give their user the right to, and room."));
     }
+    // src/disk/stamp.ts
     var MISSING = "missing";
+    /**
+     * Tells one state of the files from another without reading them: by inode, size, and the times of the last change of
+     * the content and of the inode, which a copied modification time does not hide.
+     *
+     * @returns text to compare; '' where none of the files is there
+     */
     function stampOf(files) {
         var cert = stampOfPath(files.cert);
         if (files.cert === files.key) return cert === MISSING ? "" : cert;
         var key = stampOfPath(files.key);
         return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
     }
+    /**
+     * Whether a chain is not there, though its key is.
+     *
+     * @param stamp of `stampOf`
+     */
     function lacksChain(stamp) {
         return stamp.startsWith(MISSING);
     }
+    /**
+     * Whether a key is not there, though its chain is.
+     *
+     * @param stamp of `stampOf`
+     */
     function lacksKey(stamp) {
         return stamp.endsWith(" ".concat(MISSING));
     }
@@ -2563,6 +2932,12 @@ function start() {
         }
     }
     var TICK_MS = 2e3;
+    /**
+     * Whether files that look like this were left alone for long enough: of two writes within a tick the second one shows in
+     * no time stamp.
+     *
+     * @param stamp of `stampOf`
+     */
     function isSettled(stamp) {
         var now = Date.now();
         return stamp.split(" ").every(function(one) {
@@ -2570,28 +2945,114 @@ function start() {
             return !(Math.abs(now - changed) < TICK_MS);
         });
     }
+    /** The files of a slot, or what a put was about to write to them when its worker was killed. */
     function pathsToRead(settings, slot) {
         var files = slotPaths(settings, slot);
         return settings.isPersistent ? stagedOr(files) : files;
     }
     var DANGLING = "dangling";
+    /**
+     * Tells one state of a slot's files from another.
+     *
+     * @returns '' where there are none
+     */
     function stampOfSlot(settings, slot) {
         var files = pathsToRead(settings, slot);
         var stamp = stampOf(files);
         if (settings.scan && lacksChain(stamp)) stamp = "";
         return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
     }
+
+    // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
+    // src/zone/dict.ts
+    /** The zone of that name, or undefined where none is declared. */
+    function zoneNamed2(name) {
+        return ngx.shared[name];
+    }
+    /** @returns false where the zone has no room; what was there stays */
+    function replaceValue2(zone, key, value) {
+        if (zone.freeSpace() >= value.length && hasRoom2(function() {
+            return zone.set(key, value);
+        })) return true;
+        var held = zone.get(key);
+        if (held === void 0) return false;
+        zone.delete(key);
+        var isStored = hasRoom2(function() {
+            return zone.set(key, value);
+        });
+        if (!isStored) hasRoom2(function() {
+            return zone.set(key, held);
+        });
+        return isStored;
+    }
+    /** How large a zone is, and how much of that no page is taken of; both in bytes. */
+    function spaceOf(zone) {
+        return {
+            capacity: zone.capacity,
+            free: zone.freeSpace()
+        };
+    }
+    /** Does a write; false where the zone has no room for it. Other errors are thrown on. */
+    function hasRoom2(write2) {
+        try {
+            write2();
+            return true;
+        } catch (e) {
+            if (isZoneFull2(e)) return false;
+            throw e;
+        }
+    }
+    function isZoneFull2(e) {
+        return e.name === "SharedMemoryError";
+    }
+    // src/zone/clear_token.ts
+    var CLEAR_KEY2 = "#clear";
+    /** The clear token: a record with another one is stale. */
+    function clearToken2(zone) {
+        var token = zone.get(CLEAR_KEY2);
+        return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
+    }
+    /**
+     * Makes every record and every negative answer of the zone stale, whatever their number.
+     *
+     * @throws SharedMemoryError where the zone is full
+     */
+    function clearAll(zone) {
+        var random = Math.floor(Math.random() * 65536);
+        zone.set(CLEAR_KEY2, Date.now().toString(36) + "000".concat(random.toString(16)).slice(-4));
+    }
+    /**
+     * Gives the clear token its place while there is room: its later values take the same, also in a full zone.
+     */
+    function reserveToken(zone) {
+        if (zone.get(CLEAR_KEY2) === void 0) hasRoom2(function() {
+            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
+        });
+    }
+    var FIRST_TOKEN2 = "000000000000";
+    // src/zone/counters.ts
+    /**
+     * Counts one.
+     *
+     * @param labels in the form of Prometheus, as in `scope="all"`; '' for none
+     */
     function count(zone, family, labels) {
         var counts = parse2(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
+    /** The labels of `refusals_total`: where the pair or the request came from, and why it was not taken. */
     function refusalLabels(via, code) {
         return 'via="'.concat(via, '",code="').concat(code, '"');
     }
     function seriesOf(family, labels) {
         return labels ? "".concat(family, "{").concat(labels, "}") : family;
     }
+    /**
+     * What all workers have counted.
+     *
+     * @param keys all of the zone's
+     */
     function countsOf(zone, keys) {
         var sum = {};
         findCounts(zone, keys).forEach(function(text) {
@@ -2609,12 +3070,19 @@ function start() {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
+    /** What this worker has counted, and those that had its number before; undefined: nothing yet. */
     function findOwnCounts(zone) {
         return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
     }
+    /** Writes down what this worker has counted. What a full zone has no room for is not counted. */
     function putOwnCounts(zone, counts) {
         replaceValue2(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
     }
+    /**
+     * What each worker has counted.
+     *
+     * @param keys of `keysOf`
+     */
     function findCounts(zone, keys) {
         return keys.filter(function(key) {
             return key.startsWith(COUNTS_PREFIX);
@@ -2622,7 +3090,606 @@ function start() {
             return zone.get(key) || "{}";
         });
     }
+    // src/zone/locks.ts
+    var LOCK_PREFIX = "#lock:";
+    var LOCK_LIFETIME_MS2 = 5e3;
+    /** Tries to take the right to write a slot's record. The caller frees it by `unlock`. */
+    function tryLock(zone, slot) {
+        try {
+            var ticket = ticketFor(zone, LOCK_PREFIX + slot);
+            return ticket === void 0 ? {
+                state: "busy"
+            } : {
+                state: "locked",
+                ticket: ticket
+            };
+        } catch (e) {
+            if (isZoneFull2(e)) return {
+                state: "no-room"
+            };
+            throw e;
+        }
+    }
+    function ticketFor(zone, key) {
+        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
+        if (zone.add(key, ticket)) return ticket;
+        var holder = zone.get(key);
+        if (holder === void 0 || isHeld(holder)) return void 0;
+        var popped = zone.pop(key);
+        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
+        return zone.add(key, ticket) ? ticket : void 0;
+    }
+    function isHeld(ticket) {
+        return isWithin2(ticket, 0, LOCK_LIFETIME_MS2) && isRunning2(workerOf(ticket));
+    }
+    /** Whether this worker took a ticket. */
+    function isOwnTicket(ticket) {
+        return workerOf(ticket) === process.pid;
+    }
+    function workerOf(ticket) {
+        return Number(ticket.slice(ticket.indexOf(":") + 1));
+    }
+    /** Whether the lock is still the ticket's: it was not held for too long and broken. */
+    function isLocked(zone, slot, ticket) {
+        return zone.get(LOCK_PREFIX + slot) === ticket;
+    }
+    /** Frees a lock, unless it was broken meanwhile. */
+    function unlock(zone, slot, ticket) {
+        if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
+    }
+    /**
+     * Tries for some locks once and does the work, whatever came of that: for handshakes and scans, which wait for nobody.
+     *
+     * @param slots each once
+     * @param work gets the outcome; the locks are freed after it
+     * @returns what `work` returns
+     */
+    function tryWithLocks(zone, slots, work2) {
+        var taken = [];
+        var state = "locked";
+        try {
+            for(var i = 0; i < slots.length && state !== "busy"; i++){
+                var slot = slots[i];
+                var result = tryLock(zone, slot);
+                if (result.state === "locked") taken.push({
+                    slot: slot,
+                    ticket: result.ticket
+                });
+                else state = result.state;
+            }
+            if (state === "busy") free(zone, taken);
+            return work2({
+                state: state,
+                isLocked: function isLocked2() {
+                    return state === "locked" && areLocked(zone, taken);
+                }
+            });
+        } finally{
+            free(zone, taken);
+        }
+    }
+    /**
+     * Does what needs the right to write some slots' records, and waits for it: for requests. A pair that a worker read from
+     * disk before a request must not be stored after it.
+     *
+     * @param slots each once
+     * @param work synchronous, so that no lock is broken before it is through
+     * @throws (rejects with) SharedMemoryError: the zone has no room for the locks; what `work` throws
+     */
+    function withLocks(zone, slots, work2) {
+        return withAll(zone, slots, ticketOrError, work2);
+    }
+    /**
+     * Does the same for work that makes room. Without room for a lock the work is done without it: nobody holds that lock, and
+     * nobody else gets it either.
+     */
+    function withLocksIfRoom(zone, slots, work2) {
+        return withAll(zone, slots, tryLock, work2);
+    }
+    function ticketOrError(zone, slot) {
+        var ticket = ticketFor(zone, LOCK_PREFIX + slot);
+        return ticket === void 0 ? {
+            state: "busy"
+        } : {
+            state: "locked",
+            ticket: ticket
+        };
+    }
+    function withAll(zone, slots, take, work2) {
+        return _async_to_generator(function() {
+            var ordered, taken, i, slot, result;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        ordered = slots.slice().sort();
+                        _state.label = 1;
+                    case 1:
+                        taken = [];
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            ,
+                            9,
+                            10
+                        ]);
+                        i = 0;
+                        _state.label = 3;
+                    case 3:
+                        if (!(i < ordered.length)) return [
+                            3,
+                            8
+                        ];
+                        slot = ordered[i];
+                        result = take(zone, slot);
+                        _state.label = 4;
+                    case 4:
+                        if (!(result.state === "busy")) return [
+                            3,
+                            6
+                        ];
+                        return [
+                            4,
+                            yieldOnce2()
+                        ];
+                    case 5:
+                        _state.sent();
+                        result = take(zone, slot);
+                        return [
+                            3,
+                            4
+                        ];
+                    case 6:
+                        if (result.state === "locked") taken.push({
+                            slot: slot,
+                            ticket: result.ticket
+                        });
+                        _state.label = 7;
+                    case 7:
+                        i++;
+                        return [
+                            3,
+                            3
+                        ];
+                    case 8:
+                        if (areLocked(zone, taken)) return [
+                            2,
+                            work2()
+                        ];
+                        return [
+                            3,
+                            10
+                        ];
+                    case 9:
+                        free(zone, taken);
+                        return [
+                            7
+                        ];
+                    case 10:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 11:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function areLocked(zone, taken) {
+        return taken.every(function(param) {
+            var slot = param.slot, ticket = param.ticket;
+            return isLocked(zone, slot, ticket);
+        });
+    }
+    function free(zone, taken) {
+        taken.forEach(function(param) {
+            var slot = param.slot, ticket = param.ticket;
+            unlock(zone, slot, ticket);
+        });
+    }
+    // src/zone/misses.ts
+    var FULL_KEY = "#full";
+    var MISS_SPACE2 = 2 * 4096;
+    var TAKEN_BACK = "taken-back--";
+    /** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
+    function missesOf2(name) {
+        return zoneNamed2(missesName2(name));
+    }
+    function missesName2(name) {
+        return "".concat(name, "_misses");
+    }
+    /** Whether it was found not long ago that a name has no files. The hot path asks this. */
+    function isMissing2(misses, name, token, interval) {
+        var miss = misses.get(name);
+        return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
+    }
+    /**
+     * Makes room for a new negative answer. To be called before the files are looked for: what `forgetMissing` puts there
+     * after that stays, and `noteMissing` then finds it.
+     */
+    function expireMissing(misses, name) {
+        var miss = misses.get(name);
+        if (miss === void 0) return;
+        if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS2)) return;
+        misses.delete(name);
+    }
+    /** Notes that a name has no files, unless it was cleared while they were looked for. A full zone is emptied. */
+    function noteMissing(misses, name, token) {
+        if (misses.freeSpace() < MISS_SPACE2) {
+            misses.clear();
+            hasRoom2(function() {
+                return misses.set(FULL_KEY, timestamp2());
+            });
+        }
+        var full = misses.get(FULL_KEY);
+        if (full !== void 0 && isWithin2(full, 0, LOCK_LIFETIME_MS2)) return;
+        hasRoom2(function() {
+            return misses.add(name, token + timestamp2());
+        });
+    }
+    /** Takes back the negative answer for a name, also one that another worker is about to note. */
+    function forgetMissing(misses, name) {
+        if (!hasRoom2(function() {
+            return misses.set(name, TAKEN_BACK + timestamp2());
+        })) misses.delete(name);
+    }
+    // src/zone/notes.ts
+    var SCAN_KEY = "#scan";
+    var NOTE_PREFIX = "#etcd:";
+    /** How far the scan is, as `putScan` was given it; undefined: there was none. */
+    function findScan(zone) {
+        return zone.get(SCAN_KEY);
+    }
+    /** @returns false where the zone has no room */
+    function putScan(zone, state) {
+        return replaceValue2(zone, SCAN_KEY, state);
+    }
+    /** A part of the list of what there is to scan; '' where there is none of that number. */
+    function findScanPart(zone, number) {
+        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
+    }
+    /**
+     * @param part '' takes it away
+     * @returns false where the zone has no room
+     */
+    function putScanPart(zone, number, part) {
+        var key = "".concat(SCAN_KEY, ":").concat(number);
+        if (part !== "") return replaceValue2(zone, key, part);
+        zone.delete(key);
+        return true;
+    }
+    function findNote(zone, note2) {
+        return zone.get(NOTE_PREFIX + note2);
+    }
+    /** @returns false where the zone has no room; what was there stays */
+    function putNote(zone, note2, text) {
+        return replaceValue2(zone, NOTE_PREFIX + note2, text);
+    }
+    function dropNote(zone, note2) {
+        zone.delete(NOTE_PREFIX + note2);
+    }
+    // src/zone/record.ts
+    var SERVABLE2 = "3";
+    var REFUSED = "2";
+    var POINTER2 = "4";
+    var TOKEN_AT2 = 1;
+    var TOKEN_LENGTH2 = 12;
+    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
+    var KEY_END_AT2 = CHECKED_AT2 + TIMESTAMP_LENGTH2;
+    var OFFSET_LENGTH2 = 6;
+    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
+    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
+    var FACTS_CODE2 = 123;
+    var LINE_END_CODE2 = 10;
+    var HYPHEN_CODE2 = 45;
+    var BLOCK_BEGIN = "-----BEGIN ";
+    var BLOCK_END = "-----\n";
+    var STALE_TOKEN = "------------";
+    var NO_FILES = {
+        source: "disk",
+        files: "",
+        notAfter: 0,
+        loadedAt: 0
+    };
+    /** The same also for a record that holds no pair: its files need no look now. */
+    function isFresh2(record, token, interval) {
+        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
+    }
+    /** The key and the chain of a servable record, in one PEM. */
+    function pemOf2(record) {
+        return record.slice(PEM_AT2, pemEnd2(record));
+    }
+    function chainOf2(record) {
+        return record.slice(keyEnd2(record), pemEnd2(record));
+    }
+    function keyOf2(record) {
+        return record.slice(PEM_AT2, keyEnd2(record));
+    }
+    function keyEnd2(record) {
+        return +record.slice(KEY_END_AT2, PEM_END_AT2);
+    }
+    function pemEnd2(record) {
+        return +record.slice(PEM_END_AT2, PEM_AT2);
+    }
+    /**
+     * Puts a record together, as looked at now.
+     *
+     * @param token the clear token as it was before the files were read: a clear that came since makes the record stale
+     * @param pem null: there is no pair to serve
+     */
+    function makeRecord(token, meta, pem) {
+        var _ref = pem != null ? pem : {
+            key: "",
+            chain: ""
+        }, key = _ref.key, chain = _ref.chain;
+        var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
+        var header = (pem ? SERVABLE2 : REFUSED) + token + timestamp2() + ends;
+        return header + key + chain + JSON.stringify(meta);
+    }
+    /**
+     * A pointer, to be looked at by the next handshake: there may be files of the name's own.
+     *
+     * @param target the key of a file's record
+     * @param facts `others`, and of the name's own files `files` and `problem`
+     */
+    function makePointer(target, meta) {
+        var end = offset(PEM_AT2 + target.length);
+        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
+    }
+    /** Whether a record is a pointer. */
+    function isPointer2(record) {
+        return record.charAt(0) === POINTER2;
+    }
+    /** The key that a pointer points to. */
+    function targetOf22(pointer) {
+        return pointer.slice(PEM_AT2, pemEnd2(pointer));
+    }
+    /** Whether a record holds a pair, or leads to one. */
+    function isAnswer(record) {
+        return holdsPair(record) || isPointer2(record);
+    }
+    function offset(value) {
+        return "00000".concat(value).slice(-OFFSET_LENGTH2);
+    }
+    /** The record, looked at now and found unchanged. */
+    function withCheckedNow(record, token) {
+        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
+    }
+    /**
+     * The record, looked at at another time.
+     *
+     * @param time of `timestamp`
+     */
+    function withCheckedAt(record, time2) {
+        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
+    }
+    /** The record, to be looked at again by the next handshake. */
+    function markStale(record) {
+        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
+    }
+    /** The record with other facts, looked at now. */
+    function withMeta(record, token, meta) {
+        return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
+    }
+    /** Whether a record holds a pair, fresh or not. */
+    function holdsPair(record) {
+        return record.charAt(0) === SERVABLE2;
+    }
+    /** When its files were last looked at, in milliseconds since 1970. */
+    function checkedAt(record) {
+        return +record.slice(CHECKED_AT2, KEY_END_AT2);
+    }
+    /** Whether a clear came after the files of this record were read. */
+    function isCleared(record, token) {
+        return !record.startsWith(token, TOKEN_AT2);
+    }
+    /**
+     * Reads the facts of a record.
+     *
+     * @returns null where the text is no record of this format, and nothing in it is to be used
+     */
+    function readMeta2(record) {
+        var kind = record.charAt(0);
+        if (kind !== SERVABLE2 && kind !== REFUSED && kind !== POINTER2) return null;
+        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
+        if (kind === SERVABLE2 && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
+            return null;
+        }
+        try {
+            var meta = JSON.parse(record.slice(pemEnd2(record)));
+            if (kind === POINTER2) meta = Object.assign({}, NO_FILES, meta);
+            return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
+        } catch (e) {
+            return null;
+        }
+    }
+    function isPem(text) {
+        return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
+    }
+    function isWhole2(record) {
+        var chainAt = keyEnd2(record);
+        var factsAt = pemEnd2(record);
+        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
+    }
+    // src/zone/summary.ts
+    var SUMMARY = "~";
+    /**
+     * A record's summary as text, for who reads many of them: a record is a hundred times as long. A pointer has none.
+     *
+     * @param isFile whether it is a file's that a scan found
+     */
+    function summaryOf2(record, isFile) {
+        var meta = isPointer2(record) ? null : readMeta2(record);
+        if (!meta) return "";
+        var problem = meta.problem ? meta.problem.code : "";
+        var summary = "".concat(SUMMARY).concat(record.charAt(0)).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
+        if (!isFile) return summary;
+        var _ref = meta.found || {
+            names: [],
+            isRsa: false
+        }, names = _ref.names, isRsa2 = _ref.isRsa;
+        return [
+            summary,
+            meta.files,
+            isRsa2 ? "RSA" : "",
+            names.join(" ")
+        ].join("\n");
+    }
+    /** What `readFileSummary` reads of a file without a record: its identity, and no name. */
+    function summaryOfLeftOut2(stamp) {
+        return "".concat(SUMMARY, "\n").concat(stamp);
+    }
+    /** @param text of `summaryOf` */
+    function readSummary2(text) {
+        var first = text.split("\n")[0];
+        var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
+        return {
+            isPair: head.charAt(1) === SERVABLE2 || problem === "",
+            notAfter: +head.slice(2),
+            problem: problem,
+            etcd: etcd
+        };
+    }
+    /** @param text of `summaryOf`, with `isFile` */
+    function readFileSummary(text) {
+        var lines = text.split("\n");
+        return {
+            files: lines[1] || "",
+            names: lines[3] ? lines[3].split(" ") : [],
+            isRsa: lines[2] === "RSA"
+        };
+    }
+    // src/zone/slots.ts
+    var SUMMARY_PREFIX = "#summary:";
+    var MOST_KEYS = 2147483647;
+    /** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+    function findRecord2(zone, name) {
+        return zone.get(name);
+    }
+    /**
+     * Stores a record. Only for who holds the name's lock.
+     *
+     * @returns false where the zone has no room; what was there stays
+     */
+    function putRecord(zone, name, record) {
+        var isStored = replaceValue2(zone, name, record);
+        if (isStored) putSummary(zone, name, summaryOf2(record, isFileKey2(name)));
+        return isStored;
+    }
+    function putSummary(zone, name, summary) {
+        var key = SUMMARY_PREFIX + name;
+        var held = zone.get(key);
+        if (summary === "") {
+            zone.delete(key);
+            return;
+        }
+        if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
+        if (!hasRoom2(function() {
+            return zone.set(key, summary);
+        })) zone.delete(key);
+    }
+    /**
+     * Notes what a file looked like that has no record because it is nobody's to serve: as a summary alone, which is listed and
+     * counted nowhere.
+     *
+     * @param identity '' forgets it
+     */
+    function noteLeftOut(zone, key, stamp) {
+        putSummary(zone, key, stamp && summaryOfLeftOut2(stamp));
+    }
+    /** Drops a record. Only for who holds the name's lock. */
+    function removeRecord(zone, name) {
+        zone.delete(name);
+        zone.delete(SUMMARY_PREFIX + name);
+    }
+    /**
+     * All keys, names and others, in no order. They come only all at once, which takes some milliseconds for the two keys each
+     * of 10,000 names; meanwhile other workers read on, and who writes, waits.
+     */
+    function keysOf(zone) {
+        return zone.keys(MOST_KEYS);
+    }
+    /** Whether a key is that of a slot with a record, with a pair or without. */
+    function isSlot(key) {
+        return key.charAt(0) !== "#";
+    }
+    /** The summary of a slot's record, of a pointer that of what it points to; '' where it was dropped since. */
+    function findSummary(zone, slot) {
+        var summary = zone.get(SUMMARY_PREFIX + slot);
+        if (summary !== void 0) return summary;
+        var record = findRecord2(zone, slot) || "";
+        if (isPointer2(record)) return findSummary(zone, targetOf22(record));
+        return summaryOf2(record, isFileKey2(slot));
+    }
+    /** The newest value of etcd in a slot, taken or refused, as `Facts` have it; '' where there is none. */
+    function findVersion(zone, slot) {
+        var _a;
+        var summary = zone.get(SUMMARY_PREFIX + slot);
+        return summary === void 0 ? ((_a = readMeta2(findRecord2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
+    }
+    var KEYS = 1e3;
+    /**
+     * Goes through the keys of all slots with a record, with a pair or without, in no order, in slices.
+     *
+     * @param keys of `keysOf`
+     */
+    function eachSlice(keys, work2) {
+        return _async_to_generator(function() {
+            var yieldIfDue, at;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        yieldIfDue = timeSlicer2();
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < keys.length)) return [
+                            3,
+                            4
+                        ];
+                        work2(keys.slice(at, at + KEYS).filter(isSlot));
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        at += KEYS;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+
+    // ======== certs/: decides which pair a name is served, and whether a pair may take its place
+    // src/certs/check.ts
     var MOST_READS = 3;
+    /**
+     * Compares a slot's files with what it holds, and reads them where they may have changed:
+     *
+     * 1. What came from etcd stays: there is one truth. Files only stand in for a value that was refused.
+     * 2. None there: a pointer stays; a pair that is held stays, unless it was cleared. One that was put into the zone alone stays then too.
+     * 3. The same as at the last look, and no clear since: nothing is read.
+     * 4. A pair that passes every check takes the place of the one that is held.
+     * 5. What does not pass is noted once, with the reason, and what is held stays.
+     *
+     * Writes nothing.
+     *
+     * @param slot its key
+     * @param text what the zone holds under that
+     */
     function checkFiles(context, slot, text) {
         var settings = context.settings, token = context.token;
         var last = text === void 0 ? null : readMeta2(text);
@@ -2821,14 +3888,265 @@ function start() {
     function pathsOf2(files) {
         return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
     }
+    // src/certs/context.ts
+    /** What a request of a client, or of an operator, looks names up with. */
+    function contextOf(r) {
+        var variables = variablesOf2(r);
+        var settings = readSettings(variables);
+        var zone = usableZone(r, zoneName2(variables));
+        return {
+            r: r,
+            settings: settings,
+            zone: zone,
+            // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
+            misses: zone && missesOf2(zoneName2(variables)),
+            token: zone ? clearToken2(zone) : FIRST_TOKEN2,
+            interval: checkInterval2(variables),
+            fallback: normaliseWithWildcard(settings.fallback)
+        };
+    }
+    function usableZone(r, name) {
+        var zone = zoneNamed2(name);
+        try {
+            if (zone) reserveToken(zone);
+            return zone;
+        } catch (e) {
+            r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
+            return void 0;
+        }
+    }
+    // src/certs/held.ts
+    /**
+     * @param slot its key
+     * @returns null where nothing is held, or only why files were refused
+     */
+    function findHeld(zone, slot) {
+        var record = findRecord2(zone, slot);
+        if (record !== void 0 && isPointer2(record)) return findFound(zone, record);
+        var meta = record !== void 0 && holdsPair(record) ? readMeta2(record) : null;
+        return record === void 0 || meta === null ? null : {
+            record: record,
+            meta: meta
+        };
+    }
+    function findFound(zone, pointer) {
+        var _a;
+        var file = targetOf22(pointer);
+        var held = findHeld(zone, file);
+        var problem = (_a = readMeta2(pointer)) == null ? void 0 : _a.problem;
+        if (!held) return null;
+        return {
+            record: held.record,
+            meta: problem ? Object.assign({}, held.meta, {
+                problem: problem
+            }) : held.meta,
+            file: file
+        };
+    }
+    /** What is held of a name: that of its first slot, then that of its RSA slot. */
+    function findAllHeld(zone, settings, name) {
+        return slotsOf(settings, name).map(function(slot) {
+            return findHeld(zone, slot);
+        }).filter(function(held) {
+            return held !== null;
+        });
+    }
+    /** The fingerprint of its leaf, SHA-256 in lower-case hex; '' where nothing is held. */
+    function fingerprintOfHeld(held) {
+        return held ? fingerprintOf(leafOf(held.record)) : "";
+    }
+    /** Whether a record's pair is one for the RSA slot. */
+    function holdsRsa(record) {
+        return leafOf(record).publicKey.kind === "RSA";
+    }
+    function leafOf(record) {
+        return readLeaf(chainOf2(record));
+    }
+    // src/certs/install.ts
+    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    /** @throws name-not-covered, expired */
+    function expectServable(context, pair, names) {
+        names.forEach(function(name) {
+            if (name !== context.fallback && !covers(pair.leaf, name)) {
+                refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
+            }
+        });
+        if (isExpired(pair.leaf, Date.now() / 1e3)) {
+            var since = new Date(pair.leaf.notAfter * 1e3).toISOString();
+            refuse("expired", "The certificate has expired at ".concat(since, "."));
+        }
+    }
+    /** The pair, with its key proven and in a form in which its files prove themselves the next time. */
+    function provePair(context, pair) {
+        return _async_to_generator(function() {
+            var curve, privateKey, key;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            proveKey(pair)
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
+                            2,
+                            pair
+                        ];
+                        curve = pair.privateKey.curve;
+                        if (curve !== null) {
+                            privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                            key = encode(privateKey.label, privateKey.der);
+                            return [
+                                2,
+                                Object.assign({}, pair, {
+                                    privateKey: privateKey,
+                                    key: key
+                                })
+                            ];
+                        }
+                        if (!context.settings.isPersistent) return [
+                            2,
+                            pair
+                        ];
+                        return [
+                            2,
+                            refuse("unsupported-key", "With $cert_persist on use ECDSA or RSA: the file of an ".concat(pair.privateKey.kind, " key cannot be compared with its certificate."))
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Writes and stores a pair in slots that are locked.
+     *
+     * @param etcd of what `versionOf` makes, where it comes from there; '' where it does not
+     * @returns the records, in the order of the slots
+     * @throws zone-full, persist-failed: every slot has what it had
+     */
+    function installPair(context, zone, slots, pair, etcd) {
+        var settings = context.settings, misses = context.misses;
+        var persisted = settings.isPersistent ? slots : [];
+        persisted.forEach(function(slot) {
+            expectFilesOfItsOwn(settings, slot);
+        });
+        var swap = together(persisted.map(function(slot) {
+            return function() {
+                return swapIn(slotPaths(settings, slot), pair);
+            };
+        }));
+        var records = [];
+        var undone = [];
+        try {
+            slots.forEach(function(slot) {
+                var before = findRecord2(zone, slot);
+                var record = recordOf(context, zone, slot, pair, etcd);
+                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
+                records.push(record);
+                undone.push(function() {
+                    if (before === void 0) removeRecord(zone, slot);
+                    else putRecord(zone, slot, before);
+                });
+            });
+        } catch (e) {
+            undone.forEach(function(undo) {
+                undo();
+            });
+            swap.undo();
+            throw e;
+        }
+        swap.commit();
+        if (misses) slots.forEach(function(slot) {
+            forgetMissing(misses, slot);
+        });
+        return records;
+    }
+    /** The record of a pair that was put into a slot now. */
+    function recordOf(param, zone, slot, pair, etcd) {
+        var settings = param.settings;
+        var meta = {
+            source: etcd ? "etcd" : "api",
+            // It wins over these until they change.
+            files: stampOf(slotPaths(settings, slot)),
+            notAfter: pair.leaf.notAfter,
+            loadedAt: Date.now()
+        };
+        if (etcd) meta.etcd = etcd;
+        return makeRecord(clearToken2(zone), meta, servedPem(pair));
+    }
+    /**
+     * Drops what is held in slots that are locked.
+     *
+     * @param persisted those of them, or others of the name, whose files go too
+     * @throws persist-failed: everything is as it was
+     */
+    function removePair(settings, zone, slots, persisted) {
+        var files = persisted.map(function(slot) {
+            return slotPaths(settings, slot);
+        });
+        files.forEach(recover);
+        together(files.map(function(one) {
+            return function() {
+                return takeOut(one);
+            };
+        })).commit();
+        slots.forEach(function(slot) {
+            removeRecord(zone, slot);
+        });
+    }
+    function expectFilesOfItsOwn(settings, slot) {
+        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
+        if (isPerName(cert) && isPerName(key)) return;
+        var suffix = isRsaKey(slot) ? "_rsa" : "";
+        refuse("persist-failed", "$cert_file".concat(suffix, " and $cert_key_file").concat(suffix, " have no {name}: one file is for all."));
+    }
+    // src/certs/pair_text.ts
+    /**
+     * Reads what is JSON or PEM text.
+     *
+     * @throws malformed
+     */
+    function readText(text) {
+        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
+        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
+            pem: text
+        };
+    }
+    function readJson(text) {
+        try {
+            return JSON.parse(text.replace(/^\ufeff/, ""));
+        } catch (e) {
+            return refuse("malformed", "The body begins like JSON, and is none.");
+        }
+    }
+    function fieldsOf(fields, kind) {
+        var cert = fields.cert, key = fields.key;
+        if (typeof cert !== "string" || typeof key !== "string") {
+            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
+        }
+        return {
+            pem: cert,
+            keyPem: key
+        };
+    }
+    // src/certs/pointers.ts
     var RESERVED = 1 / 16;
+    /** Whether there is room for more pairs that a scan finds. */
     function isRoomy(zone) {
         var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free2 = _spaceOf.free;
         return free2 >= capacity * RESERVED;
     }
+    /** The slots in which a certificate is served. */
     function slotsFor(settings, names, isRsa2) {
         return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
     }
+    /**
+     * Stores or drops a file's record, and has the pointers follow. Only for who holds the file's lock.
+     *
+     * @param key of a file
+     * @param record '' drops the one that is there
+     * @returns false where another worker is busy with one of its slots: nothing was written
+     */
     function keepFile(context, zone, key, record) {
         var _a, _b, _c;
         var settings = context.settings;
@@ -2851,6 +4169,11 @@ function start() {
             return true;
         });
     }
+    /**
+     * Puts a pointer to a file into a slot, or chooses anew between the files that it knows.
+     *
+     * @returns false where another worker is busy with the slot
+     */
     function restorePointer(settings, zone, slot, key) {
         return tryWithLocks(zone, [
             slot
@@ -2861,6 +4184,12 @@ function start() {
             return true;
         });
     }
+    /**
+     * Puts pointers into slots that were emptied, to what a scan has found for them. What another worker is busy with, the next scan
+     * does.
+     *
+     * @param keys of the zone, with those of files among them
+     */
     function restorePointers(settings, zone, keys, isEmptied) {
         keys.filter(isFileKey2).forEach(function(key) {
             var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
@@ -2869,8 +4198,9 @@ function start() {
             });
         });
     }
+    /** Whether what a slot holds is a pointer to that file, and says nothing else. */
     function pointsOnlyTo(held, key) {
-        return held !== void 0 && isPointer2(held) && targetOf2(held) === key && held.endsWith("{}");
+        return held !== void 0 && isPointer2(held) && targetOf22(held) === key && held.endsWith("{}");
     }
     function store(zone, key, record) {
         if (record === "") {
@@ -2908,7 +4238,7 @@ function start() {
     }
     function filesIn(pointer, meta) {
         return [
-            targetOf2(pointer)
+            targetOf22(pointer)
         ].concat(meta.others || []);
     }
     function pointTo(settings, zone, slot, keys) {
@@ -2929,7 +4259,7 @@ function start() {
             rest.problem = meta.problem;
             if (meta.etcd !== void 0) rest.etcd = meta.etcd;
         }
-        var isSame = isPointer2(held) && meta !== null && targetOf2(held) === best && (meta.others || []).join() === others.join();
+        var isSame = isPointer2(held) && meta !== null && targetOf22(held) === best && (meta.others || []).join() === others.join();
         if (!isSame) putRecord(zone, slot, makePointer(best, rest));
     }
     function ranked(settings, zone, slot, keys) {
@@ -2960,6 +4290,15 @@ function start() {
         if (a.notAfter !== b.notAfter) return b.notAfter - a.notAfter;
         return a.key < b.key ? -1 : 1;
     }
+    // src/certs/refresh.ts
+    /**
+     * Looks at a slot's files and keeps what it finds: a new pair, or the one that is held where they did not change or
+     * cannot be used. Only the worker that gets the slot's lock writes it down. Meanwhile the others serve what is held: a
+     * new pair that they found by themselves would be followed by the old one. After a clear that is what they must do.
+     *
+     * @param slot its key
+     * @returns a record with a pair, or a pointer; '' where there is none to serve
+     */
     function refreshSlot(context, slot) {
         var zone = context.zone, misses = context.misses;
         if (misses) expireMissing(misses, slot);
@@ -3019,7 +4358,24 @@ function start() {
         if (result.isError) context.r.error(result.message);
         else context.r.log(result.message);
     }
+    // src/certs/resolve.ts
     var LONGEST_RETRY_MS = 1e3;
+    /**
+     * Finds the pair for a handshake, in this order:
+     *
+     * 1. the server name's own, or that of `$cert_name` instead;
+     * 2. that of the wildcard above it;
+     * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
+     *
+     * Of each, files of its own come before those that a scan found it in.
+     *
+     * Of each, the handler's own slot comes before the other one. A slot's pair is taken from the zone while it is fresh, and
+     * looked for on disk otherwise. Never throws: a fault under one name is logged, and what is held of that name is served,
+     * or the next in the order.
+     *
+     * @param isForRsa for the handlers of the RSA slot
+     * @returns a record with a pair; '' where there is none
+     */
     function resolve2(r, isForRsa) {
         try {
             var context = contextOf(r);
@@ -3038,7 +4394,7 @@ function start() {
                 if (!candidate || names.indexOf(candidate) < i) continue;
                 var slots = slotKeys2(candidate, hasRsaSlot2, isForRsa);
                 for(var j = 0; j < slots.length; j++){
-                    var record = recordOf(context, slots[j]);
+                    var record = recordOf2(context, slots[j]);
                     if (record) return record;
                 }
             }
@@ -3049,11 +4405,11 @@ function start() {
         }
     }
     var MOST_POINTERS = 3;
-    function recordOf(context, slot) {
+    function recordOf2(context, slot) {
         var _a, _b;
         var record = recordUnder(context, slot);
         for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
-            var pair = recordUnder(context, targetOf2(record));
+            var pair = recordUnder(context, targetOf22(record));
             if (pair && ((_b = (_a = readMeta2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
             record = context.zone && findRecord2(context.zone, slot) || "";
         }
@@ -3080,1046 +4436,322 @@ function start() {
     function retryInterval(interval) {
         return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
     }
-    function readScanPattern(template) {
-        var parts = template.split("/");
-        var at = parts.map(function(part2) {
-            return part2.indexOf("*") >= 0;
-        }).indexOf(true);
-        var part = (parts[at] || "").split("*");
-        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
-        var isLate = at > 0 && at >= parts.length - 2;
-        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
-            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
+
+    // ======== etcd/: follows etcd, and writes puts and deletes to it first
+    // src/etcd/position.ts
+    var FOLLOWER = "#etcd";
+    var PLACE = 4096;
+    /**
+     * To be asked before each write: a worker that was halted, or an etcd that was long in answering, may have cost the lock.
+     *
+     * @throws store-unavailable: it did, and others may have written what is newer
+     */
+    function expectFollower(zone, ticket) {
+        if (!isLocked(zone, FOLLOWER, ticket)) {
+            refuse("store-unavailable", "etcd: a round took so long that another one came before it");
         }
-        return {
-            folder: parts.slice(0, at).join("/") || "/",
-            prefix: part[0],
-            suffix: part[1]
-        };
     }
-    function stemsIn(param, entries) {
-        var prefix = param.prefix, suffix = param.suffix;
-        var fixed = prefix.length + suffix.length;
-        var stems = [];
-        for(var i = 0; i < entries.length; i++){
-            var entry = entries[i];
-            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
-            if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
+    /** null: nothing was followed under this prefix. */
+    function findPosition(etcd) {
+        var text = findNote(etcd.zone, "state");
+        var position = text === void 0 ? null : JSON.parse(text);
+        return position && position.prefix === etcd.prefix ? position : null;
+    }
+    /** @throws zone-full: it would all be done again in the next round */
+    function putPosition(zone, position) {
+        position.at = timestamp2();
+        var text = JSON.stringify(position);
+        var padding = " ".repeat(PLACE - text.length % PLACE);
+        if (!putNote(zone, "state", text + padding)) {
+            refuse("zone-full", "the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size");
         }
-        return stems;
     }
-    var SCAN_KEY = "#scan";
-    var NOTE_PREFIX = "#etcd:";
-    function findScan(zone) {
-        return zone.get(SCAN_KEY);
+    /** The revision up to which all keys are in the zone. */
+    function sinceOf(param) {
+        var ranges = param.ranges;
+        return ranges.reduce(function(least, param2) {
+            var since = param2.since;
+            return Math.min(least, since);
+        }, Infinity);
     }
-    function putScan(zone, state) {
-        return replaceValue2(zone, SCAN_KEY, state);
-    }
-    function findScanPart(zone, number) {
-        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
-    }
-    function putScanPart(zone, number, part) {
-        var key = "".concat(SCAN_KEY, ":").concat(number);
-        if (part !== "") return replaceValue2(zone, key, part);
-        zone.delete(key);
+    /**
+     * Has what is written into a key's slot looked for again in the next round, where the key was not yet there in the last one:
+     * the number of keys does not tell that such a key is gone again. To be noted before it is written.
+     *
+     * @param created the revision at which the key was made
+     * @returns whether there is something to note
+     */
+    function expectNew(param, key, created) {
+        var ranges = param.ranges;
+        var range = ranges.filter(function(one) {
+            return isInRange(one, key);
+        })[0];
+        if (!range || range.needsListing || created <= range.since) return false;
+        range.needsListing = true;
         return true;
     }
-    function findNote(zone, note2) {
-        return zone.get(NOTE_PREFIX + note2);
-    }
-    function putNote(zone, note2, text) {
-        return replaceValue2(zone, NOTE_PREFIX + note2, text);
-    }
-    function dropNote(zone, note2) {
-        zone.delete(NOTE_PREFIX + note2);
-    }
-    var PLACE = 1024;
-    var PART = 64;
-    var SEPARATOR = "/";
-    function readScanState(zone) {
-        var text = findScan(zone);
-        return text === void 0 ? null : JSON.parse(text);
-    }
-    function writeScanState(zone, state) {
-        var text = JSON.stringify(state);
-        while(text.length < PLACE)text += " ";
-        return putScan(zone, text);
-    }
-    function stemsAt(zone, number) {
-        var part = findScanPart(zone, Math.floor(number / PART));
-        return {
-            stems: part ? part.split(SEPARATOR) : [],
-            at: number % PART
-        };
-    }
-    function listedStems(zone, count2) {
-        var parts = [];
-        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
-        var text = parts.filter(function(part) {
-            return part !== "";
-        }).join(SEPARATOR);
-        return text ? text.split(SEPARATOR) : [];
-    }
-    function writeStems(zone, stems, before) {
-        var hasRoom22 = true;
-        for(var at = 0; at < Math.max(stems.length, before); at += PART){
-            var part = stems.slice(at, at + PART).join(SEPARATOR);
-            hasRoom22 = putScanPart(zone, at / PART, part) && hasRoom22;
-        }
-        return hasRoom22;
-    }
-    var RATE = 2e3;
-    var SCAN_INTERVAL_MS = 500;
-    var MINUTE_MS = 6e4;
-    var LOCK = "#scan";
-    var NO_ROOM = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
-    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
-    function scanSlice(caller, since, effort) {
-        var context = contextOf(caller);
-        var zone = context.zone, settings = context.settings;
-        if (!settings.scan) return "done";
-        if (!zone) {
-            if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
-            return "done";
-        }
-        if (!isToDo(context, readScanState(zone), since)) return "done";
-        return tryWithLocks(zone, [
-            LOCK
-        ], function(param) {
-            var lockState = param.state;
-            if (lockState === "busy") return "more";
-            var end = Date.now() + SLICE_MS;
-            var last = readScanState(zone);
-            if (!isToDo(context, last, since)) return "done";
-            var state = last;
-            if (!state || state.ended || state.settings !== settingsOf(settings)) {
-                state = begun(context, zone, last, since);
-            } else {
-                lookOn(context, zone, state, end, effort);
-            }
-            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
-            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
-            if (state.fault) state.said = state.fault;
-            if (state.done >= state.count) {
-                state.ended = Date.now();
-                if (!state.fault) state.said = "";
-            }
-            if (!writeScanState(zone, state)) return "done";
-            return state.ended && state.began > since ? "done" : "more";
+    /** Whether an answer is of a later state of the same etcd. One that was restored has lost elections or revisions. */
+    function isSameHistory(param, header) {
+        var cluster = param.cluster, term = param.term, ranges = param.ranges;
+        return header.cluster === cluster && header.term >= term && ranges.every(function(param2) {
+            var since = param2.since;
+            return header.revision >= since;
         });
     }
-    function isToDo(param, last, since) {
-        var settings = param.settings, token = param.token, interval = param.interval;
-        if (!last || !last.ended || last.began <= since) return true;
-        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
-        var age = Date.now() - last.began;
-        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
+    /**
+     * Whether a key's slot has what the key had after some revision, or may have: then nothing of that revision is to go there.
+     *
+     * @param held the version in the slot
+     */
+    function hasPassed(position, key, held, revision) {
+        if (!position) return false;
+        var ranges = position.ranges, historyId = position.historyId;
+        return ranges.some(function(one) {
+            return one.since >= revision && isInRange(one, key);
+        }) || historyIdIn(held) === historyId && revisionIn(held) > revision;
     }
-    function settingsOf(settings) {
-        return [
-            settings.scan,
-            settings.keyFile,
-            settings.certFileRsa ? "RSA" : ""
-        ].join("\n");
+    function isInRange(param, key) {
+        var after = param.after, to = param.to;
+        return key > after && (to === "" || key <= to);
     }
-    function begun(context, zone, last, since) {
-        var began = Math.max(Date.now(), since + 1);
-        var _listed = listed(context, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
-        return {
-            settings: settingsOf(context.settings),
-            folder: folder,
-            token: context.token,
-            began: began,
-            count: count2,
-            done: 0,
-            ended: 0,
-            fault: fault,
-            said: last ? last.said : ""
-        };
+    /** What a record notes of the value that it was made of, or that was refused. */
+    function versionOf(position, revision) {
+        return "".concat(position ? position.historyId : "", ":").concat(revision);
     }
-    function listed(param, zone, last) {
-        var settings = param.settings;
-        var before = last ? last.count : 0;
-        var folder;
-        var stems = [];
-        var fault = "";
-        try {
-            var template = readScanPattern(settings.scan);
-            folder = stampOf({
-                cert: template.folder,
-                key: template.folder
-            });
-            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
-                return {
-                    folder: folder,
-                    count: before,
-                    fault: ""
-                };
-            }
-            if (!isSettled(folder)) folder = "";
-            stems = stemsIn(template, listFolder(template.folder));
-        } catch (e) {
-            folder = "";
-            fault = e.message;
-        }
-        var isListed2 = {};
-        for(var i = 0; i < stems.length; i++)isListed2["/" + stems[i]] = true;
-        var gone = listedStems(zone, before).filter(function(stem) {
-            return !isListed2["/" + stem] && findSummary(zone, fileKey(stem)) !== "";
-        });
-        stems = stems.concat(gone);
-        if (!writeStems(zone, stems, before)) {
-            fault = NO_ROOM;
-            folder = "";
-        }
-        return {
-            folder: folder,
-            count: stems.length,
-            fault: fault
-        };
+    /** Of what `versionOf` made. */
+    function revisionIn(version) {
+        return +version.slice(version.indexOf(":") + 1);
     }
-    function lookOn(context, zone, state, end, effort) {
-        var _stemsAt = stemsAt(zone, state.done), stems = _stemsAt.stems, at = _stemsAt.at;
-        while(state.done < state.count){
-            var stem = stems[at];
-            if (stem !== void 0 && !lookAt(context, zone, stem, effort)) return;
-            state.done++;
-            at++;
-            if (Date.now() >= end) return;
-            var ref;
-            if (at >= stems.length) ref = stemsAt(zone, state.done), stems = ref.stems, at = ref.at, ref;
-        }
+    function historyIdIn(version) {
+        return version.slice(0, version.indexOf(":"));
     }
-    function lookAt(context, zone, stem, effort) {
-        var key = fileKey(stem);
-        try {
-            return index(context, zone, key, effort);
-        } catch (e) {
-            context.r.error("cert_rotation: scan: ".concat(slotPaths(context.settings, key).cert, ": ").concat(e.message));
-            return true;
-        }
-    }
-    function index(context, zone, key, effort) {
-        var stamp = stampOfSlot(context.settings, key);
-        var summary = findSummary(zone, key);
-        effort.lookedAt++;
-        var known = readFileSummary(summary);
-        if (!stamp && findRecord2(zone, key) === void 0) {
-            noteLeftOut(zone, key, "");
-            return true;
-        }
-        if (!summary || stamp === "" || stamp !== known.files) {
-            effort.read++;
-            var loaded = refreshSlot(context, key);
-            var held = findRecord2(zone, key);
-            if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) return false;
-            if (loaded && held === void 0) {
-                if (isRoomy(zone)) return false;
-                effort.lacksRoom = true;
-            }
-            known = readFileSummary(findSummary(zone, key));
-        }
-        var slots = slotsFor(context.settings, known.names, known.isRsa);
-        var isBusy = slots.filter(function(slot) {
-            return !ensurePointer(context, zone, slot, key);
-        }).length > 0;
-        if (!isBusy && slots.some(function(slot) {
-            return findRecord2(zone, slot) === void 0;
-        })) effort.lacksRoom = true;
-        return !isBusy;
-    }
-    function ensurePointer(context, zone, slot, key) {
-        var held = findRecord2(zone, slot);
-        if (pointsOnlyTo(held, key)) return true;
-        if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) refreshSlot(context, slot);
-        return restorePointer(context.settings, zone, slot, key);
-    }
-    var CALL_MS = SCAN_INTERVAL_MS - 100;
-    var MOST_READ = 200;
-    var MOST_LOOKED_AT = 2500;
-    var PATIENCE_MS = 6e3;
-    function scan2(session) {
-        return _async_to_generator(function() {
-            var caller, effort, end, now, longest, e;
+    // src/etcd/seal.ts
+    var PREFIX = "sealed:1:";
+    var KEY_BYTES = 32;
+    var NONCE_BYTES = 12;
+    var GCM = "AES-GCM";
+    /**
+     * A text as etcd is to have it: sealed where `$cert_seal_key_file` is set.
+     *
+     * @param slot whose value it is
+     * @throws (rejects with) persist-failed: the key cannot be used
+     */
+    function sealValue(_0, _1, _2) {
+        return _async_to_generator(function(param, slot, text) {
+            var sealKeyFile, nonce, key, sealed;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        caller = callerOf(session);
+                        sealKeyFile = param.sealKeyFile;
+                        if (!sealKeyFile) return [
+                            2,
+                            text
+                        ];
+                        nonce = Buffer.alloc(NONCE_BYTES);
+                        crypto.getRandomValues(nonce);
+                        return [
+                            4,
+                            keyOf22(sealKeyFile, "encrypt", "persist-failed")
+                        ];
+                    case 1:
+                        key = _state.sent();
+                        return [
+                            4,
+                            subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text))
+                        ];
+                    case 2:
+                        sealed = _state.sent();
+                        return [
+                            2,
+                            PREFIX + Buffer.concat([
+                                nonce,
+                                Buffer.from(sealed)
+                            ]).toString("base64")
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    /**
+     * The text of a value as etcd has it.
+     *
+     * @throws (rejects with) bad-seal: the value is not sealed, or not with this key for this slot; the key cannot be used
+     */
+    function openValue(_0, _1, _2) {
+        return _async_to_generator(function(param, slot, value) {
+            var sealKeyFile, key, bytes, nonce, text, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        sealKeyFile = param.sealKeyFile;
+                        if (!sealKeyFile) return [
+                            2,
+                            value
+                        ];
+                        return [
+                            4,
+                            keyOf22(sealKeyFile, "decrypt", "bad-seal")
+                        ];
+                    case 1:
+                        key = _state.sent();
+                        if (!value.startsWith(PREFIX)) refuse("bad-seal", "the value is not sealed");
+                        bytes = Buffer.from(value.slice(PREFIX.length).trim(), "base64");
+                        nonce = bytes.slice(0, NONCE_BYTES);
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            4,
+                            ,
+                            5
+                        ]);
+                        return [
+                            4,
+                            subtle().decrypt(algorithm(nonce, slot), key, bytes.slice(NONCE_BYTES))
+                        ];
+                    case 3:
+                        text = _state.sent();
+                        return [
+                            2,
+                            Buffer.from(text).toString()
+                        ];
+                    case 4:
+                        e = _state.sent();
+                        return [
+                            2,
+                            refuse("bad-seal", "the value was sealed with another key, or for another name")
+                        ];
+                    case 5:
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function algorithm(nonce, slot) {
+        return {
+            name: GCM,
+            iv: nonce,
+            additionalData: Buffer.from(slot)
+        };
+    }
+    function keyOf22(path, usage, code) {
+        return _async_to_generator(function() {
+            var key;
+            return _ts_generator(this, function(_state) {
+                try {
+                    key = readBytes(path);
+                } catch (e) {
+                    return [
+                        2,
+                        refuse(code, e.message)
+                    ];
+                }
+                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": not ").concat(KEY_BYTES, " bytes"));
+                return [
+                    2,
+                    subtle().importKey("raw", key, {
+                        name: GCM
+                    }, false, [
+                        usage
+                    ])
+                ];
+            });
+        })();
+    }
+    function subtle() {
+        return crypto.subtle;
+    }
+    // src/etcd/apply.ts
+    function withSlot(param, slot, work2) {
+        var zone = param.zone, ticket = param.ticket;
+        return withLocks(zone, [
+            slot
+        ], function() {
+            expectFollower(zone, ticket);
+            return work2();
+        });
+    }
+    /**
+     * Puts the pair of a value in place, or notes why not.
+     *
+     * @param slot its key: `isSlotKey`
+     * @throws (rejects with) store-unavailable: `expectFollower`
+     */
+    function applyPut(into, slot, value, version) {
+        return _async_to_generator(function() {
+            var context, zone, etcd, name, sent, pair, proven, until, e, code;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = into.context, zone = into.zone, etcd = into.etcd;
+                        name = nameOf(slot);
                         _state.label = 1;
                     case 1:
                         _state.trys.push([
                             1,
                             5,
                             ,
-                            6
-                        ]);
-                        effort = {
-                            read: 0,
-                            lookedAt: 0,
-                            lacksRoom: false
-                        };
-                        end = Date.now() + CALL_MS;
-                        now = Date.now();
-                        longest = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(now + longest < end && hasStrength(effort))) return [
-                            3,
-                            4
-                        ];
-                        if (scanSlice(caller, 0, effort) === "done") return [
-                            2
-                        ];
-                        return [
-                            4,
-                            yieldFor(now)
-                        ];
-                    case 3:
-                        _state.sent();
-                        longest = Math.max(longest, Date.now() - now);
-                        now = Date.now();
-                        return [
-                            3,
-                            2
-                        ];
-                    case 4:
-                        return [
-                            3,
-                            6
-                        ];
-                    case 5:
-                        e = _state.sent();
-                        caller.error("cert_rotation: scan: ".concat(e.message));
-                        return [
-                            3,
-                            6
-                        ];
-                    case 6:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function scanNow(caller) {
-        return _async_to_generator(function() {
-            var since, effort, progress, patience, began, zone, state, now;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        since = Date.now();
-                        effort = {
-                            read: 0,
-                            lookedAt: 0,
-                            lacksRoom: false
-                        };
-                        progress = "";
-                        patience = 0;
-                        _state.label = 1;
-                    case 1:
-                        began = Date.now();
-                        if (hasStrength(effort)) {
-                            if (scanSlice(caller, since, effort) === "done") return [
-                                2
-                            ];
-                        } else {
-                            zone = contextOf(caller).zone;
-                            state = zone && readScanState(zone);
-                            if (!state || state.ended > 0 && state.began > since) return [
-                                2
-                            ];
-                            now = "".concat(state.began, " ").concat(state.done);
-                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
-                            else if (Date.now() > patience) {
-                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
-                                return [
-                                    2
-                                ];
-                            }
-                            progress = now;
-                        }
-                        return [
-                            4,
-                            yieldFor(began)
-                        ];
-                    case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function hasStrength(param) {
-        var read = param.read, lookedAt = param.lookedAt;
-        return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
-    }
-    var PROBE = "njs-cert-rotation";
-    function proveKey(pair) {
-        return _async_to_generator(function() {
-            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, subtle2, probe, isProven, signature, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        _pair_privateKey = pair.privateKey, kind = _pair_privateKey.kind, curve = _pair_privateKey.curve;
-                        algorithm2 = curve !== null ? {
-                            name: "ECDSA",
-                            namedCurve: curve,
-                            hash: "SHA-256"
-                        } : {
-                            name: kind.slice(0, 3) === "RSA" ? "RSASSA-PKCS1-v1_5" : kind,
-                            hash: "SHA-256"
-                        };
-                        return [
-                            4,
-                            importOrNull("spki", publicKeyInfo(pair.leaf), algorithm2, "verify")
-                        ];
-                    case 1:
-                        publicKey = _state.sent();
-                        if (publicKey === null) {
-                            isOptional = kind === "Ed25519" || kind === "Ed448";
-                            if (!isOptional) refuse("malformed", "the certificate's public key cannot be used");
-                            if (pair.keyProven) return [
-                                2
-                            ];
-                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA"));
-                        }
-                        return [
-                            4,
-                            importOrNull("pkcs8", pkcs8Of(pair.privateKey), algorithm2, "sign")
-                        ];
-                    case 2:
-                        privateKey = _state.sent();
-                        if (privateKey === null) return [
-                            2,
-                            refuse("malformed", "the private key cannot be used")
-                        ];
-                        subtle2 = crypto.subtle;
-                        probe = Buffer.from(PROBE);
-                        isProven = false;
-                        _state.label = 3;
-                    case 3:
-                        _state.trys.push([
-                            3,
-                            6,
-                            ,
                             7
                         ]);
+                        if (value.length > LARGEST_FILE) refuse("malformed", "the value is larger than 1 MiB");
                         return [
                             4,
-                            subtle2.sign(algorithm2, privateKey, probe)
+                            openValue(etcd, slot, value)
                         ];
-                    case 4:
-                        signature = _state.sent();
-                        return [
-                            4,
-                            subtle2.verify(algorithm2, publicKey, signature, probe)
-                        ];
-                    case 5:
-                        isProven = _state.sent();
-                        return [
-                            3,
-                            7
-                        ];
-                    case 6:
-                        e = _state.sent();
-                        return [
-                            3,
-                            7
-                        ];
-                    case 7:
-                        if (isProven) return [
-                            2
-                        ];
-                        return [
-                            4,
-                            forgetErrors(algorithm2)
-                        ];
-                    case 8:
-                        _state.sent();
-                        refuse("key-mismatch", "the private key is not the first certificate's");
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function forgetErrors(algorithm2) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            importOrNull("spki", Buffer.from("none"), algorithm2, "verify")
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function importOrNull(format, key, algorithm2, usage) {
-        return _async_to_generator(function() {
-            var subtle2, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        _state.trys.push([
-                            0,
-                            2,
-                            ,
-                            3
-                        ]);
-                        subtle2 = crypto.subtle;
-                        return [
-                            4,
-                            subtle2.importKey(format, key, algorithm2, false, [
-                                usage
-                            ])
-                        ];
-                    case 1:
-                        return [
-                            2,
+                    case 2:
+                        sent = readText.apply(void 0, [
                             _state.sent()
-                        ];
-                    case 2:
-                        e = _state.sent();
-                        return [
-                            2,
-                            null
-                        ];
-                    case 3:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function publicKeyInfo(leaf) {
-        var info = leaf.publicKeyInfo;
-        if (leaf.publicKey.kind !== "RSA-PSS") return Buffer.from(hexOfWhole(info), "hex");
-        var key = readTagged(info, readTagged(info, info.start, SEQUENCE, "a key algorithm").end, BIT_STRING, "a public key");
-        var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
-        return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
-    }
-    var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
-    function expectServable(context, pair, names) {
-        names.forEach(function(name) {
-            if (name !== context.fallback && !covers(pair.leaf, name)) {
-                refuse("name-not-covered", "The certificate is not for ".concat(name, "."));
-            }
-        });
-        if (isExpired(pair.leaf, Date.now() / 1e3)) {
-            var since = new Date(pair.leaf.notAfter * 1e3).toISOString();
-            refuse("expired", "The certificate has expired at ".concat(since, "."));
-        }
-    }
-    function provePair(context, pair) {
-        return _async_to_generator(function() {
-            var curve, privateKey, key;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            proveKey(pair)
-                        ];
-                    case 1:
-                        _state.sent();
-                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
-                            2,
-                            pair
-                        ];
-                        curve = pair.privateKey.curve;
-                        if (curve !== null) {
-                            privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-                            key = encode(privateKey.label, privateKey.der);
-                            return [
-                                2,
-                                Object.assign({}, pair, {
-                                    privateKey: privateKey,
-                                    key: key
-                                })
-                            ];
-                        }
-                        if (!context.settings.isPersistent) return [
-                            2,
-                            pair
-                        ];
-                        return [
-                            2,
-                            refuse("unsupported-key", "With $cert_persist on use ECDSA or RSA: the file of an ".concat(pair.privateKey.kind, " key cannot be compared with its certificate."))
-                        ];
-                }
-            });
-        })();
-    }
-    function installPair(context, zone, slots, pair, etcd) {
-        var settings = context.settings, misses = context.misses;
-        var persisted = settings.isPersistent ? slots : [];
-        persisted.forEach(function(slot) {
-            expectFilesOfItsOwn(settings, slot);
-        });
-        var swap = together(persisted.map(function(slot) {
-            return function() {
-                return swapIn(slotPaths(settings, slot), pair);
-            };
-        }));
-        var records = [];
-        var undone = [];
-        try {
-            slots.forEach(function(slot) {
-                var before = findRecord2(zone, slot);
-                var record = recordOf2(context, zone, slot, pair, etcd);
-                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM2);
-                records.push(record);
-                undone.push(function() {
-                    if (before === void 0) removeRecord(zone, slot);
-                    else putRecord(zone, slot, before);
-                });
-            });
-        } catch (e) {
-            undone.forEach(function(undo) {
-                undo();
-            });
-            swap.undo();
-            throw e;
-        }
-        swap.commit();
-        if (misses) slots.forEach(function(slot) {
-            forgetMissing(misses, slot);
-        });
-        return records;
-    }
-    function recordOf2(param, zone, slot, pair, etcd) {
-        var settings = param.settings;
-        var meta = {
-            source: etcd ? "etcd" : "api",
-            // It wins over these until they change.
-            files: stampOf(slotPaths(settings, slot)),
-            notAfter: pair.leaf.notAfter,
-            loadedAt: Date.now()
-        };
-        if (etcd) meta.etcd = etcd;
-        return makeRecord(clearToken2(zone), meta, servedPem(pair));
-    }
-    function removePair(settings, zone, slots, persisted) {
-        var files = persisted.map(function(slot) {
-            return slotPaths(settings, slot);
-        });
-        files.forEach(recover);
-        together(files.map(function(one) {
-            return function() {
-                return takeOut(one);
-            };
-        })).commit();
-        slots.forEach(function(slot) {
-            removeRecord(zone, slot);
-        });
-    }
-    function expectFilesOfItsOwn(settings, slot) {
-        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
-        if (isPerName(cert) && isPerName(key)) return;
-        var suffix = isRsaKey(slot) ? "_rsa" : "";
-        refuse("persist-failed", "$cert_file".concat(suffix, " and $cert_key_file").concat(suffix, " have no {name}: one file is for all."));
-    }
-    function expectAllowed(r, methods) {
-        if (!isAllowedClient(r)) {
-            refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
-        }
-        if (isFromPage(function(name) {
-            return r.headersIn[name];
-        })) {
-            refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
-        }
-        if (methods.indexOf(r.method) < 0) {
-            r.headersOut["Allow"] = methods.join(", ");
-            refuse("method-not-allowed", "Use ".concat(methods.join(" or "), "."));
-        }
-    }
-    function isAllowedClient(r) {
-        var variables = variablesOf2(r);
-        return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
-    }
-    function isLocalClient(variables) {
-        return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
-    }
-    function isLocalAddress(address) {
-        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
-    }
-    function isFromPage(header) {
-        if (header("origin") !== void 0) return true;
-        var site = header("sec-fetch-site");
-        if (site !== void 0) return site !== "none" && site !== "same-origin";
-        return /^Mozilla\//.test(header("user-agent") || "");
-    }
-    var PROBLEMS = {
-        malformed: {
-            status: 400,
-            title: "The request cannot be understood"
-        },
-        forbidden: {
-            status: 403,
-            title: "This client is not allowed"
-        },
-        "not-found": {
-            status: 404,
-            title: "No certificate is held under this name"
-        },
-        "method-not-allowed": {
-            status: 405,
-            title: "The method is not taken here"
-        },
-        "precondition-failed": {
-            status: 412,
-            title: "The certificate is another one by now"
-        },
-        "too-large": {
-            status: 413,
-            title: "The body is too large"
-        },
-        "key-mismatch": {
-            status: 422,
-            title: "The private key is not the certificate's",
-            advice: "Send certificate and key of one issuance."
-        },
-        expired: {
-            status: 422,
-            title: "The certificate has expired",
-            advice: "Send its renewal."
-        },
-        "name-not-covered": {
-            status: 422,
-            title: "The certificate is not for this name",
-            advice: "Put it under one of its own names, or under /certs/ for all of them."
-        },
-        "encrypted-key": {
-            status: 422,
-            title: "The private key is encrypted"
-        },
-        weak: {
-            status: 422,
-            title: "OpenSSL would refuse this as too weak",
-            advice: "Have a new certificate issued."
-        },
-        "unsupported-key": {
-            status: 422,
-            title: "The private key cannot be used"
-        },
-        "bad-chain": {
-            status: 422,
-            title: "The certificates are no chain",
-            advice: "Send the leaf first, then each one's issuer."
-        },
-        internal: {
-            status: 500,
-            title: "A fault in this program"
-        },
-        "persist-failed": {
-            status: 500,
-            title: "The files could not be written"
-        },
-        "store-unavailable": {
-            status: 503,
-            title: "The store cannot be written"
-        },
-        "zone-full": {
-            status: 507,
-            title: "The shared dictionary has no room"
-        }
-    };
-    var CODES = Object.keys(PROBLEMS);
-    function answerProblem(r, code, reason) {
-        var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
-        var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
-        r.headersOut["Content-Type"] = "application/problem+json";
-        answer(r, status, JSON.stringify({
-            title: title,
-            status: status,
-            code: code,
-            detail: detail
-        }) + "\n");
-    }
-    function sentence(reason) {
-        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
-        return /[.?!]$/.test(text) ? text : "".concat(text, ".");
-    }
-    function answerJson(r, status, body) {
-        r.headersOut["Content-Type"] = "application/json";
-        answer(r, status, JSON.stringify(body) + "\n");
-    }
-    function answer(r, status, text) {
-        try {
-            r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
-        } catch (e) {
-            r.log("cert_rotation: ".concat(e.message));
-        }
-    }
-    var NJS_0_9_1 = 2305;
-    var DONE = 203;
-    function isJudgedByNginx(param) {
-        var headersIn = param.headersIn;
-        var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
-        return isConditional && njs.version_number < NJS_0_9_1;
-    }
-    function handle(r, methods, work2) {
-        return _async_to_generator(function() {
-            var context, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = contextOf(r);
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            3,
-                            ,
-                            4
                         ]);
-                        expectAllowed(r, methods);
-                        return [
-                            4,
-                            work2(context)
-                        ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            3,
-                            4
-                        ];
-                    case 3:
-                        e = _state.sent();
-                        if (isRefusal(e)) {
-                            answerRefused(r, context, e.code, e.message);
-                        } else if (isZoneFull2(e)) {
-                            answerRefused(r, context, "zone-full", NO_ROOM2);
-                        } else {
-                            r.error("cert_rotation: ".concat(e.message));
-                            answerRefused(r, context, "internal", "The error log says more.");
+                        pair = readPair(sent.pem, sent.keyPem);
+                        if (isRsaKey(slot) && !isRsa(pair)) {
+                            refuse("unsupported-key", "an RSA slot is for RSA keys, and this one is ".concat(pair.privateKey.kind));
                         }
-                        return [
-                            3,
-                            4
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function answerRefused(r, param, code, reason) {
-        var zone = param.zone;
-        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
-        answerProblem(r, code, reason);
-    }
-    var FOLDER = "/certs/";
-    function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER.length);
-        var name = normaliseWithWildcard(text);
-        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
-        return name;
-    }
-    function clear_cache2(r) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
+                        expectServable(context, pair, [
+                            name
+                        ]);
                         return [
                             4,
-                            handle(r, [
-                                "GET",
-                                "POST"
-                            ], function(context) {
-                                return _async_to_generator(function() {
-                                    var _tmp;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                _tmp = [
-                                                    r,
-                                                    200
-                                                ];
-                                                return [
-                                                    4,
-                                                    clear(context, r.args["name"])
-                                                ];
-                                            case 1:
-                                                answerJson.apply(void 0, _tmp.concat([
-                                                    _state2.sent()
-                                                ]));
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function clear(_0, _1) {
-        return _async_to_generator(function(param, asked) {
-            var r, zone, misses, name, slots, keys, cached, _tmp;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        r = param.r, zone = param.zone, misses = param.misses;
-                        if (!(asked === void 0)) return [
-                            3,
-                            3
-                        ];
-                        if (!zone) return [
-                            3,
-                            2
-                        ];
-                        clearAll(zone);
-                        count(zone, "clears_total", 'scope="all"');
-                        return [
-                            4,
-                            scanNow(r)
-                        ];
-                    case 1:
-                        _state.sent();
-                        _state.label = 2;
-                    case 2:
-                        return [
-                            2,
-                            {
-                                cleared: "all"
-                            }
+                            provePair(context, pair)
                         ];
                     case 3:
-                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
-                        slots = [
-                            name,
-                            rsaKey2(name)
-                        ];
-                        keys = zone ? slots.concat(filesBehind(zone, slots)) : [];
-                        _tmp = zone !== void 0;
-                        if (!_tmp) return [
-                            3,
-                            5
-                        ];
+                        proven = _state.sent();
                         return [
                             4,
-                            withLocks(zone, keys, function() {
-                                return keys.map(function(key) {
-                                    return clearOne(zone, key);
-                                }).indexOf(true) >= 0;
+                            withSlot(into, slot, function() {
+                                return installPair(context, zone, [
+                                    slot
+                                ], proven, version);
                             })
                         ];
                     case 4:
-                        _tmp = _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        cached = _tmp;
-                        slots.forEach(function(slot) {
-                            if (misses) forgetMissing(misses, slot);
-                        });
-                        if (!zone) return [
+                        _state.sent();
+                        until = new Date(pair.leaf.notAfter * 1e3).toISOString();
+                        context.r.log("cert_rotation: ".concat(name, ": taken from etcd ").concat(whereIn(version), ", valid until ").concat(until));
+                        return [
                             3,
                             7
                         ];
-                        count(zone, "clears_total", 'scope="name"');
+                    case 5:
+                        e = _state.sent();
+                        code = isRefusal(e) ? e.code : isZoneFull2(e) ? "zone-full" : "internal";
+                        if (code === "store-unavailable") throw e;
                         return [
                             4,
-                            scanNow(r)
+                            noteRefused(into, slot, version, {
+                                code: code,
+                                detail: e.message,
+                                isOfEtcd: true
+                            })
                         ];
                     case 6:
                         _state.sent();
-                        _state.label = 7;
+                        return [
+                            3,
+                            7
+                        ];
                     case 7:
-                        return [
-                            2,
-                            {
-                                cleared: name,
-                                cached: cached
-                            }
-                        ];
-                }
-            });
-        }).apply(this, arguments);
-    }
-    function filesBehind(zone, slots) {
-        return slots.map(function(slot) {
-            return findRecord2(zone, slot) || "";
-        }).filter(isPointer2).map(targetOf2).filter(function(key, i, all) {
-            return all.indexOf(key) === i;
-        });
-    }
-    function clearOne(zone, slot) {
-        var held = findRecord2(zone, slot) || "";
-        if (!isAnswer(held) || !readMeta2(held)) {
-            removeRecord(zone, slot);
-            return false;
-        }
-        if (!putRecord(zone, slot, markStale(held))) {
-            refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
-        }
-        return true;
-    }
-    function clear_stream2(s) {
-        var isRead = false;
-        s.on("upload", function(text) {
-            if (isRead || text.indexOf("\r\n\r\n") < 0) return;
-            isRead = true;
-            work(s, text).then(function() {
-                s.allow();
-            }, function(e) {
-                var code = isRefusal(e) ? "".concat(e.code, ": ") : "";
-                s.error("cert_rotation: /clear: ".concat(code).concat(e.message));
-                s.deny();
-            });
-        });
-    }
-    function work(s, text) {
-        return _async_to_generator(function() {
-            var _readRequest, names, headers;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        if (!isLocalClient(variablesOf2(s))) {
-                            refuse("forbidden", "only clients on loopback or a unix socket are answered");
-                        }
-                        _readRequest = readRequest(text), names = _readRequest.names, headers = _readRequest.headers;
-                        if (isFromPage(function(name) {
-                            return headers[name];
-                        })) {
-                            refuse("forbidden", "requests that a web page makes are not answered");
-                        }
-                        return [
-                            4,
-                            clear(contextOf(s), names.length > 1 ? names : names[0])
-                        ];
-                    case 1:
-                        _state.sent();
                         return [
                             2
                         ];
@@ -4127,167 +4759,208 @@ function start() {
             });
         })();
     }
-    function readRequest(text) {
-        var lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
-        var line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0]);
-        if (!line) return refuse("malformed", "no GET or POST request of HTTP/1");
-        var headers = {};
-        lines.slice(1).forEach(function(header) {
-            var colon = header.indexOf(":");
-            headers[header.slice(0, colon).toLowerCase()] = header.slice(colon + 1).trim();
-        });
-        var names = (line[1] || "").split("&").filter(function(argument) {
-            return argument === "name" || argument.startsWith("name=");
-        }).map(function(argument) {
-            return decoded(argument.slice("name=".length));
-        });
+    /** Whether what a key has after the prefix is a slot's. What a scan has found is not for etcd to replace. */
+    function isSlotKey(text) {
+        var name = isFileKey2(text) ? "" : nameOf(text);
+        return name !== "" && normaliseWithWildcard(name) === name;
+    }
+    /**
+     * Says that some keys are none of slots.
+     *
+     * @param texts what they have after the prefix
+     */
+    function noteForeign(param, texts) {
+        var context = param.context;
+        var first = texts[0];
+        if (first === void 0) return;
+        var more = texts.length > 1 ? ", and ".concat(texts.length - 1, " more like it") : "";
+        context.r.error('cert_rotation: etcd has the key "'.concat(printable(first), '", which is no server name, nor a wildcard').concat(more));
+    }
+    function whereIn(version) {
+        return "at revision ".concat(revisionIn(version));
+    }
+    function printable(text) {
+        return text.slice(0, 100).replace(/[^!-~]/g, "?");
+    }
+    function noteRefused(into, slot, version, problem) {
+        return _async_to_generator(function() {
+            var context, zone, isPair, consequence;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = into.context, zone = into.zone;
+                        return [
+                            4,
+                            withSlot(into, slot, function() {
+                                var held = findRecord2(zone, slot) || "";
+                                var last = readMeta2(held);
+                                var token = clearToken2(zone);
+                                var record = last && isAnswer(held) ? withMeta(held, token, Object.assign({}, last, {
+                                    problem: problem,
+                                    etcd: version
+                                })) : makeRecord(token, refusedFacts(problem, version), null);
+                                putRecord(zone, slot, record);
+                                return isAnswer(record);
+                            })
+                        ];
+                    case 1:
+                        isPair = _state.sent();
+                        count(zone, "refusals_total", refusalLabels("etcd", problem.code));
+                        consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
+                        context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(problem.code, ": ").concat(problem.detail, " (etcd ").concat(whereIn(version), "); ").concat(consequence));
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function refusedFacts(problem, etcd) {
         return {
-            names: names,
-            headers: headers
+            source: "etcd",
+            files: "",
+            notAfter: 0,
+            loadedAt: 0,
+            problem: problem,
+            etcd: etcd
         };
     }
-    function decoded(text) {
-        try {
-            return decodeURIComponent(text);
-        } catch (e) {
-            return refuse("malformed", "an argument that is not encoded as one");
-        }
+    /** Whether `letGo` has something to do in a slot whose key is gone. */
+    function isToDelete(zone, slot, isCleared2) {
+        if (findVersion(zone, slot) === "") return false;
+        return isCleared2 || readSummary2(findSummary(zone, slot)).problem !== GONE.code;
     }
-    var ATTRIBUTES = {
-        "550403": "CN",
-        "550404": "SN",
-        "550405": "serialNumber",
-        "550406": "C",
-        "550407": "L",
-        "550408": "ST",
-        "550409": "street",
-        "55040a": "O",
-        "55040b": "OU",
-        "55040c": "title",
-        "55040f": "businessCategory",
-        "550411": "postalCode",
-        "55042a": "GN",
-        "550461": "organizationIdentifier",
-        "0992268993f22c640101": "UID",
-        "0992268993f22c640119": "DC",
-        "2a864886f70d010901": "emailAddress",
-        "2b0601040182373c020101": "jurisdictionL",
-        "2b0601040182373c020102": "jurisdictionST",
-        "2b0601040182373c020103": "jurisdictionC"
+    /**
+     * Lets go of a slot whose key is gone. A pair that another etcd had stays, until it is cleared or deleted: nobody has deleted it
+     * from this one, which may be empty by mistake. Its files stay even then.
+     *
+     * @param epoch of the etcd that does not have it
+     * @param isCleared it is to go whoever had it
+     * @returns whether the slot was dropped
+     */
+    function applyDelete(into, slot, historyId, isCleared2) {
+        return _async_to_generator(function() {
+            var context, zone, settings, why, name;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = into.context, zone = into.zone;
+                        settings = context.settings;
+                        return [
+                            4,
+                            withSlot(into, slot, function() {
+                                var held = findRecord2(zone, slot) || "";
+                                var last = readMeta2(held);
+                                if (!last || last.etcd === void 0) return void 0;
+                                var keepFor = function keepFor2(reason) {
+                                    var _a;
+                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), Object.assign({}, last, {
+                                        problem: reason
+                                    })));
+                                    return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
+                                };
+                                var source = last.source, problem = last.problem;
+                                if (source !== "etcd") {
+                                    var rest = Object.assign({}, last);
+                                    delete rest.etcd;
+                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
+                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), rest));
+                                    return void 0;
+                                }
+                                var isOwn = historyIdIn(last.etcd) === historyId;
+                                if (!isOwn && !isCleared2) return keepFor(GONE);
+                                var isInFiles = settings.isPersistent && isOwn && holdsPair(held);
+                                try {
+                                    removePair(settings, zone, [
+                                        slot
+                                    ], isInFiles ? [
+                                        slot
+                                    ] : []);
+                                } catch (e) {
+                                    if (!isRefusal(e)) throw e;
+                                    return keepFor({
+                                        code: e.code,
+                                        isOfEtcd: true,
+                                        detail: e.message
+                                    });
+                                }
+                                return null;
+                            })
+                        ];
+                    case 1:
+                        why = _state.sent();
+                        name = nameOf(slot);
+                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
+                        if (why) {
+                            context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
+                        }
+                        return [
+                            2,
+                            why === null
+                        ];
+                }
+            });
+        })();
+    }
+    var GONE = {
+        code: "gone",
+        isOfEtcd: true,
+        detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
     };
-    var T61_STRING = 20;
-    var BMP_STRING2 = 30;
-    var IP_ADDRESS = contextTag(7);
-    function describe(certificate) {
-        var serial = hexOf(certificate.serial).toUpperCase();
-        return {
-            subject: nameOf2(certificate.subject),
-            issuer: nameOf2(certificate.issuer),
-            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
-            dns_names: dnsNames(certificate),
-            ip_addresses: ipAddresses(certificate),
-            fingerprint_sha256: fingerprintOf(certificate),
-            not_before: isoTime(certificate.notBefore),
-            not_after: isoTime(certificate.notAfter),
-            key_type: keyTypeName(certificate.publicKey),
-            signature_algorithm: signatureOf(certificate).name
-        };
+    // src/etcd/backoff.ts
+    var FIRST_RETRY_MS = 500;
+    var LONGEST_RETRY_MS2 = 4e3;
+    var SUCCESS_LASTS_MS = 1e3;
+    /** Whether it is too soon for another attempt. */
+    function isWaiting(param) {
+        var until = param.until;
+        var left = until - Date.now();
+        return left > 0 && left <= LONGEST_RETRY_MS2;
     }
-    function fingerprintOf(certificate) {
-        return hash.createHash("sha256").update(certificate.der).digest("hex");
-    }
-    function isoTime(seconds) {
-        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
-    }
-    function nameOf2(name) {
-        return children(name).map(function(set) {
-            return children(set).map(attributeOf).reverse().join("+");
-        }).reverse().join(",");
-    }
-    function attributeOf(attribute) {
-        var parts = children(attribute);
-        var type = parts[0];
-        var value = parts[1];
-        var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
-            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
-        });
-        return "".concat(name, "=").concat(escaped2);
-    }
-    function hexByte(byte) {
-        return (byte < 16 ? "0" : "") + byte.toString(16);
-    }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
-    function ipAddresses(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
-            return name.tag === IP_ADDRESS;
-        }).map(ipAddressOf);
-    }
-    function ipAddressOf(address) {
-        var groups = [];
-        var isV4 = address.end - address.start === 4;
-        var width = isV4 ? 1 : 2;
-        for(var at = address.start; at + width <= address.end; at += width){
-            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
-        }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
-    }
-    function shortened(address) {
-        for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
-        }
-        return address;
-    }
-    function findHeld(zone, slot) {
-        var record = findRecord2(zone, slot);
-        if (record !== void 0 && isPointer2(record)) return findFound(zone, record);
-        var meta = record !== void 0 && holdsPair(record) ? readMeta2(record) : null;
-        return record === void 0 || meta === null ? null : {
-            record: record,
-            meta: meta
-        };
-    }
-    function findFound(zone, pointer) {
+    /** null: the last round succeeded. */
+    function findFailure(zone, misses) {
         var _a;
-        var file = targetOf2(pointer);
-        var held = findHeld(zone, file);
-        var problem = (_a = readMeta2(pointer)) == null ? void 0 : _a.problem;
-        if (!held) return null;
-        return {
-            record: held.record,
-            meta: problem ? Object.assign({}, held.meta, {
-                problem: problem
-            }) : held.meta,
-            file: file
+        var text = (_a = findNote(zone, "failure")) != null ? _a : misses && findNote(misses, "failure");
+        return text === void 0 ? null : JSON.parse(text);
+    }
+    /**
+     * Notes that etcd has answered. In the zone of the negative answers, where there is one: a zone with a `state=` file is written
+     * to the disk as a whole after each change.
+     */
+    function noteSuccess(param, zone, failure) {
+        var r = param.r, misses = param.misses;
+        var notes = misses || zone;
+        var last = findNote(notes, "success");
+        if (last === void 0 || !isWithin2(last, 0, SUCCESS_LASTS_MS)) {
+            putNote(notes, "success", timestamp2());
+        }
+        if (!failure) return;
+        dropNote(zone, "failure");
+        if (misses) dropNote(misses, "failure");
+        r.log("cert_rotation: etcd answers again");
+    }
+    /** Notes that it has not, with the reason in one line of the log where that is a new one. */
+    function noteFailure(context, zone, failure, e) {
+        var message = e.message;
+        var attempts = failure ? failure.attempts + 1 : 1;
+        if (!failure || failure.message !== message) {
+            context.r.error("cert_rotation: ".concat(message, "; what is held is still served"));
+        }
+        var next = {
+            message: message,
+            attempts: attempts,
+            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
+            succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
         };
+        var text = JSON.stringify(next);
+        if (!putNote(zone, "failure", text) && context.misses) putNote(context.misses, "failure", text);
     }
-    function findAllHeld(zone, settings, name) {
-        return slotsOf(settings, name).map(function(slot) {
-            return findHeld(zone, slot);
-        }).filter(function(held) {
-            return held !== null;
-        });
+    /** When a whole round last succeeded, in milliseconds since 1970; 0: none is known to have. */
+    function succeededAt(zone, misses, position) {
+        var failure = findFailure(zone, misses);
+        return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
     }
-    function fingerprintOfHeld(held) {
-        return held ? fingerprintOf(leafOf(held.record)) : "";
-    }
-    function holdsRsa(record) {
-        return leafOf(record).publicKey.kind === "RSA";
-    }
-    function leafOf(record) {
-        return readLeaf(chainOf2(record));
-    }
+    // src/etcd/wire.ts
     var LONGEST_EXCERPT = 120;
     function getOperation(key) {
         return {
@@ -4313,6 +4986,7 @@ function start() {
             }
         };
     }
+    /** That a key was last written at a revision; 0: that it is not there. */
     function isUnchanged(key, modRevision) {
         return {
             key: encodeKey(key),
@@ -4327,6 +5001,7 @@ function start() {
     function messageOf(fields) {
         return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
     }
+    /** How a proxy, or etcd before it comes to its gateway, says what is wrong. */
     function excerpt(text) {
         var words = wordsOf(text.replace(/<[^>]*>/g, " "));
         return words ? ": ".concat(words) : "";
@@ -4334,10 +5009,12 @@ function start() {
     function wordsOf(text) {
         return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_EXCERPT);
     }
+    /** The first text after all that begin with a prefix. */
     function endOf(prefix) {
         var last = prefix.length - 1;
         return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
     }
+    /** @throws store-unavailable: it is no answer of etcd's, and nothing is to be made of what it lacks */
     function headerOf(answer2) {
         var header = partOf(answer2, "header");
         var cluster = textOf2(header["cluster_id"]);
@@ -4384,6 +5061,7 @@ function start() {
         for(var i = 0; i < key.length; i++)bytes[i] = key.charCodeAt(i);
         return bytes.toString("base64");
     }
+    /** A text with a character for each byte: other bytes than those of UTF-8 stay what they are, and keep their order. */
     function bytesOf(bytes) {
         var text = bytes.toString();
         if (/^[\0-\x7f]*$/.test(text)) return text;
@@ -4391,9 +5069,11 @@ function start() {
         for(var i = 0; i < bytes.length; i++)all += String.fromCharCode(bytes[i]);
         return all;
     }
+    // src/etcd/client.ts
     var LARGEST_ANSWER = 33 * 1024 * 1024;
     var DEFAULT_PREFIX = "/certs/";
     var UNAUTHENTICATED = 16;
+    /** The etcd of `$cert_etcd`; undefined where none is set. */
     function etcdOf(variables, zone) {
         var url = variables["cert_etcd"];
         if (!url) return void 0;
@@ -4406,6 +5086,11 @@ function start() {
             zone: zone
         };
     }
+    /**
+     * How far the store is, whatever the number of keys: it looks for one that is nobody's.
+     *
+     * @throws (rejects with) store-unavailable
+     */
     function readHeader(etcd) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -4429,6 +5114,13 @@ function start() {
             });
         })();
     }
+    /**
+     * Reads keys under the prefix.
+     *
+     * @param after the key that they come after; '': none
+     * @param to the last one, whether it is there or not; '': there is no end to them
+     * @throws (rejects with) store-unavailable
+     */
     function readKeys(etcd, after, to, options) {
         return _async_to_generator(function() {
             var answer2;
@@ -4460,6 +5152,11 @@ function start() {
             });
         })();
     }
+    /**
+     * Does all of some operations at one revision, if all comparisons hold.
+     *
+     * @throws (rejects with) store-unavailable: it may have been done all the same
+     */
     function transact(etcd, compare2, success) {
         return _async_to_generator(function() {
             var answer2;
@@ -4664,219 +5361,576 @@ function start() {
         if (status !== 200) unavailable(messageOf(fields) || "it answered ".concat(status));
         return fields;
     }
-    function readText(text) {
-        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
-        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
-            pem: text
-        };
-    }
-    function readJson(text) {
-        try {
-            return JSON.parse(text.replace(/^\ufeff/, ""));
-        } catch (e) {
-            return refuse("malformed", "The body begins like JSON, and is none.");
-        }
-    }
-    function fieldsOf(fields, kind) {
-        var cert = fields.cert, key = fields.key;
-        if (typeof cert !== "string" || typeof key !== "string") {
-            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
-        }
-        return {
-            pem: cert,
-            keyPem: key
-        };
-    }
-    var FOLLOWER = "#etcd";
-    var PLACE2 = 4096;
-    function expectFollower(zone, ticket) {
-        if (!isLocked(zone, FOLLOWER, ticket)) {
-            refuse("store-unavailable", "etcd: a round took so long that another one came before it");
-        }
-    }
-    function findPosition(etcd) {
-        var text = findNote(etcd.zone, "state");
-        var position = text === void 0 ? null : JSON.parse(text);
-        return position && position.prefix === etcd.prefix ? position : null;
-    }
-    function putPosition(zone, position) {
-        position.at = timestamp2();
-        var text = JSON.stringify(position);
-        var padding = " ".repeat(PLACE2 - text.length % PLACE2);
-        if (!putNote(zone, "state", text + padding)) {
-            refuse("zone-full", "the zone has no room to note how far etcd was read. Give js_shared_dict_zone a larger size");
-        }
-    }
-    function sinceOf(param) {
-        var ranges = param.ranges;
-        return ranges.reduce(function(least, param2) {
-            var since = param2.since;
-            return Math.min(least, since);
-        }, Infinity);
-    }
-    function expectNew(param, key, created) {
-        var ranges = param.ranges;
-        var range = ranges.filter(function(one) {
-            return isInRange(one, key);
-        })[0];
-        if (!range || range.needsListing || created <= range.since) return false;
-        range.needsListing = true;
-        return true;
-    }
-    function isSameHistory(param, header) {
-        var cluster = param.cluster, term = param.term, ranges = param.ranges;
-        return header.cluster === cluster && header.term >= term && ranges.every(function(param2) {
-            var since = param2.since;
-            return header.revision >= since;
-        });
-    }
-    function hasPassed(position, key, held, revision) {
-        if (!position) return false;
-        var ranges = position.ranges, historyId = position.historyId;
-        return ranges.some(function(one) {
-            return one.since >= revision && isInRange(one, key);
-        }) || historyIdIn(held) === historyId && revisionIn(held) > revision;
-    }
-    function isInRange(param, key) {
-        var after = param.after, to = param.to;
-        return key > after && (to === "" || key <= to);
-    }
-    function versionOf(position, revision) {
-        return "".concat(position ? position.historyId : "", ":").concat(revision);
-    }
-    function revisionIn(version) {
-        return +version.slice(version.indexOf(":") + 1);
-    }
-    function historyIdIn(version) {
-        return version.slice(0, version.indexOf(":"));
-    }
-    var PREFIX = "sealed:1:";
-    var KEY_BYTES = 32;
-    var NONCE_BYTES = 12;
-    var GCM = "AES-GCM";
-    function sealValue(_0, _1, _2) {
-        return _async_to_generator(function(param, slot, text) {
-            var sealKeyFile, nonce, key, sealed;
+    // src/etcd/follow.ts
+    var BUDGET_MS = 400;
+    var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
+    var BATCH = 16;
+    var PAGE = 512;
+    /**
+     * Brings the zone up to what etcd has under `$cert_etcd_prefix`: one round, for `js_periodic`.
+     *
+     * 1. Nothing has changed in etcd since the last round: that takes one request, whatever the number of names.
+     * 2. Of each segment of the keys, the values that were written since then are read. How many keys there are now tells whether
+     *    others are gone.
+     * 3. Where they are, where many values were written, or where nothing is known of a segment, its keys are gone through: the values
+     *    of those that differ are read, and names that are gone are dropped.
+     *
+     * What the time is too short for is done in the next rounds, the oldest segment first.
+     *
+     * Each pair passes the checks of a put. Whatever fails, what is held is served.
+     */
+    function follow2(session) {
+        return _async_to_generator(function() {
+            var context, zone, etcd, failure, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        sealKeyFile = param.sealKeyFile;
-                        if (!sealKeyFile) return [
-                            2,
-                            text
+                        context = contextOf(callerOf(session));
+                        zone = context.zone;
+                        etcd = zone && etcdOf(session.variables, zone);
+                        if (!zone || !etcd) return [
+                            2
                         ];
-                        nonce = Buffer.alloc(NONCE_BYTES);
-                        crypto.getRandomValues(nonce);
-                        return [
-                            4,
-                            keyOf22(sealKeyFile, "encrypt", "persist-failed")
+                        failure = findFailure(zone, context.misses);
+                        if (failure && isWaiting(failure)) return [
+                            2
                         ];
+                        _state.label = 1;
                     case 1:
-                        key = _state.sent();
-                        return [
-                            4,
-                            subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text))
-                        ];
-                    case 2:
-                        sealed = _state.sent();
-                        return [
-                            2,
-                            PREFIX + Buffer.concat([
-                                nonce,
-                                Buffer.from(sealed)
-                            ]).toString("base64")
-                        ];
-                }
-            });
-        }).apply(this, arguments);
-    }
-    function openValue(_0, _1, _2) {
-        return _async_to_generator(function(param, slot, value) {
-            var sealKeyFile, key, bytes, nonce, text, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        sealKeyFile = param.sealKeyFile;
-                        if (!sealKeyFile) return [
-                            2,
-                            value
-                        ];
-                        return [
-                            4,
-                            keyOf22(sealKeyFile, "decrypt", "bad-seal")
-                        ];
-                    case 1:
-                        key = _state.sent();
-                        if (!value.startsWith(PREFIX)) refuse("bad-seal", "the value is not sealed");
-                        bytes = Buffer.from(value.slice(PREFIX.length).trim(), "base64");
-                        nonce = bytes.slice(0, NONCE_BYTES);
-                        _state.label = 2;
-                    case 2:
                         _state.trys.push([
-                            2,
-                            4,
+                            1,
+                            3,
                             ,
-                            5
+                            4
                         ]);
                         return [
                             4,
-                            subtle().decrypt(algorithm(nonce, slot), key, bytes.slice(NONCE_BYTES))
+                            round(context, etcd)
+                        ];
+                    case 2:
+                        _state.sent();
+                        noteSuccess(context, zone, failure);
+                        return [
+                            3,
+                            4
                         ];
                     case 3:
-                        text = _state.sent();
+                        e = _state.sent();
+                        noteFailure(context, zone, failure, e);
                         return [
-                            2,
-                            Buffer.from(text).toString()
+                            3,
+                            4
                         ];
                     case 4:
-                        e = _state.sent();
-                        return [
-                            2,
-                            refuse("bad-seal", "the value was sealed with another key, or for another name")
-                        ];
-                    case 5:
                         return [
                             2
                         ];
                 }
             });
-        }).apply(this, arguments);
+        })();
     }
-    function algorithm(nonce, slot) {
-        return {
-            name: GCM,
-            iv: nonce,
-            additionalData: Buffer.from(slot)
-        };
-    }
-    function keyOf22(path, usage, code) {
+    function round(context, etcd) {
         return _async_to_generator(function() {
-            var key;
+            var zone, end, header, left, lock, ticket, position, isSame, _tmp, _tmp1;
             return _ts_generator(this, function(_state) {
-                try {
-                    key = readBytes(path);
-                } catch (e) {
-                    return [
-                        2,
-                        refuse(code, e.message)
-                    ];
+                switch(_state.label){
+                    case 0:
+                        zone = etcd.zone;
+                        end = Date.now() + BUDGET_MS;
+                        return [
+                            4,
+                            readHeader(etcd)
+                        ];
+                    case 1:
+                        header = _state.sent();
+                        if (isUpToDate(zone, findPosition(etcd), header)) return [
+                            2
+                        ];
+                        left = findNote(zone, "follower");
+                        if (left !== void 0 && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
+                        lock = tryLock(zone, FOLLOWER);
+                        if (lock.state === "no-room") return [
+                            2,
+                            refuse("zone-full", NO_ROOM_FOR_LOCK)
+                        ];
+                        if (lock.state === "busy") return [
+                            2
+                        ];
+                        ticket = lock.ticket;
+                        putNote(zone, "follower", ticket);
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            ,
+                            7,
+                            8
+                        ]);
+                        position = findPosition(etcd);
+                        isSame = !position || isSameHistory(position, header);
+                        _tmp = [
+                            {
+                                context: context,
+                                zone: zone,
+                                etcd: etcd,
+                                ticket: ticket,
+                                end: end
+                            }
+                        ];
+                        if (!isSame) return [
+                            3,
+                            3
+                        ];
+                        _tmp1 = header;
+                        return [
+                            3,
+                            5
+                        ];
+                    case 3:
+                        return [
+                            4,
+                            readHeader(etcd)
+                        ];
+                    case 4:
+                        _tmp1 = _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        return [
+                            4,
+                            catchUp.apply(void 0, _tmp.concat([
+                                _tmp1
+                            ]))
+                        ];
+                    case 6:
+                        _state.sent();
+                        return [
+                            3,
+                            8
+                        ];
+                    case 7:
+                        dropNote(zone, "follower");
+                        unlock(zone, FOLLOWER, ticket);
+                        return [
+                            7
+                        ];
+                    case 8:
+                        return [
+                            2
+                        ];
                 }
-                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": not ").concat(KEY_BYTES, " bytes"));
-                return [
-                    2,
-                    subtle().importKey("raw", key, {
-                        name: GCM
-                    }, false, [
-                        usage
-                    ])
-                ];
             });
         })();
     }
-    function subtle() {
-        return crypto.subtle;
+    function isUpToDate(zone, position, header) {
+        return position !== null && position.token === clearToken2(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
+            var since = param.since, needsListing = param.needsListing;
+            return since === header.revision && !needsListing;
+        });
     }
+    function catchUp(one, header) {
+        return _async_to_generator(function() {
+            var zone, etcd, token, position, range;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = one.zone, etcd = one.etcd;
+                        token = clearToken2(zone);
+                        position = findPosition(etcd);
+                        if (!position || !isSameHistory(position, header)) {
+                            position = begun(etcd, header, token);
+                            note(one, position);
+                        } else if (position.token !== token) {
+                            position.token = token;
+                            position.ranges.forEach(function(range2) {
+                                range2.needsListing = true;
+                                range2.isCleared = true;
+                                range2.resumeAfter = "";
+                            });
+                        }
+                        position.term = header.term;
+                        _state.label = 1;
+                    case 1:
+                        if (!(Date.now() < one.end)) return [
+                            3,
+                            6
+                        ];
+                        range = oldest(position);
+                        if (range.since >= header.revision && !range.needsListing) return [
+                            2
+                        ];
+                        if (!range.needsListing) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            goThrough(one, position, range)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            3,
+                            5
+                        ];
+                    case 3:
+                        return [
+                            4,
+                            takeChanges(one, position, range)
+                        ];
+                    case 4:
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        note(one, position);
+                        return [
+                            3,
+                            1
+                        ];
+                    case 6:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function note(param, position) {
+        var zone = param.zone, ticket = param.ticket;
+        expectFollower(zone, ticket);
+        putPosition(zone, position);
+    }
+    function begun(etcd, param, token) {
+        var cluster = param.cluster, term = param.term;
+        return {
+            prefix: etcd.prefix,
+            cluster: cluster,
+            term: term,
+            token: token,
+            historyId: Date.now().toString(36),
+            ranges: [
+                {
+                    after: "",
+                    to: "",
+                    since: 0,
+                    count: 0,
+                    needsListing: true,
+                    isCleared: false,
+                    resumeAfter: "",
+                    resumeRevision: 0
+                }
+            ],
+            at: ""
+        };
+    }
+    function oldest(param) {
+        var ranges = param.ranges;
+        return ranges.reduce(function(first, one) {
+            if (one.needsListing !== first.needsListing) return one.needsListing ? one : first;
+            return one.since < first.since ? one : first;
+        });
+    }
+    function takeChanges(one, position, range) {
+        return _async_to_generator(function() {
+            var after, to, since, found, created;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        after = range.after, to = range.to, since = range.since;
+                        return [
+                            4,
+                            readKeys(one.etcd, after, to, {
+                                minModRevision: since + 1,
+                                limit: BATCH
+                            })
+                        ];
+                    case 1:
+                        found = _state.sent();
+                        expectSameHistory(position, found.header);
+                        created = found.kvs.filter(function(param) {
+                            var createRevision = param.createRevision;
+                            return createRevision > since;
+                        }).length;
+                        if (created > 0) {
+                            range.needsListing = true;
+                            note(one, position);
+                        }
+                        return [
+                            4,
+                            takeAll(one, position, found.kvs)
+                        ];
+                    case 2:
+                        if (_state.sent() < found.kvs.length) return [
+                            2
+                        ];
+                        range.needsListing = found.more || found.count !== range.count + created || found.count > 2 * PAGE;
+                        if (range.needsListing) return [
+                            2
+                        ];
+                        noteForeign(one, found.kvs.map(function(param) {
+                            var key = param.key;
+                            return slotOf(one.etcd, key);
+                        }).filter(function(slot) {
+                            return !isSlotKey(slot);
+                        }));
+                        range.since = found.header.revision;
+                        range.count = found.count;
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function goThrough(one, position, range) {
+        return _async_to_generator(function() {
+            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = one.zone, etcd = one.etcd;
+                        return [
+                            4,
+                            readKeys(etcd, range.after, range.to, {
+                                keysOnly: true,
+                                limit: PAGE
+                            })
+                        ];
+                    case 1:
+                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
+                        expectSameHistory(position, header);
+                        foreign = [];
+                        changed = kvs.filter(function(param) {
+                            var key = param.key, modRevision = param.modRevision;
+                            var slot = slotOf(etcd, key);
+                            if (isSlotKey(slot)) {
+                                var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
+                                return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
+                            }
+                            if (modRevision > range.since) foreign.push(slot);
+                            return false;
+                        });
+                        if (!range.resumeAfter) range.resumeRevision = header.revision;
+                        at = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(at < changed.length)) return [
+                            3,
+                            6
+                        ];
+                        gets = changed.slice(at, at + BATCH).map(function(param) {
+                            var key = param.key;
+                            return getOperation(key);
+                        });
+                        return [
+                            4,
+                            transact(etcd, [], gets)
+                        ];
+                    case 3:
+                        outcome = _state.sent();
+                        expectSameHistory(position, outcome.header);
+                        values = outcome.found.filter(function(kv) {
+                            return kv !== void 0;
+                        });
+                        return [
+                            4,
+                            takeAll(one, position, values)
+                        ];
+                    case 4:
+                        taken = _state.sent();
+                        last2 = values[taken - 1];
+                        if (last2 && last2.key > range.resumeAfter) range.resumeAfter = last2.key;
+                        if (taken < values.length) return [
+                            2
+                        ];
+                        _state.label = 5;
+                    case 5:
+                        at += BATCH;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 6:
+                        last = more ? kvs[kvs.length - 1] : void 0;
+                        if (last) {
+                            rest = Object.assign({}, range, {
+                                after: last.key
+                            });
+                            position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
+                            range.to = last.key;
+                        }
+                        return [
+                            4,
+                            letGoOfOthers(one, position, range, kvs)
+                        ];
+                    case 7:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        noteForeign(one, foreign);
+                        range.since = header.revision;
+                        range.count = kvs.length;
+                        range.needsListing = false;
+                        range.isCleared = false;
+                        range.resumeAfter = "";
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function letGoOfOthers(one, position, range, kvs) {
+        return _async_to_generator(function() {
+            var context, zone, etcd, isCleared2, listed2, gone, keys, dropped, yieldIfDue, at, slot;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = one.context, zone = one.zone, etcd = one.etcd;
+                        isCleared2 = range.isCleared;
+                        listed2 = {};
+                        kvs.forEach(function(param) {
+                            var key = param.key;
+                            listed2[key] = true;
+                        });
+                        gone = [];
+                        keys = one.keys || (one.keys = keysOf(zone));
+                        return [
+                            4,
+                            eachSlice(keys, function(slots) {
+                                slots.forEach(function(slot2) {
+                                    var key = etcd.prefix + slot2;
+                                    if (isInRange(range, key) && !listed2[key] && isToDelete(zone, slot2, isCleared2)) {
+                                        gone.push(slot2);
+                                    }
+                                });
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        dropped = {};
+                        yieldIfDue = timeSlicer2();
+                        at = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(at < gone.length && Date.now() < one.end)) return [
+                            3,
+                            6
+                        ];
+                        slot = gone[at];
+                        return [
+                            4,
+                            applyDelete(one, slot, position.historyId, isCleared2)
+                        ];
+                    case 3:
+                        if (_state.sent()) dropped[etcd.prefix + slot] = true;
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 4:
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        at++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 6:
+                        if (!(context.settings.scan && Object.keys(dropped).length > 0)) return [
+                            3,
+                            8
+                        ];
+                        return [
+                            4,
+                            eachSlice(keys, function(slots) {
+                                restorePointers(context.settings, zone, slots, function(slot2) {
+                                    return !!dropped[etcd.prefix + slot2];
+                                });
+                            })
+                        ];
+                    case 7:
+                        _state.sent();
+                        _state.label = 8;
+                    case 8:
+                        return [
+                            2,
+                            at === gone.length
+                        ];
+                }
+            });
+        })();
+    }
+    function expectSameHistory(position, header) {
+        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
+    }
+    function slotOf(param, key) {
+        var prefix = param.prefix;
+        return key.slice(prefix.length);
+    }
+    function takeAll(one, position, kvs) {
+        return _async_to_generator(function() {
+            var yieldIfDue, i, kv, slot, version;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        yieldIfDue = timeSlicer2();
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        if (Date.now() >= one.end) return [
+                            2,
+                            i
+                        ];
+                        kv = kvs[i];
+                        slot = slotOf(one.etcd, kv.key);
+                        version = versionOf(position, kv.modRevision);
+                        if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
+                            3,
+                            4
+                        ];
+                        delete one.keys;
+                        return [
+                            4,
+                            applyPut(one, slot, kv.value, version)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            kvs.length
+                        ];
+                }
+            });
+        })();
+    }
+    // src/etcd/write_through.ts
     var MOST_ATTEMPTS = 10;
+    /**
+     * Puts a pair into etcd, and in place here.
+     *
+     * @param targets the slots of each name
+     * @throws (rejects with) store-unavailable, precondition-failed, zone-full, persist-failed: in all of them nothing is changed, but
+     *   for an etcd that takes what it does not answer
+     */
     function putThrough(context, conditions, etcd, names, targets, pair) {
         return _async_to_generator(function() {
             var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
@@ -4987,7 +6041,7 @@ function start() {
                                 });
                                 if (position) noteNew(etcd, position, open, created);
                                 installPair(context, zone, open, pair, version);
-                                return recordOf2(context, zone, slots[0], pair, version);
+                                return recordOf(context, zone, slots[0], pair, version);
                             })
                         ];
                     case 7:
@@ -5016,6 +6070,12 @@ function start() {
             });
         })();
     }
+    /**
+     * Deletes a name from etcd, and here.
+     *
+     * @returns the revision of etcd since which it is gone
+     * @throws (rejects with) not-found, and what `putThrough` does but for zone-full
+     */
     function deleteThrough(context, conditions, etcd, name) {
         return _async_to_generator(function() {
             var zone, settings, slots, persisted, operations, _ref, before, revision, e;
@@ -5339,9 +6399,927 @@ function start() {
             });
         })();
     }
+
+    // ======== scan/: finds the certificates of a folder, a slice of work at a time
+    // src/scan/state.ts
+    var PLACE2 = 1024;
+    var PART = 64;
+    var SEPARATOR = "/";
+    function readScanState(zone) {
+        var text = findScan(zone);
+        return text === void 0 ? null : JSON.parse(text);
+    }
+    /** @returns false where the zone has no room */
+    function writeScanState(zone, state) {
+        var text = JSON.stringify(state);
+        while(text.length < PLACE2)text += " ";
+        return putScan(zone, text);
+    }
+    /** The part of the list that holds a label, and where in that it is. */
+    function stemsAt(zone, number) {
+        var part = findScanPart(zone, Math.floor(number / PART));
+        return {
+            stems: part ? part.split(SEPARATOR) : [],
+            at: number % PART
+        };
+    }
+    /** All labels of the list. */
+    function listedStems(zone, count2) {
+        var parts = [];
+        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
+        var text = parts.filter(function(part) {
+            return part !== "";
+        }).join(SEPARATOR);
+        return text ? text.split(SEPARATOR) : [];
+    }
+    /**
+     * Replaces the list.
+     *
+     * @param before how many labels the last one had
+     * @returns false where the zone has no room
+     */
+    function writeStems(zone, stems, before) {
+        var hasRoom22 = true;
+        for(var at = 0; at < Math.max(stems.length, before); at += PART){
+            var part = stems.slice(at, at + PART).join(SEPARATOR);
+            hasRoom22 = putScanPart(zone, at / PART, part) && hasRoom22;
+        }
+        return hasRoom22;
+    }
+    // src/scan/pass.ts
+    var RATE = 2e3;
+    var SCAN_INTERVAL_MS = 500;
+    var MINUTE_MS = 6e4;
+    var LOCK = "#scan";
+    var NO_ROOM2 = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
+    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
+    /**
+     * Does one slice of a scan, if there is one to do and nobody else is at it. A scan that goes on is brought to its end before
+     * another one begins: however many ask for one, all come to the last file.
+     *
+     * @param since only a scan that began after it will do
+     */
+    function scanSlice(caller, since, effort) {
+        var context = contextOf(caller);
+        var zone = context.zone, settings = context.settings;
+        if (!settings.scan) return "done";
+        if (!zone) {
+            if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
+            return "done";
+        }
+        if (!isToDo(context, readScanState(zone), since)) return "done";
+        return tryWithLocks(zone, [
+            LOCK
+        ], function(param) {
+            var lockState = param.state;
+            if (lockState === "busy") return "more";
+            var end = Date.now() + SLICE_MS;
+            var last = readScanState(zone);
+            if (!isToDo(context, last, since)) return "done";
+            var state = last;
+            if (!state || state.ended || state.settings !== settingsOf(settings)) {
+                state = begun2(context, zone, last, since);
+            } else {
+                lookOn(context, zone, state, end, effort);
+            }
+            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM2;
+            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
+            if (state.fault) state.said = state.fault;
+            if (state.done >= state.count) {
+                state.ended = Date.now();
+                if (!state.fault) state.said = "";
+            }
+            if (!writeScanState(zone, state)) return "done";
+            return state.ended && state.began > since ? "done" : "more";
+        });
+    }
+    function isToDo(param, last, since) {
+        var settings = param.settings, token = param.token, interval = param.interval;
+        if (!last || !last.ended || last.began <= since) return true;
+        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
+        var age = Date.now() - last.began;
+        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
+    }
+    function settingsOf(settings) {
+        return [
+            settings.scan,
+            settings.keyFile,
+            settings.certFileRsa ? "RSA" : ""
+        ].join("\n");
+    }
+    function begun2(context, zone, last, since) {
+        var began = Math.max(Date.now(), since + 1);
+        var _listed = listed(context, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
+        return {
+            settings: settingsOf(context.settings),
+            folder: folder,
+            token: context.token,
+            began: began,
+            count: count2,
+            done: 0,
+            ended: 0,
+            fault: fault,
+            said: last ? last.said : ""
+        };
+    }
+    function listed(param, zone, last) {
+        var settings = param.settings;
+        var before = last ? last.count : 0;
+        var folder;
+        var stems = [];
+        var fault = "";
+        try {
+            var template = readScanPattern(settings.scan);
+            folder = stampOf({
+                cert: template.folder,
+                key: template.folder
+            });
+            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
+                return {
+                    folder: folder,
+                    count: before,
+                    fault: ""
+                };
+            }
+            if (!isSettled(folder)) folder = "";
+            stems = stemsIn(template, listFolder(template.folder));
+        } catch (e) {
+            folder = "";
+            fault = e.message;
+        }
+        var isListed2 = {};
+        for(var i = 0; i < stems.length; i++)isListed2["/" + stems[i]] = true;
+        var gone = listedStems(zone, before).filter(function(stem) {
+            return !isListed2["/" + stem] && findSummary(zone, fileKey(stem)) !== "";
+        });
+        stems = stems.concat(gone);
+        if (!writeStems(zone, stems, before)) {
+            fault = NO_ROOM2;
+            folder = "";
+        }
+        return {
+            folder: folder,
+            count: stems.length,
+            fault: fault
+        };
+    }
+    function lookOn(context, zone, state, end, effort) {
+        var _stemsAt = stemsAt(zone, state.done), stems = _stemsAt.stems, at = _stemsAt.at;
+        while(state.done < state.count){
+            var stem = stems[at];
+            if (stem !== void 0 && !lookAt(context, zone, stem, effort)) return;
+            state.done++;
+            at++;
+            if (Date.now() >= end) return;
+            var ref;
+            if (at >= stems.length) ref = stemsAt(zone, state.done), stems = ref.stems, at = ref.at, ref;
+        }
+    }
+    function lookAt(context, zone, stem, effort) {
+        var key = fileKey(stem);
+        try {
+            return index(context, zone, key, effort);
+        } catch (e) {
+            context.r.error("cert_rotation: scan: ".concat(slotPaths(context.settings, key).cert, ": ").concat(e.message));
+            return true;
+        }
+    }
+    function index(context, zone, key, effort) {
+        var stamp = stampOfSlot(context.settings, key);
+        var summary = findSummary(zone, key);
+        effort.lookedAt++;
+        var known = readFileSummary(summary);
+        if (!stamp && findRecord2(zone, key) === void 0) {
+            noteLeftOut(zone, key, "");
+            return true;
+        }
+        if (!summary || stamp === "" || stamp !== known.files) {
+            effort.read++;
+            var loaded = refreshSlot(context, key);
+            var held = findRecord2(zone, key);
+            if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) return false;
+            if (loaded && held === void 0) {
+                if (isRoomy(zone)) return false;
+                effort.lacksRoom = true;
+            }
+            known = readFileSummary(findSummary(zone, key));
+        }
+        var slots = slotsFor(context.settings, known.names, known.isRsa);
+        var isBusy = slots.filter(function(slot) {
+            return !ensurePointer(context, zone, slot, key);
+        }).length > 0;
+        if (!isBusy && slots.some(function(slot) {
+            return findRecord2(zone, slot) === void 0;
+        })) effort.lacksRoom = true;
+        return !isBusy;
+    }
+    function ensurePointer(context, zone, slot, key) {
+        var held = findRecord2(zone, slot);
+        if (pointsOnlyTo(held, key)) return true;
+        if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) refreshSlot(context, slot);
+        return restorePointer(context.settings, zone, slot, key);
+    }
+    // src/scan/scan.ts
+    var CALL_MS = SCAN_INTERVAL_MS - 100;
+    var MOST_READ = 200;
+    var MOST_LOOKED_AT = 2500;
+    var PATIENCE_MS = 6e3;
+    /**
+     * For `js_periodic`, with an interval of 500 ms: keeps the index of the certificates under `$cert_scan`. Looks at all
+     * files when nginx starts, after each clear, and when `$cert_check_interval` is over; reads those that have changed.
+     */
+    function scan2(session) {
+        return _async_to_generator(function() {
+            var caller, effort, end, now, longest, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        caller = callerOf(session);
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            5,
+                            ,
+                            6
+                        ]);
+                        effort = {
+                            read: 0,
+                            lookedAt: 0,
+                            lacksRoom: false
+                        };
+                        end = Date.now() + CALL_MS;
+                        now = Date.now();
+                        longest = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(now + longest < end && hasStrength(effort))) return [
+                            3,
+                            4
+                        ];
+                        if (scanSlice(caller, 0, effort) === "done") return [
+                            2
+                        ];
+                        return [
+                            4,
+                            yieldFor(now)
+                        ];
+                    case 3:
+                        _state.sent();
+                        longest = Math.max(longest, Date.now() - now);
+                        now = Date.now();
+                        return [
+                            3,
+                            2
+                        ];
+                    case 4:
+                        return [
+                            3,
+                            6
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        caller.error("cert_rotation: scan: ".concat(e.message));
+                        return [
+                            3,
+                            6
+                        ];
+                    case 6:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Looks at all files now, for who has to know that the index is up to date. Does a part of it, and waits for `js_periodic` to do
+     * the rest of it where there is more. Does nothing without `$cert_scan`.
+     */
+    function scanNow(caller) {
+        return _async_to_generator(function() {
+            var since, effort, progress, patience, began, zone, state, now;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        since = Date.now();
+                        effort = {
+                            read: 0,
+                            lookedAt: 0,
+                            lacksRoom: false
+                        };
+                        progress = "";
+                        patience = 0;
+                        _state.label = 1;
+                    case 1:
+                        began = Date.now();
+                        if (hasStrength(effort)) {
+                            if (scanSlice(caller, since, effort) === "done") return [
+                                2
+                            ];
+                        } else {
+                            zone = contextOf(caller).zone;
+                            state = zone && readScanState(zone);
+                            if (!state || state.ended > 0 && state.began > since) return [
+                                2
+                            ];
+                            now = "".concat(state.began, " ").concat(state.done);
+                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
+                            else if (Date.now() > patience) {
+                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
+                                return [
+                                    2
+                                ];
+                            }
+                            progress = now;
+                        }
+                        return [
+                            4,
+                            yieldFor(began)
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function hasStrength(param) {
+        var read = param.read, lookedAt = param.lookedAt;
+        return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
+    }
+
+    // ======== admin/: the HTTP API, the clear for stream, and the metrics
+    // src/admin/form.ts
+    var MOST_FIELDS = 16;
+    var LONGEST_HEADER = 4096;
+    function isForm(contentType) {
+        return /^\s*multipart\/form-data\b/i.test(contentType);
+    }
+    /**
+     * Reads the fields of a form. Fields with a file name are fields like others.
+     *
+     * @param contentType of the request, with the boundary
+     * @returns texts by field name
+     * @throws malformed: no boundary, cut off, a part without a name, a field that is there twice
+     */
+    function readForm(text, contentType) {
+        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
+        if (boundary === null) return refuse("malformed", "A form without a boundary.");
+        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
+        var last = parts.pop();
+        if (parts.length === 0 || last.slice(0, 2) !== "--") {
+            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
+        }
+        var fields = /* @__PURE__ */ Object.create(null);
+        for(var i = 1; i < parts.length; i++){
+            var part = parts[i];
+            var bodyAt = part.indexOf("\r\n\r\n");
+            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
+            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
+            if (name === null) return refuse("malformed", "A form with a field that has no name.");
+            var field = name[1];
+            if (field in fields) refuse("malformed", "A form with two fields of one name.");
+            fields[field] = part.slice(bodyAt + 4);
+        }
+        return fields;
+    }
+    // src/admin/body.ts
+    var TOO_LARGE = "A body of at most 1 MiB is taken.";
+    /**
+     * Reads a body, which is one of:
+     *
+     * - `multipart/form-data` (RFC 7578) with the fields `cert` and `key`;
+     * - JSON, `{"cert":"…","key":"…"}`, whatever the Content-Type;
+     * - PEM text with chain and key in any order, whatever the Content-Type.
+     *
+     * @throws too-large, malformed
+     */
+    function readBody(r) {
+        var text = bodyText(r);
+        var type = r.headersIn["Content-Type"] || "";
+        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
+    }
+    function bodyText(r) {
+        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        var text;
+        try {
+            text = r.requestText;
+        } catch (e) {
+            return spooledText(r);
+        }
+        if (!text) return "";
+        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        return text;
+    }
+    function spooledText(r) {
+        var path = variablesOf2(r)["request_body_file"] || "";
+        try {
+            return exists(path) ? readFile(path) : readUnnamed(path);
+        } catch (e) {
+            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
+        }
+    }
+    // src/admin/guard.ts
+    /**
+     * Lets a request through, or refuses it.
+     *
+     * `$remote_user` is what the client claims unless the location has `auth_basic`: then no request without the right
+     * password comes this far.
+     *
+     * @param methods those that the handler takes
+     * @throws forbidden: the client is neither local nor authenticated by nginx, or a browser sends it for a page of another
+     *   site; method-not-allowed, with `Allow` set
+     */
+    function expectAllowed(r, methods) {
+        if (!isAllowedClient(r)) {
+            refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
+        }
+        if (isFromPage(function(name) {
+            return r.headersIn[name];
+        })) {
+            refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
+        }
+        if (methods.indexOf(r.method) < 0) {
+            r.headersOut["Allow"] = methods.join(", ");
+            refuse("method-not-allowed", "Use ".concat(methods.join(" or "), "."));
+        }
+    }
+    function isAllowedClient(r) {
+        var variables = variablesOf2(r);
+        return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
+    }
+    /** Whether the client is connected through a unix socket, or from this machine. */
+    function isLocalClient(variables) {
+        return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
+    }
+    function isLocalAddress(address) {
+        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
+    }
+    /**
+     * Whether a web page may be behind the request. A browser sends `Origin` with everything but GET and HEAD, to the page's
+     * own site as well (Fetch standard, 3.2): that also stops a page whose name was made to point here. Of the others
+     * `Sec-Fetch-Site` tells, and browsers that trust the address (TLS, or loopback by its own name) send it. Without it
+     * nothing tells an operator's GET from that of an image in a page.
+     *
+     * @param header the request's, by lower-case name
+     */
+    function isFromPage(header) {
+        if (header("origin") !== void 0) return true;
+        var site = header("sec-fetch-site");
+        if (site !== void 0) return site !== "none" && site !== "same-origin";
+        return /^Mozilla\//.test(header("user-agent") || "");
+    }
+    // src/admin/problems.ts
+    var PROBLEMS = {
+        malformed: {
+            status: 400,
+            title: "The request cannot be understood"
+        },
+        forbidden: {
+            status: 403,
+            title: "This client is not allowed"
+        },
+        "not-found": {
+            status: 404,
+            title: "No certificate is held under this name"
+        },
+        "method-not-allowed": {
+            status: 405,
+            title: "The method is not taken here"
+        },
+        "precondition-failed": {
+            status: 412,
+            title: "The certificate is another one by now"
+        },
+        "too-large": {
+            status: 413,
+            title: "The body is too large"
+        },
+        "key-mismatch": {
+            status: 422,
+            title: "The private key is not the certificate's",
+            advice: "Send certificate and key of one issuance."
+        },
+        expired: {
+            status: 422,
+            title: "The certificate has expired",
+            advice: "Send its renewal."
+        },
+        "name-not-covered": {
+            status: 422,
+            title: "The certificate is not for this name",
+            advice: "Put it under one of its own names, or under /certs/ for all of them."
+        },
+        "encrypted-key": {
+            status: 422,
+            title: "The private key is encrypted"
+        },
+        weak: {
+            status: 422,
+            title: "OpenSSL would refuse this as too weak",
+            advice: "Have a new certificate issued."
+        },
+        "unsupported-key": {
+            status: 422,
+            title: "The private key cannot be used"
+        },
+        "bad-chain": {
+            status: 422,
+            title: "The certificates are no chain",
+            advice: "Send the leaf first, then each one's issuer."
+        },
+        internal: {
+            status: 500,
+            title: "A fault in this program"
+        },
+        "persist-failed": {
+            status: 500,
+            title: "The files could not be written"
+        },
+        "store-unavailable": {
+            status: 503,
+            title: "The store cannot be written"
+        },
+        "zone-full": {
+            status: 507,
+            title: "The shared dictionary has no room"
+        }
+    };
+    var CODES = Object.keys(PROBLEMS);
+    // src/admin/response.ts
+    /**
+     * Answers with `application/problem+json` (RFC 9457).
+     *
+     * @param reason what is wrong; no key material
+     */
+    function answerProblem(r, code, reason) {
+        var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
+        var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
+        r.headersOut["Content-Type"] = "application/problem+json";
+        answer(r, status, JSON.stringify({
+            title: title,
+            status: status,
+            code: code,
+            detail: detail
+        }) + "\n");
+    }
+    function sentence(reason) {
+        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
+        return /[.?!]$/.test(text) ? text : "".concat(text, ".");
+    }
+    /** Answers with a body of JSON. */
+    function answerJson(r, status, body) {
+        r.headersOut["Content-Type"] = "application/json";
+        answer(r, status, JSON.stringify(body) + "\n");
+    }
+    /** Sends an answer, once: a second try would crash the worker. */
+    function answer(r, status, text) {
+        try {
+            r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
+        } catch (e) {
+            r.log("cert_rotation: ".concat(e.message));
+        }
+    }
+    var NJS_0_9_1 = 2305;
+    var DONE = 203;
+    /**
+     * Whether nginx itself would turn a 200 into a 412 or 304, though what was asked for is done. Before njs 0.9.1 it compares
+     * the conditions of the request with the answer, whose entity tag it does not know.
+     */
+    function isJudgedByNginx(param) {
+        var headersIn = param.headersIn;
+        var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
+        return isConditional && njs.version_number < NJS_0_9_1;
+    }
+    // src/admin/request.ts
+    /**
+     * Does the work of an HTTP handler for who may ask for it. Whatever is thrown becomes the answer.
+     *
+     * @param methods those that the handler takes
+     */
+    function handle(r, methods, work2) {
+        return _async_to_generator(function() {
+            var context, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = contextOf(r);
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        expectAllowed(r, methods);
+                        return [
+                            4,
+                            work2(context)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        if (isRefusal(e)) {
+                            answerRefused(r, context, e.code, e.message);
+                        } else if (isZoneFull2(e)) {
+                            answerRefused(r, context, "zone-full", NO_ROOM);
+                        } else {
+                            r.error("cert_rotation: ".concat(e.message));
+                            answerRefused(r, context, "internal", "The error log says more.");
+                        }
+                        return [
+                            3,
+                            4
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function answerRefused(r, param, code, reason) {
+        var zone = param.zone;
+        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
+        answerProblem(r, code, reason);
+    }
+    var FOLDER = "/certs/";
+    /**
+     * The name that a request is about: what follows `/certs/` in its path.
+     *
+     * @returns normalised, or a wildcard; '' where the path has none
+     * @throws malformed: what is there is no name
+     */
+    function nameInPath(r) {
+        var at = r.uri.indexOf(FOLDER);
+        var text = at < 0 ? "" : r.uri.slice(at + FOLDER.length);
+        var name = normaliseWithWildcard(text);
+        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
+        return name;
+    }
+    // src/admin/clear.ts
+    /**
+     * `GET` or `POST /clear`: every name's files are read again at its next handshake, on every worker; `?name=` does that
+     * for one name, held or not. Also forgets that a name has no files. A pair whose files turn out to be unusable stays. The
+     * index of `$cert_scan` is up to date when it answers.
+     *
+     * Answers 200 `{"cleared":"all"}` or `{"cleared":NAME,"cached":true}`; 400 where the name is none; 507 where the zone
+     * has no room to note it.
+     */
+    function clear_cache2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "GET",
+                                "POST"
+                            ], function(context) {
+                                return _async_to_generator(function() {
+                                    var _tmp;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                _tmp = [
+                                                    r,
+                                                    200
+                                                ];
+                                                return [
+                                                    4,
+                                                    clear(context, r.args["name"])
+                                                ];
+                                            case 1:
+                                                answerJson.apply(void 0, _tmp.concat([
+                                                    _state2.sent()
+                                                ]));
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Makes every name's record stale, or one name's.
+     *
+     * @param asked the argument `name` of a request; undefined: all
+     * @throws (rejects with) malformed, zone-full
+     */
+    function clear(_0, _1) {
+        return _async_to_generator(function(param, asked) {
+            var r, zone, misses, name, slots, keys, cached, _tmp;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        r = param.r, zone = param.zone, misses = param.misses;
+                        if (!(asked === void 0)) return [
+                            3,
+                            3
+                        ];
+                        if (!zone) return [
+                            3,
+                            2
+                        ];
+                        clearAll(zone);
+                        count(zone, "clears_total", 'scope="all"');
+                        return [
+                            4,
+                            scanNow(r)
+                        ];
+                    case 1:
+                        _state.sent();
+                        _state.label = 2;
+                    case 2:
+                        return [
+                            2,
+                            {
+                                cleared: "all"
+                            }
+                        ];
+                    case 3:
+                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name, or a wildcard like *.example.com.");
+                        slots = [
+                            name,
+                            rsaKey2(name)
+                        ];
+                        keys = zone ? slots.concat(filesBehind(zone, slots)) : [];
+                        _tmp = zone !== void 0;
+                        if (!_tmp) return [
+                            3,
+                            5
+                        ];
+                        return [
+                            4,
+                            withLocks(zone, keys, function() {
+                                return keys.map(function(key) {
+                                    return clearOne(zone, key);
+                                }).indexOf(true) >= 0;
+                            })
+                        ];
+                    case 4:
+                        _tmp = _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        cached = _tmp;
+                        slots.forEach(function(slot) {
+                            if (misses) forgetMissing(misses, slot);
+                        });
+                        if (!zone) return [
+                            3,
+                            7
+                        ];
+                        count(zone, "clears_total", 'scope="name"');
+                        return [
+                            4,
+                            scanNow(r)
+                        ];
+                    case 6:
+                        _state.sent();
+                        _state.label = 7;
+                    case 7:
+                        return [
+                            2,
+                            {
+                                cleared: name,
+                                cached: cached
+                            }
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function filesBehind(zone, slots) {
+        return slots.map(function(slot) {
+            return findRecord2(zone, slot) || "";
+        }).filter(isPointer2).map(targetOf22).filter(function(key, i, all) {
+            return all.indexOf(key) === i;
+        });
+    }
+    function clearOne(zone, slot) {
+        var held = findRecord2(zone, slot) || "";
+        if (!isAnswer(held) || !readMeta2(held)) {
+            removeRecord(zone, slot);
+            return false;
+        }
+        if (!putRecord(zone, slot, markStale(held))) {
+            refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
+        }
+        return true;
+    }
+    // src/admin/clear_stream.ts
+    /**
+     * What `/clear` is in `http`, for the zone of a `stream` block: for `js_preread` in a server of its own, which answers by
+     * `return`. nginx comes to that when the clear is done. Where it is refused or fails, the reason is logged and the
+     * connection closed without an answer.
+     *
+     * Takes `GET` or `POST`, whatever the path, of clients on loopback or a unix socket alone.
+     */
+    function clear_stream2(s) {
+        var isRead = false;
+        s.on("upload", function(text) {
+            if (isRead || text.indexOf("\r\n\r\n") < 0) return;
+            isRead = true;
+            work(s, text).then(function() {
+                s.allow();
+            }, function(e) {
+                var code = isRefusal(e) ? "".concat(e.code, ": ") : "";
+                s.error("cert_rotation: /clear: ".concat(code).concat(e.message));
+                s.deny();
+            });
+        });
+    }
+    function work(s, text) {
+        return _async_to_generator(function() {
+            var _readRequest, names, headers;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        if (!isLocalClient(variablesOf2(s))) {
+                            refuse("forbidden", "only clients on loopback or a unix socket are answered");
+                        }
+                        _readRequest = readRequest(text), names = _readRequest.names, headers = _readRequest.headers;
+                        if (isFromPage(function(name) {
+                            return headers[name];
+                        })) {
+                            refuse("forbidden", "requests that a web page makes are not answered");
+                        }
+                        return [
+                            4,
+                            clear(contextOf(s), names.length > 1 ? names : names[0])
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function readRequest(text) {
+        var lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
+        var line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0]);
+        if (!line) return refuse("malformed", "no GET or POST request of HTTP/1");
+        var headers = {};
+        lines.slice(1).forEach(function(header) {
+            var colon = header.indexOf(":");
+            headers[header.slice(0, colon).toLowerCase()] = header.slice(colon + 1).trim();
+        });
+        var names = (line[1] || "").split("&").filter(function(argument) {
+            return argument === "name" || argument.startsWith("name=");
+        }).map(function(argument) {
+            return decoded(argument.slice("name=".length));
+        });
+        return {
+            names: names,
+            headers: headers
+        };
+    }
+    function decoded(text) {
+        try {
+            return decodeURIComponent(text);
+        } catch (e) {
+            return refuse("malformed", "an argument that is not encoded as one");
+        }
+    }
+    // src/admin/preconditions.ts
+    /** The entity tag of a certificate (RFC 9110, 8.8.3): a reader and a writer of it get the same one. */
     function entityTag(fingerprint) {
         return '"'.concat(fingerprint, '"');
     }
+    /**
+     * The conditions that guard against two writers of one name (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag
+     * that was read, `If-None-Match: *` for a name that has no pair yet.
+     */
     function conditionsOf(param) {
         var headersIn = param.headersIn;
         var ifMatch = headersIn["If-Match"];
@@ -5364,6 +7342,15 @@ function start() {
             return one.trim() === tag;
         });
     }
+    // src/admin/delete.ts
+    /**
+     * `DELETE /certs/NAME`: drops what is held under a name, in both its slots, and with `$cert_persist on` its files
+     * too. Without, files that are there are loaded again by the next handshake.
+     *
+     * With `$cert_etcd` it is deleted there first: see through.ts.
+     *
+     * Answers 200 `{"deleted":NAME}`; 404 where nothing is held, and no file is to be removed.
+     */
     function delete_cert2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -5477,7 +7464,15 @@ function start() {
             });
         }).apply(this, arguments);
     }
+    // src/admin/entry.ts
     var DAY_S = 86400;
+    /**
+     * Describes what is held under a name.
+     *
+     * @param record with a pair
+     * @param facts those of the record
+     * @param leaf the same, where it has been read already
+     */
     function entryOf(name, record, meta) {
         var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
         var left = leaf.notAfter - Date.now() / 1e3;
@@ -5495,9 +7490,22 @@ function start() {
         if (meta.etcd !== void 0) entry.revision = revisionIn(meta.etcd);
         return entry;
     }
+    // src/admin/exposition.ts
+    var PREFIX2 = "cert_rotation_";
+    /** What comes before the samples of a metric. */
+    function headOf(metric, type, help) {
+        return "# HELP ".concat(PREFIX2).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX2).concat(metric, " ").concat(type, "\n");
+    }
+    /** @param series the metric and its labels */
+    function sample(series, value) {
+        return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
+    }
+    // src/admin/pages.ts
+    /** The first names that come after one, in order, and no more than `most`. */
     function namesAfter(zone, after, most) {
         return keysAfter(zone, after, most, false);
     }
+    /** The same for the labels of the files that a scan found. */
     function stemsAfter(zone, after, most) {
         return keysAfter(zone, after, most, true);
     }
@@ -5535,6 +7543,13 @@ function start() {
             return name !== sorted[i - 1];
         });
     }
+    // src/admin/files.ts
+    /**
+     * The files whose labels come after one, in that order.
+     *
+     * @param after a label; '' for the first page
+     * @returns `next` is a label, or null where no file is left
+     */
     function filePage(zone, settings, after, limit) {
         return _async_to_generator(function() {
             var files, stems, yieldIfDue, i, key, record, meta;
@@ -5601,9 +7616,16 @@ function start() {
         }
         return entry;
     }
+    // src/admin/list.ts
     var DEFAULT_LIMIT = 100;
     var LARGEST_LIMIT = 1e3;
     var CHAIN_TYPE = "application/pem-certificate-chain";
+    /**
+     * `GET /certs/`: what is held, by name: `{"certs":[…],"next":NAME}`, where `next` is what `?after=` takes for the next
+     * page, or null. `?limit=` is 100 unless given, and at most 1000. `GET /certs/NAME`: one of them, with its entity tag; its
+     * chain as PEM where the request has `Accept: application/pem-certificate-chain`. `GET /certs/?files`: the files that a scan
+     * found, refused or not, in pages of that kind. Never a key.
+     */
     function list_certs2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -5862,57 +7884,7 @@ function start() {
         var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
         return after || refuse("malformed", "after= takes a server name, or a wildcard.");
     }
-    var FIRST_RETRY_MS = 500;
-    var LONGEST_RETRY_MS2 = 4e3;
-    var SUCCESS_LASTS_MS = 1e3;
-    function isWaiting(param) {
-        var until = param.until;
-        var left = until - Date.now();
-        return left > 0 && left <= LONGEST_RETRY_MS2;
-    }
-    function findFailure(zone, misses) {
-        var _a;
-        var text = (_a = findNote(zone, "failure")) != null ? _a : misses && findNote(misses, "failure");
-        return text === void 0 ? null : JSON.parse(text);
-    }
-    function noteSuccess(param, zone, failure) {
-        var r = param.r, misses = param.misses;
-        var notes = misses || zone;
-        var last = findNote(notes, "success");
-        if (last === void 0 || !isWithin2(last, 0, SUCCESS_LASTS_MS)) {
-            putNote(notes, "success", timestamp2());
-        }
-        if (!failure) return;
-        dropNote(zone, "failure");
-        if (misses) dropNote(misses, "failure");
-        r.log("cert_rotation: etcd answers again");
-    }
-    function noteFailure(context, zone, failure, e) {
-        var message = e.message;
-        var attempts = failure ? failure.attempts + 1 : 1;
-        if (!failure || failure.message !== message) {
-            context.r.error("cert_rotation: ".concat(message, "; what is held is still served"));
-        }
-        var next = {
-            message: message,
-            attempts: attempts,
-            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
-            succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
-        };
-        var text = JSON.stringify(next);
-        if (!putNote(zone, "failure", text) && context.misses) putNote(context.misses, "failure", text);
-    }
-    function succeededAt(zone, misses, position) {
-        var failure = findFailure(zone, misses);
-        return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
-    }
-    var PREFIX2 = "cert_rotation_";
-    function headOf(metric, type, help) {
-        return "# HELP ".concat(PREFIX2).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX2).concat(metric, " ").concat(type, "\n");
-    }
-    function sample(series, value) {
-        return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
-    }
+    // src/admin/metrics.ts
     var TYPE = "text/plain; version=0.0.4; charset=utf-8";
     var PAIR_CODES = [
         "malformed",
@@ -5971,6 +7943,10 @@ function start() {
             }))
         }
     ];
+    /**
+     * `GET /metrics`: the state of every name, what was counted, and the space in the zones, in Prometheus' text format. It is
+     * sent in pieces, so that handshakes do not wait for 10,000 names.
+     */
     function metrics2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -6142,64 +8118,28 @@ function start() {
     function escaped(text) {
         return text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
     }
+    /** How far this nginx has followed etcd; '' where it follows none. */
     function etcdText(variables, zone, misses) {
         var etcd = etcdOf(variables, zone);
         if (!etcd) return "";
         var progress = findPosition(etcd);
         return headOf("etcd_last_success_seconds", "gauge", "When etcd last answered all that it was asked, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd that is served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
     }
-    var MOST_FIELDS = 16;
-    var LONGEST_HEADER = 4096;
-    function isForm(contentType) {
-        return /^\s*multipart\/form-data\b/i.test(contentType);
-    }
-    function readForm(text, contentType) {
-        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
-        if (boundary === null) return refuse("malformed", "A form without a boundary.");
-        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
-        var last = parts.pop();
-        if (parts.length === 0 || last.slice(0, 2) !== "--") {
-            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
-        }
-        var fields = /* @__PURE__ */ Object.create(null);
-        for(var i = 1; i < parts.length; i++){
-            var part = parts[i];
-            var bodyAt = part.indexOf("\r\n\r\n");
-            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
-            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
-            if (name === null) return refuse("malformed", "A form with a field that has no name.");
-            var field = name[1];
-            if (field in fields) refuse("malformed", "A form with two fields of one name.");
-            fields[field] = part.slice(bodyAt + 4);
-        }
-        return fields;
-    }
-    var TOO_LARGE = "A body of at most 1 MiB is taken.";
-    function readBody(r) {
-        var text = bodyText(r);
-        var type = r.headersIn["Content-Type"] || "";
-        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
-    }
-    function bodyText(r) {
-        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        var text;
-        try {
-            text = r.requestText;
-        } catch (e) {
-            return spooledText(r);
-        }
-        if (!text) return "";
-        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        return text;
-    }
-    function spooledText(r) {
-        var path = variablesOf2(r)["request_body_file"] || "";
-        try {
-            return exists(path) ? readFile(path) : readUnnamed(path);
-        } catch (e) {
-            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
-        }
-    }
+    // src/admin/put.ts
+    /**
+     * `PUT` or `POST /certs/NAME`: puts a pair in place for a name, or, without NAME, for every DNS name of its leaf.
+     *
+     * 1. Everything that can be wrong with the pair is checked, its key by using it: see `readPair` and `proveKey`.
+     * 2. The slot is chosen by its kind: where there is an RSA slot, an RSA pair goes there. What the first slot holds of that
+     *    kind is replaced, too: it could be served in the place of the new one.
+     * 3. With `$cert_persist on` it is written to the files of each of these slots.
+     * 4. It is stored in them. From then on every worker serves it.
+     *
+     * With `$cert_etcd` the pair goes there before 3 and 4: see through.ts.
+     *
+     * Whatever fails, all names keep what they had. Answers 201 where a name is new, else 200, with the certificate's
+     * description and its entity tag; without NAME the first name's, and all in `names`.
+     */
     function put_cert2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -6335,6 +8275,8 @@ function start() {
             return all.concat(list);
         }, []);
     }
+    // src/admin/router.ts
+    /** Everything under `/certs/` in one location: list, read, put and delete, by the method. */
     function admin2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -6374,775 +8316,6 @@ function start() {
             });
         })();
     }
-    function withSlot(param, slot, work2) {
-        var zone = param.zone, ticket = param.ticket;
-        return withLocks(zone, [
-            slot
-        ], function() {
-            expectFollower(zone, ticket);
-            return work2();
-        });
-    }
-    function applyPut(into, slot, value, version) {
-        return _async_to_generator(function() {
-            var context, zone, etcd, name, sent, pair, proven, until, e, code;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = into.context, zone = into.zone, etcd = into.etcd;
-                        name = nameOf(slot);
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            5,
-                            ,
-                            7
-                        ]);
-                        if (value.length > LARGEST_FILE) refuse("malformed", "the value is larger than 1 MiB");
-                        return [
-                            4,
-                            openValue(etcd, slot, value)
-                        ];
-                    case 2:
-                        sent = readText.apply(void 0, [
-                            _state.sent()
-                        ]);
-                        pair = readPair(sent.pem, sent.keyPem);
-                        if (isRsaKey(slot) && !isRsa(pair)) {
-                            refuse("unsupported-key", "an RSA slot is for RSA keys, and this one is ".concat(pair.privateKey.kind));
-                        }
-                        expectServable(context, pair, [
-                            name
-                        ]);
-                        return [
-                            4,
-                            provePair(context, pair)
-                        ];
-                    case 3:
-                        proven = _state.sent();
-                        return [
-                            4,
-                            withSlot(into, slot, function() {
-                                return installPair(context, zone, [
-                                    slot
-                                ], proven, version);
-                            })
-                        ];
-                    case 4:
-                        _state.sent();
-                        until = new Date(pair.leaf.notAfter * 1e3).toISOString();
-                        context.r.log("cert_rotation: ".concat(name, ": taken from etcd ").concat(whereIn(version), ", valid until ").concat(until));
-                        return [
-                            3,
-                            7
-                        ];
-                    case 5:
-                        e = _state.sent();
-                        code = isRefusal(e) ? e.code : isZoneFull2(e) ? "zone-full" : "internal";
-                        if (code === "store-unavailable") throw e;
-                        return [
-                            4,
-                            noteRefused(into, slot, version, {
-                                code: code,
-                                detail: e.message,
-                                isOfEtcd: true
-                            })
-                        ];
-                    case 6:
-                        _state.sent();
-                        return [
-                            3,
-                            7
-                        ];
-                    case 7:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function isSlotKey(text) {
-        var name = isFileKey2(text) ? "" : nameOf(text);
-        return name !== "" && normaliseWithWildcard(name) === name;
-    }
-    function noteForeign(param, texts) {
-        var context = param.context;
-        var first = texts[0];
-        if (first === void 0) return;
-        var more = texts.length > 1 ? ", and ".concat(texts.length - 1, " more like it") : "";
-        context.r.error('cert_rotation: etcd has the key "'.concat(printable(first), '", which is no server name, nor a wildcard').concat(more));
-    }
-    function whereIn(version) {
-        return "at revision ".concat(revisionIn(version));
-    }
-    function printable(text) {
-        return text.slice(0, 100).replace(/[^!-~]/g, "?");
-    }
-    function noteRefused(into, slot, version, problem) {
-        return _async_to_generator(function() {
-            var context, zone, isPair, consequence;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = into.context, zone = into.zone;
-                        return [
-                            4,
-                            withSlot(into, slot, function() {
-                                var held = findRecord2(zone, slot) || "";
-                                var last = readMeta2(held);
-                                var token = clearToken2(zone);
-                                var record = last && isAnswer(held) ? withMeta(held, token, Object.assign({}, last, {
-                                    problem: problem,
-                                    etcd: version
-                                })) : makeRecord(token, refusedFacts(problem, version), null);
-                                putRecord(zone, slot, record);
-                                return isAnswer(record);
-                            })
-                        ];
-                    case 1:
-                        isPair = _state.sent();
-                        count(zone, "refusals_total", refusalLabels("etcd", problem.code));
-                        consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
-                        context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(problem.code, ": ").concat(problem.detail, " (etcd ").concat(whereIn(version), "); ").concat(consequence));
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function refusedFacts(problem, etcd) {
-        return {
-            source: "etcd",
-            files: "",
-            notAfter: 0,
-            loadedAt: 0,
-            problem: problem,
-            etcd: etcd
-        };
-    }
-    function isToDelete(zone, slot, isCleared2) {
-        if (findVersion(zone, slot) === "") return false;
-        return isCleared2 || readSummary2(findSummary(zone, slot)).problem !== GONE.code;
-    }
-    function applyDelete(into, slot, historyId, isCleared2) {
-        return _async_to_generator(function() {
-            var context, zone, settings, why, name;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = into.context, zone = into.zone;
-                        settings = context.settings;
-                        return [
-                            4,
-                            withSlot(into, slot, function() {
-                                var held = findRecord2(zone, slot) || "";
-                                var last = readMeta2(held);
-                                if (!last || last.etcd === void 0) return void 0;
-                                var keepFor = function keepFor2(reason) {
-                                    var _a;
-                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), Object.assign({}, last, {
-                                        problem: reason
-                                    })));
-                                    return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
-                                };
-                                var source = last.source, problem = last.problem;
-                                if (source !== "etcd") {
-                                    var rest = Object.assign({}, last);
-                                    delete rest.etcd;
-                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
-                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), rest));
-                                    return void 0;
-                                }
-                                var isOwn = historyIdIn(last.etcd) === historyId;
-                                if (!isOwn && !isCleared2) return keepFor(GONE);
-                                var isInFiles = settings.isPersistent && isOwn && holdsPair(held);
-                                try {
-                                    removePair(settings, zone, [
-                                        slot
-                                    ], isInFiles ? [
-                                        slot
-                                    ] : []);
-                                } catch (e) {
-                                    if (!isRefusal(e)) throw e;
-                                    return keepFor({
-                                        code: e.code,
-                                        isOfEtcd: true,
-                                        detail: e.message
-                                    });
-                                }
-                                return null;
-                            })
-                        ];
-                    case 1:
-                        why = _state.sent();
-                        name = nameOf(slot);
-                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": gone from etcd, and dropped"));
-                        if (why) {
-                            context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
-                        }
-                        return [
-                            2,
-                            why === null
-                        ];
-                }
-            });
-        })();
-    }
-    var GONE = {
-        code: "gone",
-        isOfEtcd: true,
-        detail: "this etcd is another one than before, or was restored, and does not have it; a clear drops it"
-    };
-    var BUDGET_MS = 400;
-    var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
-    var BATCH = 16;
-    var PAGE = 512;
-    function follow2(session) {
-        return _async_to_generator(function() {
-            var context, zone, etcd, failure, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = contextOf(callerOf(session));
-                        zone = context.zone;
-                        etcd = zone && etcdOf(session.variables, zone);
-                        if (!zone || !etcd) return [
-                            2
-                        ];
-                        failure = findFailure(zone, context.misses);
-                        if (failure && isWaiting(failure)) return [
-                            2
-                        ];
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            3,
-                            ,
-                            4
-                        ]);
-                        return [
-                            4,
-                            round(context, etcd)
-                        ];
-                    case 2:
-                        _state.sent();
-                        noteSuccess(context, zone, failure);
-                        return [
-                            3,
-                            4
-                        ];
-                    case 3:
-                        e = _state.sent();
-                        noteFailure(context, zone, failure, e);
-                        return [
-                            3,
-                            4
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function round(context, etcd) {
-        return _async_to_generator(function() {
-            var zone, end, header, left, lock, ticket, position, isSame, _tmp, _tmp1;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = etcd.zone;
-                        end = Date.now() + BUDGET_MS;
-                        return [
-                            4,
-                            readHeader(etcd)
-                        ];
-                    case 1:
-                        header = _state.sent();
-                        if (isUpToDate(zone, findPosition(etcd), header)) return [
-                            2
-                        ];
-                        left = findNote(zone, "follower");
-                        if (left !== void 0 && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
-                        lock = tryLock(zone, FOLLOWER);
-                        if (lock.state === "no-room") return [
-                            2,
-                            refuse("zone-full", NO_ROOM_FOR_LOCK)
-                        ];
-                        if (lock.state === "busy") return [
-                            2
-                        ];
-                        ticket = lock.ticket;
-                        putNote(zone, "follower", ticket);
-                        _state.label = 2;
-                    case 2:
-                        _state.trys.push([
-                            2,
-                            ,
-                            7,
-                            8
-                        ]);
-                        position = findPosition(etcd);
-                        isSame = !position || isSameHistory(position, header);
-                        _tmp = [
-                            {
-                                context: context,
-                                zone: zone,
-                                etcd: etcd,
-                                ticket: ticket,
-                                end: end
-                            }
-                        ];
-                        if (!isSame) return [
-                            3,
-                            3
-                        ];
-                        _tmp1 = header;
-                        return [
-                            3,
-                            5
-                        ];
-                    case 3:
-                        return [
-                            4,
-                            readHeader(etcd)
-                        ];
-                    case 4:
-                        _tmp1 = _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        return [
-                            4,
-                            catchUp.apply(void 0, _tmp.concat([
-                                _tmp1
-                            ]))
-                        ];
-                    case 6:
-                        _state.sent();
-                        return [
-                            3,
-                            8
-                        ];
-                    case 7:
-                        dropNote(zone, "follower");
-                        unlock(zone, FOLLOWER, ticket);
-                        return [
-                            7
-                        ];
-                    case 8:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function isUpToDate(zone, position, header) {
-        return position !== null && position.token === clearToken2(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
-            var since = param.since, needsListing = param.needsListing;
-            return since === header.revision && !needsListing;
-        });
-    }
-    function catchUp(one, header) {
-        return _async_to_generator(function() {
-            var zone, etcd, token, position, range;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        token = clearToken2(zone);
-                        position = findPosition(etcd);
-                        if (!position || !isSameHistory(position, header)) {
-                            position = begun2(etcd, header, token);
-                            note(one, position);
-                        } else if (position.token !== token) {
-                            position.token = token;
-                            position.ranges.forEach(function(range2) {
-                                range2.needsListing = true;
-                                range2.isCleared = true;
-                                range2.resumeAfter = "";
-                            });
-                        }
-                        position.term = header.term;
-                        _state.label = 1;
-                    case 1:
-                        if (!(Date.now() < one.end)) return [
-                            3,
-                            6
-                        ];
-                        range = oldest(position);
-                        if (range.since >= header.revision && !range.needsListing) return [
-                            2
-                        ];
-                        if (!range.needsListing) return [
-                            3,
-                            3
-                        ];
-                        return [
-                            4,
-                            goThrough(one, position, range)
-                        ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            3,
-                            5
-                        ];
-                    case 3:
-                        return [
-                            4,
-                            takeChanges(one, position, range)
-                        ];
-                    case 4:
-                        _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        note(one, position);
-                        return [
-                            3,
-                            1
-                        ];
-                    case 6:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function note(param, position) {
-        var zone = param.zone, ticket = param.ticket;
-        expectFollower(zone, ticket);
-        putPosition(zone, position);
-    }
-    function begun2(etcd, param, token) {
-        var cluster = param.cluster, term = param.term;
-        return {
-            prefix: etcd.prefix,
-            cluster: cluster,
-            term: term,
-            token: token,
-            historyId: Date.now().toString(36),
-            ranges: [
-                {
-                    after: "",
-                    to: "",
-                    since: 0,
-                    count: 0,
-                    needsListing: true,
-                    isCleared: false,
-                    resumeAfter: "",
-                    resumeRevision: 0
-                }
-            ],
-            at: ""
-        };
-    }
-    function oldest(param) {
-        var ranges = param.ranges;
-        return ranges.reduce(function(first, one) {
-            if (one.needsListing !== first.needsListing) return one.needsListing ? one : first;
-            return one.since < first.since ? one : first;
-        });
-    }
-    function takeChanges(one, position, range) {
-        return _async_to_generator(function() {
-            var after, to, since, found, created;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        after = range.after, to = range.to, since = range.since;
-                        return [
-                            4,
-                            readKeys(one.etcd, after, to, {
-                                minModRevision: since + 1,
-                                limit: BATCH
-                            })
-                        ];
-                    case 1:
-                        found = _state.sent();
-                        expectSameHistory(position, found.header);
-                        created = found.kvs.filter(function(param) {
-                            var createRevision = param.createRevision;
-                            return createRevision > since;
-                        }).length;
-                        if (created > 0) {
-                            range.needsListing = true;
-                            note(one, position);
-                        }
-                        return [
-                            4,
-                            takeAll(one, position, found.kvs)
-                        ];
-                    case 2:
-                        if (_state.sent() < found.kvs.length) return [
-                            2
-                        ];
-                        range.needsListing = found.more || found.count !== range.count + created || found.count > 2 * PAGE;
-                        if (range.needsListing) return [
-                            2
-                        ];
-                        noteForeign(one, found.kvs.map(function(param) {
-                            var key = param.key;
-                            return slotOf(one.etcd, key);
-                        }).filter(function(slot) {
-                            return !isSlotKey(slot);
-                        }));
-                        range.since = found.header.revision;
-                        range.count = found.count;
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function goThrough(one, position, range) {
-        return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        return [
-                            4,
-                            readKeys(etcd, range.after, range.to, {
-                                keysOnly: true,
-                                limit: PAGE
-                            })
-                        ];
-                    case 1:
-                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
-                        expectSameHistory(position, header);
-                        foreign = [];
-                        changed = kvs.filter(function(param) {
-                            var key = param.key, modRevision = param.modRevision;
-                            var slot = slotOf(etcd, key);
-                            if (isSlotKey(slot)) {
-                                var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
-                                return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
-                            }
-                            if (modRevision > range.since) foreign.push(slot);
-                            return false;
-                        });
-                        if (!range.resumeAfter) range.resumeRevision = header.revision;
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < changed.length)) return [
-                            3,
-                            6
-                        ];
-                        gets = changed.slice(at, at + BATCH).map(function(param) {
-                            var key = param.key;
-                            return getOperation(key);
-                        });
-                        return [
-                            4,
-                            transact(etcd, [], gets)
-                        ];
-                    case 3:
-                        outcome = _state.sent();
-                        expectSameHistory(position, outcome.header);
-                        values = outcome.found.filter(function(kv) {
-                            return kv !== void 0;
-                        });
-                        return [
-                            4,
-                            takeAll(one, position, values)
-                        ];
-                    case 4:
-                        taken = _state.sent();
-                        last2 = values[taken - 1];
-                        if (last2 && last2.key > range.resumeAfter) range.resumeAfter = last2.key;
-                        if (taken < values.length) return [
-                            2
-                        ];
-                        _state.label = 5;
-                    case 5:
-                        at += BATCH;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        last = more ? kvs[kvs.length - 1] : void 0;
-                        if (last) {
-                            rest = Object.assign({}, range, {
-                                after: last.key
-                            });
-                            position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
-                            range.to = last.key;
-                        }
-                        return [
-                            4,
-                            letGoOfOthers(one, position, range, kvs)
-                        ];
-                    case 7:
-                        if (!_state.sent()) return [
-                            2
-                        ];
-                        noteForeign(one, foreign);
-                        range.since = header.revision;
-                        range.count = kvs.length;
-                        range.needsListing = false;
-                        range.isCleared = false;
-                        range.resumeAfter = "";
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function letGoOfOthers(one, position, range, kvs) {
-        return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed2, gone, keys, dropped, yieldIfDue, at, slot;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = one.context, zone = one.zone, etcd = one.etcd;
-                        isCleared2 = range.isCleared;
-                        listed2 = {};
-                        kvs.forEach(function(param) {
-                            var key = param.key;
-                            listed2[key] = true;
-                        });
-                        gone = [];
-                        keys = one.keys || (one.keys = keysOf(zone));
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                slots.forEach(function(slot2) {
-                                    var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed2[key] && isToDelete(zone, slot2, isCleared2)) {
-                                        gone.push(slot2);
-                                    }
-                                });
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        dropped = {};
-                        yieldIfDue = timeSlicer2();
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < gone.length && Date.now() < one.end)) return [
-                            3,
-                            6
-                        ];
-                        slot = gone[at];
-                        return [
-                            4,
-                            applyDelete(one, slot, position.historyId, isCleared2)
-                        ];
-                    case 3:
-                        if (_state.sent()) dropped[etcd.prefix + slot] = true;
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 4:
-                        _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        at++;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        if (!(context.settings.scan && Object.keys(dropped).length > 0)) return [
-                            3,
-                            8
-                        ];
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                restorePointers(context.settings, zone, slots, function(slot2) {
-                                    return !!dropped[etcd.prefix + slot2];
-                                });
-                            })
-                        ];
-                    case 7:
-                        _state.sent();
-                        _state.label = 8;
-                    case 8:
-                        return [
-                            2,
-                            at === gone.length
-                        ];
-                }
-            });
-        })();
-    }
-    function expectSameHistory(position, header) {
-        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
-    }
-    function slotOf(param, key) {
-        var prefix = param.prefix;
-        return key.slice(prefix.length);
-    }
-    function takeAll(one, position, kvs) {
-        return _async_to_generator(function() {
-            var yieldIfDue, i, kv, slot, version;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        yieldIfDue = timeSlicer2();
-                        i = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(i < kvs.length)) return [
-                            3,
-                            5
-                        ];
-                        if (Date.now() >= one.end) return [
-                            2,
-                            i
-                        ];
-                        kv = kvs[i];
-                        slot = slotOf(one.etcd, kv.key);
-                        version = versionOf(position, kv.modRevision);
-                        if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
-                            3,
-                            4
-                        ];
-                        delete one.keys;
-                        return [
-                            4,
-                            applyPut(one, slot, kv.value, version)
-                        ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
-                    case 4:
-                        i++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 5:
-                        return [
-                            2,
-                            kvs.length
-                        ];
-                }
-            });
-        })();
-    }
     return {
         admin: admin2,
         clear_cache: clear_cache2,
@@ -7156,147 +8329,41 @@ function start() {
         scan: scan2
     };
 }
-// src/config/settings.ts
-var DEFAULT_CHECK_INTERVAL_S = 10;
-function zoneName(variables) {
-    return variables["cert_zone"] || "certs";
-}
-function checkInterval(variables) {
-    var text = variables["cert_check_interval"];
-    var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
-    return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
-}
-function fallback(variables) {
-    return variables["cert_fallback"] || "";
-}
-function hasRsaSlot(variables) {
-    return !!variables["cert_file_rsa"];
-}
-// src/config/slot.ts
-var RSA_PREFIX = "*rsa:";
-function rsaKey(name) {
-    return RSA_PREFIX + name;
-}
-function slotKeys(name, hasRsaSlot2, isForRsa) {
-    if (!hasRsaSlot2) return [
-        name
-    ];
-    return isForRsa ? [
-        rsaKey(name),
-        name
-    ] : [
-        name,
-        rsaKey(name)
-    ];
-}
-// src/engine/session.ts
-function variablesOf(r) {
-    return r.variables;
-}
-// src/x509/server_name.ts
-function wildcardOf(name) {
-    var dot = name.indexOf(".");
-    return dot > 0 ? "*" + name.slice(dot) : "";
-}
-// src/zone/dict.ts
-function zoneNamed(name) {
-    return ngx.shared[name];
-}
-// src/zone/clear_token.ts
-var CLEAR_KEY = "#clear";
-function clearToken(zone) {
-    var token = zone.get(CLEAR_KEY);
-    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
-}
-var FIRST_TOKEN = "000000000000";
-// src/engine/clock.ts
-var TIMESTAMP_LENGTH = 13;
-function isWithin(text, offset, interval) {
-    var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH);
-    return age >= 0 && (interval === 0 || age < interval);
-}
-// src/zone/misses.ts
-var MISS_SPACE = 2 * 4096;
-function missesOf(name) {
-    return zoneNamed(missesName(name));
-}
-function missesName(name) {
-    return "".concat(name, "_misses");
-}
-function isMissing(misses, name, token, interval) {
-    var miss = misses.get(name);
-    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
-}
-// src/zone/record.ts
-var POINTER = "4";
-var SERVABLE_CODE = 51;
-var TOKEN_AT = 1;
-var TOKEN_LENGTH = 12;
-var CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
-var KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
-var OFFSET_LENGTH = 6;
-var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
-var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
-var FACTS_CODE = 123;
-var LINE_END_CODE = 10;
-var HYPHEN_CODE = 45;
-function isServable(record, token, interval) {
-    return record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record);
-}
-function isFresh(record, token, interval) {
-    return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
-}
-function pemOf(record) {
-    return record.slice(PEM_AT, pemEnd(record));
-}
-function chainOf(record) {
-    return record.slice(keyEnd(record), pemEnd(record));
-}
-function keyOf(record) {
-    return record.slice(PEM_AT, keyEnd(record));
-}
-function keyEnd(record) {
-    return +record.slice(KEY_END_AT, PEM_END_AT);
-}
-function pemEnd(record) {
-    return +record.slice(PEM_END_AT, PEM_AT);
-}
-function currentTarget(record, token, interval) {
-    var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
-    return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
-}
-function isFoundFor(record, name) {
-    return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
-}
-function isWhole(record) {
-    var chainAt = keyEnd(record);
-    var factsAt = pemEnd(record);
-    return record.charCodeAt(factsAt) === FACTS_CODE && record.charCodeAt(factsAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
-}
-// src/zone/slots.ts
-function findRecord(zone, name) {
-    return zone.get(name);
-}
+
+// ======== handshake.ts: the hot path: the `js_set` handlers, answered from a fresh record
 // src/handshake.ts
 var memoSession;
 var memoName;
 var memoRecord;
 var memoRsaRecord;
+/**
+ * Chain and key of the handshake's server name in one PEM, for `js_set`.
+ *
+ * @returns '' where there is no pair to serve: nginx then logs one error and ends the handshake
+ */
 function js_pair(r) {
     return pemOf(recordFor(r, false));
 }
+/**
+ * The same for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` these three answer as the others do.
+ */
 function js_pair_rsa(r) {
     return pemOf(recordFor(r, true));
 }
+/** The chain alone, as PEM, for `js_set`; '' where there is none. */
 function js_cert(r) {
     return chainOf(recordFor(r, false));
 }
+/** The key alone, as PEM, for `js_set`: that of the chain which `js_cert` returns for the same handshake. */
 function js_key(r) {
     return keyOf(recordFor(r, false));
 }
+/** The chain of `js_pair_rsa`. */
 function js_cert_rsa(r) {
     return chainOf(recordFor(r, true));
 }
+/** The key of `js_pair_rsa`. */
 function js_key_rsa(r) {
     return keyOf(recordFor(r, true));
 }
@@ -7344,8 +8411,10 @@ function freshRecord(r, nameInstead, isForRsa) {
         return "";
     }
 }
+
+// ======== index.ts: the exports that nginx sees
 // src/index.ts
-var index_default = {
+var src_default = {
     js_cert: js_cert,
     js_key: js_key,
     js_pair: js_pair,
@@ -7362,4 +8431,4 @@ var index_default = {
     scan: scan,
     follow: follow
 };
-export { index_default as default };
+export { src_default as default };
