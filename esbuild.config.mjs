@@ -1,10 +1,16 @@
 // Builds dist/cert_rotation.js: `node esbuild.config.mjs`, or `-- --check` to compare instead of write.
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile, mkdir } from 'node:fs/promises';
 import { transform } from '@swc/core';
 import { parse } from 'acorn';
 import { build } from 'esbuild';
+import ts from 'typescript';
+import { readRooms, roomOf } from './rooms.mjs';
 
 const OUT = 'dist/cert_rotation.js';
+
+// From the lowest rank up: nothing is used before the file that declares it.
+const ROOMS = readRooms().reverse();
 
 /** @type {import('esbuild').BuildOptions} */
 const COMMON = {
@@ -14,7 +20,8 @@ const COMMON = {
   target: 'es2017',
   charset: 'utf8',
   external: ['fs', 'crypto'],
-  legalComments: 'none',
+  // The headings of the cold half, which is bundled twice, are such comments meanwhile.
+  legalComments: 'inline',
 };
 
 /**
@@ -29,18 +36,43 @@ const lazyCold = {
   setup(outer) {
     outer.onLoad({ filter: /[\\/]src[\\/]cold\.ts$/ }, async ({ path }) => ({
       // Lowered by itself, so that the helpers of the lowering are in the function as well.
-      contents: wrap(await lowered(await bundled({ ...COMMON, entryPoints: [path] }))),
+      contents: wrap(await lowered(withKeptHeadings(await bundled(path, '*')))),
       loader: 'js',
     }));
   },
 };
 
-/** @param {import('esbuild').BuildOptions} options */
-async function bundled(options) {
-  const { outputFiles } = await build(options);
+/**
+ * Bundles a module, with the files of each room together.
+ *
+ * @param {string} entry
+ * @param {string} names what it exports, as after `export`
+ * @param {import('esbuild').Plugin[]} [plugins]
+ */
+async function bundled(entry, names, plugins = []) {
+  const options = { ...COMMON, plugins };
+  const { metafile } = await build({ ...options, entryPoints: [entry], metafile: true });
+  // esbuild writes modules in the order in which they are first imported.
+  const files = Object.keys(metafile.inputs).sort();
+  const ordered = ROOMS.flatMap((room) => files.filter((file) => roomOf(ROOMS, file) === room));
+  const lost = files.filter((file) => !ordered.includes(file));
+  if (lost.length > 0) throw new Error(`In no room of ARCHITECTURE.md: ${lost.join(', ')}`);
+  const imports = ordered.map((file) => `import './${file}';\n`).join('');
+  const contents = `${imports}export ${names} from '${entry}';`;
+  const stdin = { contents, resolveDir: import.meta.dirname };
+  const { outputFiles } = await build({ ...options, stdin });
   const file = outputFiles?.[0];
   if (!file) throw new Error('esbuild made no output');
   return file.text;
+}
+
+/**
+ * Has esbuild keep the lines that say which file comes next.
+ *
+ * @param {string} code as esbuild bundles it
+ */
+function withKeptHeadings(code) {
+  return code.replace(/^\/\/ (?=src\/)/gm, '//! ');
 }
 
 /**
@@ -88,8 +120,87 @@ async function bundle() {
       manifest
     );
   const url = repository.url.replace(/^git\+|\.git$/g, '');
-  const code = await bundled({ ...COMMON, entryPoints: ['src/index.ts'], plugins: [lazyCold] });
-  return `/*! ${name} ${version} | ${license} | ${url} */\n${await lowered(code)}`;
+  const code = await lowered(await bundled('./src/index.ts', '{ default }', [lazyCold]));
+  return `/*! ${name} ${version} | ${license} | ${url} */\n${withMap(withDocs(code))}`;
+}
+
+/** A line that says which file comes next. */
+const HEADING = /^( *)\/\/!? (src\/\S+)$/gm;
+
+/**
+ * Writes a list of the rooms above the code, and a line above each of them.
+ *
+ * @param {string} code
+ */
+function withMap(code) {
+  /** @type {string[]} */
+  const map = [];
+  /** @type {string | undefined} */
+  let before;
+  const headed = code.replace(
+    HEADING,
+    (_, /** @type {string} */ indent, /** @type {string} */ file) => {
+      const { name = '', duty = '' } = roomOf(ROOMS, file) ?? {};
+      const isNew = name !== before;
+      before = name;
+      if (isNew) map.push(`//   ${`${indent}${name}`.padEnd(18)}${duty}\n`);
+      return `${isNew ? `\n${indent}// ======== ${name}: ${duty}\n` : ''}${indent}// ${file}`;
+    },
+  );
+  return `//
+// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start(), which a handshake
+// with a fresh record does not call.
+//
+${map.join('')}//
+${headed}`;
+}
+
+/**
+ * Puts the comments of src/ above the functions that other files call: esbuild drops them.
+ *
+ * @param {string} code
+ */
+function withDocs(code) {
+  /** @type {{ file: string, at: number }[]} */
+  const headings = [...code.matchAll(HEADING)].map(({ 2: file = '', index: at }) => ({ file, at }));
+  const top = parse(code, { ecmaVersion: 2017, sourceType: 'module' }).body;
+  const functions = top
+    .flatMap((node) => (node.type === 'FunctionDeclaration' ? [node, ...node.body.body] : []))
+    .filter((node) => node.type === 'FunctionDeclaration')
+    .sort((a, b) => b.start - a.start);
+  return functions.reduce((text, { start, id }) => {
+    const file = headings.findLast(({ at }) => at < start)?.file;
+    const doc = file && docOf(file, id.name);
+    if (!doc) return text;
+    const indent = ' '.repeat(start - text.lastIndexOf('\n', start) - 1);
+    return `${text.slice(0, start)}${doc.replaceAll('\n', `\n${indent}`)}\n${indent}${text.slice(start)}`;
+  }, code);
+}
+
+/** @type {Record<string, ts.SourceFile>} */
+const sources = {};
+
+/**
+ * The comment above a function that a file exports.
+ *
+ * @param {string} file
+ * @param {string} name what esbuild calls it: a number is added where another one has the name
+ */
+function docOf(file, name) {
+  const source = (sources[file] ??= ts.createSourceFile(
+    file,
+    readFileSync(file, 'utf8'),
+    ts.ScriptTarget.Latest,
+  ));
+  const { text } = source;
+  const found = source.statements.find(
+    (node) =>
+      ts.isFunctionDeclaration(node) &&
+      node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) &&
+      [name, name.replace(/\d+$/, '')].includes(node.name?.text ?? ''),
+  );
+  const comment = found && ts.getLeadingCommentRanges(text, found.pos)?.at(-1);
+  return comment && text.startsWith('/**', comment.pos) ? text.slice(comment.pos, comment.end) : '';
 }
 
 /**

@@ -1,7 +1,246 @@
 /*! njs-cert-rotation 0.1.0 | MIT | https://github.com/njs-cert-rotation/njs-cert-rotation */
+//
+// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start(), which a handshake
+// with a fresh record does not call.
+//
+//   engine/           what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+//   config/           what the nginx variables say: settings, slots and paths
+//   x509/             PEM, certificates, keys and server names: functions of their arguments alone
+//   zone/             the shared dictionary: records, locks, negative answers, notes and counts
+//   cold.ts           the seam: the bundle makes everything behind it at the first call that needs it
+//       engine/       what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+//       config/       what the nginx variables say: settings, slots and paths
+//       x509/         PEM, certificates, keys and server names: functions of their arguments alone
+//       disk/         files, and the store of versions: what is written is whole whenever a worker is killed
+//       zone/         the shared dictionary: records, locks, negative answers, notes and counts
+//       certs/        decides which pair a name is served, and whether a pair may take its place
+//       etcd/         follows etcd, and writes puts and deletes to it first
+//       scan/         finds the certificates of a folder, a slice of work at a time
+//       admin/        the HTTP API, the clear for stream, and the metrics
+//   handshake.ts      the hot path: the `js_set` handlers, answered from a fresh record
+//   index.ts          the exports that nginx sees
+//
+
+// ======== engine/: what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+// src/engine/clock.ts
+var TIMESTAMP_LENGTH = 13;
+/**
+ * Whether the time at `offset`, 13 digits, is less than an interval ago. A time to come is not: the clock was set back,
+ * and nobody knows how long ago it was.
+ */
+function isWithin(text, offset, interval) {
+    var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH);
+    return age >= 0 && (interval === 0 || age < interval);
+}
+// src/engine/session.ts
+function variablesOf(r) {
+    return r.variables;
+}
+
+// ======== config/: what the nginx variables say: settings, slots and paths
+// src/config/settings.ts
+var DEFAULT_CHECK_INTERVAL_S = 10;
+function zoneName(variables) {
+    return variables["cert_zone"] || "certs";
+}
+/**
+ * How long a record is served before its files are looked at again.
+ *
+ * @returns milliseconds; 0: until a clear
+ */
+function checkInterval(variables) {
+    var text = variables["cert_check_interval"];
+    var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
+    return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
+}
+var LONGEST_FRESH_MS = 2e4;
+/**
+ * How long the answers in the zone are good.
+ *
+ * @returns milliseconds; 0: until a clear
+ */
+function freshFor(variables) {
+    var interval = checkInterval(variables);
+    if (!variables["cert_store"]) return interval;
+    return interval === 0 ? LONGEST_FRESH_MS : Math.min(interval, LONGEST_FRESH_MS);
+}
+/** The name that is served without SNI, as it is written in the configuration; empty: none. */
+function fallback(variables) {
+    return variables["cert_fallback"] || "";
+}
+/** Whether names may have an RSA pair beside the first one. */
+function hasRsaSlot(variables) {
+    return !!variables["cert_file_rsa"];
+}
+// src/config/slot.ts
+var RSA_PREFIX = "*rsa:";
+/** The key of a name's RSA slot, in the zones and of the locks. */
+function rsaKey(name) {
+    return RSA_PREFIX + name;
+}
+/**
+ * The keys of a name's slots, in the order in which a handler looks into them: a name that has only one kind of pair is
+ * served that one by the handlers of both.
+ *
+ * @param isForRsa for the handlers of the RSA slot
+ */
+function slotKeys(name, hasRsaSlot2, isForRsa) {
+    if (!hasRsaSlot2) return [
+        name
+    ];
+    return isForRsa ? [
+        rsaKey(name),
+        name
+    ] : [
+        name,
+        rsaKey(name)
+    ];
+}
+
+// ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+// src/x509/server_name.ts
+/**
+ * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+ *
+ * @param name a normalised name
+ * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+ */
+function wildcardOf(name) {
+    var dot = name.indexOf(".");
+    return dot > 0 ? "*" + name.slice(dot) : "";
+}
+
+// ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
+// src/zone/dict.ts
+/** The zone of that name, or undefined where none is declared. */
+function zoneNamed(name) {
+    return ngx.shared[name];
+}
+// src/zone/clear_token.ts
+var CLEAR_KEY = "#clear";
+/** The clear token: a record with another one is stale. */
+function clearToken(zone) {
+    var token = zone.get(CLEAR_KEY);
+    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
+}
+var FIRST_TOKEN = "000000000000";
+// src/zone/misses.ts
+var MISS_SPACE = 2 * 4096;
+/** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
+function missesOf(name) {
+    return zoneNamed(missesName(name));
+}
+function missesName(name) {
+    return "".concat(name, "_misses");
+}
+/** Whether it was found not long ago that a name has no files. The hot path asks this. */
+function isMissing(misses, name, token, interval) {
+    var miss = misses.get(name);
+    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
+}
+// src/zone/record.ts
+var VERSION = "5";
+var POINTER = "4";
+var VERSION_CODE = 53;
+var SERVABLE_CODE = 51;
+var TOKEN_AT = 1;
+var TOKEN_LENGTH = 12;
+var CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
+var KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
+var OFFSET_LENGTH = 6;
+var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
+var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
+var FRESH_LENGTH = 15;
+var PATH_AT = PEM_AT + FRESH_LENGTH;
+var FACTS_CODE = 123;
+var LINE_END_CODE = 10;
+var HYPHEN_CODE = 45;
+/**
+ * Whether a record can be served as it stands: it holds a whole pair, no clear came after it, and its files were looked
+ * at less than an interval ago. Runs in every handshake.
+ *
+ * @param record what the zone holds under a name: any text
+ * @param token the zone's clear token
+ * @param interval milliseconds; 0: no clear is enough
+ */
+function isServable(record, token, interval) {
+    if (record.charCodeAt(0) === VERSION_CODE) return isFreshVersion(record, token);
+    return record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record);
+}
+/** The same also for a record that holds no pair: its files need no look now. */
+function isFresh(record, token, interval) {
+    if (isVersion(record)) return isFreshVersion(record, token);
+    return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
+}
+/** The key and the chain of a servable record, in one PEM. */
+function pemOf(record) {
+    return record.slice(PEM_AT, pemEnd(record));
+}
+function chainOf(record) {
+    return record.slice(keyEnd(record), pemEnd(record));
+}
+function keyOf(record) {
+    return record.slice(PEM_AT, keyEnd(record));
+}
+function keyEnd(record) {
+    return +record.slice(KEY_END_AT, PEM_END_AT);
+}
+function pemEnd(record) {
+    return +record.slice(PEM_END_AT, PEM_AT);
+}
+/**
+ * Where a current pointer points to. Runs in a handshake that has found no pair to serve.
+ *
+ * @returns a key; '' where the record is none
+ */
+function currentTarget(record, token, interval) {
+    var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
+    return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
+}
+/**
+ * Whether the certificate of a file's record has a name. Runs in a handshake that a pointer has led there, and reads no more
+ * than it has to of the facts: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
+ *
+ * @param record what the zone holds under a file's key: any text
+ * @param name normalised, or a wildcard
+ */
+function isFoundFor(record, name) {
+    return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
+}
+/** Whether the pair is a version in the store, and not in the record itself. */
+function isVersion(record) {
+    return record.charAt(0) === VERSION;
+}
+/**
+ * Whether a version can be served without a look at the store. Runs in every handshake.
+ *
+ * @param record what the zone holds under a name: any text
+ * @param token the zone's clear token
+ */
+function isFreshVersion(record, token) {
+    if (record.charCodeAt(0) !== VERSION_CODE || !record.startsWith(token, TOKEN_AT)) return false;
+    var left = +record.slice(PEM_AT, PATH_AT) - Date.now();
+    return left > 0 && left <= LONGEST_FRESH_MS;
+}
+/** The path of a version. */
+function pathOf(record) {
+    return record.slice(PATH_AT, pemEnd(record));
+}
+function isWhole(record) {
+    var chainAt = keyEnd(record);
+    var factsAt = pemEnd(record);
+    return record.charCodeAt(factsAt) === FACTS_CODE && record.charCodeAt(factsAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
+}
+// src/zone/slots.ts
+/** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+function findRecord(zone, name) {
+    return zone.get(name);
+}
+
+// ======== cold.ts: the seam: the bundle makes everything behind it at the first call that needs it
 // src/cold.ts
-import fs from "fs";
 import hash from "crypto";
+import fs from "fs";
 var cold;
 function admin(a, b) {
     return (cold || (cold = start())).admin(a, b);
@@ -235,42 +474,46 @@ function start() {
         if (n === "Map" || n === "Set") return Array.from(o);
         if (n === "Arguments" || /^(?:Ui|I)nt(?:8|16|32)(?:Clamped)?Array$/.test(n)) return _array_like_to_array(o, minLen);
     }
-    var RSA_PREFIX2 = "*rsa:";
-    var FILE_PREFIX = "*file:";
-    function rsaKey2(name) {
-        return RSA_PREFIX2 + name;
+
+    // ======== engine/: what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+    // src/engine/clock.ts
+    var TIMESTAMP_LENGTH2 = 13;
+    /**
+     * Whether the time at `offset`, 13 digits, is less than an interval ago. A time to come is not: the clock was set back,
+     * and nobody knows how long ago it was.
+     */
+    function isWithin2(text, offset2, interval) {
+        var age = Date.now() - +text.slice(offset2, offset2 + TIMESTAMP_LENGTH2);
+        return age >= 0 && (interval === 0 || age < interval);
     }
-    function isRsaKey(key) {
-        return key.startsWith(RSA_PREFIX2);
+    /** Milliseconds in 13 digits: the year 2286 is the first with more. */
+    function timestamp2() {
+        return "".concat(Date.now());
     }
-    function fileKey(stem) {
-        return FILE_PREFIX + stem;
+    // src/engine/refusal.ts
+    var NAME = "Refusal";
+    /**
+     * Throws a refusal.
+     *
+     * @param code why, for programs
+     * @param detail why and what to do about it, for an operator. It ends up in logs and in responses: never a part of
+     *   a private key, and of a certificate no more than a short excerpt of a public field.
+     */
+    function refuse(code, detail) {
+        var refusal = new Error(detail);
+        refusal.name = NAME;
+        refusal.code = code;
+        throw refusal;
     }
-    function isFileKey2(key) {
-        return key.startsWith(FILE_PREFIX);
+    /** Whether what was caught is a refusal, and not a fault in this program. */
+    function isRefusal(e) {
+        return _instanceof(e, Error) && e.name === NAME;
     }
-    function nameOf(key) {
-        if (isFileKey2(key)) return key.slice(FILE_PREFIX.length);
-        return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
-    }
-    function slotKeys2(name, hasRsaSlot2, isForRsa) {
-        if (!hasRsaSlot2) return [
-            name
-        ];
-        return isForRsa ? [
-            rsaKey2(name),
-            name
-        ] : [
-            name,
-            rsaKey2(name)
-        ];
-    }
-    function slotsOf(settings, name) {
-        return slotKeys2(name, settings.certFileRsa !== "", false);
-    }
+    // src/engine/session.ts
     function variablesOf2(r) {
         return r.variables;
     }
+    /** What a call of `js_periodic` is to the lookup. Its session cannot log. */
     function callerOf(param) {
         var variables = param.variables;
         return {
@@ -283,74 +526,14 @@ function start() {
             }
         };
     }
-    var LONGEST = 253;
-    var FOREIGN = /[^A-Za-z0-9_.-]/;
-    function normalise(text) {
-        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
-        var lower = text.toLowerCase();
-        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
-        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
-        return hasEmptyLabel || name.length > LONGEST ? "" : name;
-    }
-    function normaliseWithWildcard(text) {
-        if (text.slice(0, 2) !== "*.") return normalise(text);
-        var parent = normalise(text.slice(2));
-        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
-    }
-    function wildcardOf2(name) {
-        var dot = name.indexOf(".");
-        return dot > 0 ? "*" + name.slice(dot) : "";
-    }
-    function serverNamesOf(certificate) {
-        return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
-            return name && all.indexOf(name) === i;
-        });
-    }
-    var TIMESTAMP_LENGTH2 = 13;
-    function isWithin2(text, offset2, interval) {
-        var age = Date.now() - +text.slice(offset2, offset2 + TIMESTAMP_LENGTH2);
-        return age >= 0 && (interval === 0 || age < interval);
-    }
-    function timestamp2() {
-        return "".concat(Date.now());
-    }
-    function zoneNamed2(name) {
-        return ngx.shared[name];
-    }
-    function replaceValue2(zone, key, value) {
-        if (zone.freeSpace() >= value.length && hasRoom2(function() {
-            return zone.set(key, value);
-        })) return true;
-        var held = zone.get(key);
-        if (held === void 0) return false;
-        zone.delete(key);
-        var isStored = hasRoom2(function() {
-            return zone.set(key, value);
-        });
-        if (!isStored) hasRoom2(function() {
-            return zone.set(key, held);
-        });
-        return isStored;
-    }
-    function spaceOf(zone) {
-        return {
-            capacity: zone.capacity,
-            free: zone.freeSpace()
-        };
-    }
-    function hasRoom2(write2) {
-        try {
-            write2();
-            return true;
-        } catch (e) {
-            if (isZoneFull2(e)) return false;
-            throw e;
-        }
-    }
-    function isZoneFull2(e) {
-        return e.name === "SharedMemoryError";
-    }
+    // src/engine/worker.ts
     var NO_SUCH_PROCESS = "(3:";
+    /**
+     * Whether a worker is still there.
+     *
+     * @param pid its process number
+     * @returns true also where the system does not say, as of a worker of another user
+     */
     function isRunning2(pid) {
         try {
             return process.kill(pid, 0);
@@ -358,9 +541,20 @@ function start() {
             return e.message.indexOf(NO_SUCH_PROCESS) < 0;
         }
     }
+    // src/engine/yielding.ts
+    /**
+     * Lets the worker turn to its other connections, once: it takes a step in each handshake that waits, and accepts one more.
+     *
+     * For a millisecond: nginx runs a timer of none at all before it looks at any connection.
+     */
     function yieldOnce2() {
         return sleep(1);
     }
+    /**
+     * Leaves the worker to its other connections for as long as it was kept from them.
+     *
+     * @param since when that began, in milliseconds since 1970
+     */
     function yieldFor(since) {
         return sleep(2 * (Date.now() - since) + 1);
     }
@@ -370,6 +564,11 @@ function start() {
         });
     }
     var SLICE_MS = 5;
+    /**
+     * For what takes long in many steps, and begins now.
+     *
+     * @returns what is to be awaited after each step: at the end of a slice it leaves the worker to its connections
+     */
     function timeSlicer2() {
         var began = Date.now();
         return function() {
@@ -395,234 +594,169 @@ function start() {
             })();
         };
     }
-    var LOCK_PREFIX = "#lock:";
-    var LOCK_LIFETIME_MS2 = 5e3;
-    function tryLock(zone, slot) {
-        try {
-            var ticket = ticketFor(zone, LOCK_PREFIX + slot);
-            return ticket === void 0 ? {
-                state: "busy"
-            } : {
-                state: "locked",
-                ticket: ticket
-            };
-        } catch (e) {
-            if (isZoneFull2(e)) return {
-                state: "no-room"
-            };
-            throw e;
-        }
+
+    // ======== config/: what the nginx variables say: settings, slots and paths
+    // src/config/slot.ts
+    var RSA_PREFIX2 = "*rsa:";
+    var FILE_PREFIX = "*file:";
+    /** The key of a name's RSA slot, in the zones and of the locks. */
+    function rsaKey2(name) {
+        return RSA_PREFIX2 + name;
     }
-    function ticketFor(zone, key) {
-        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
-        if (zone.add(key, ticket)) return ticket;
-        var holder = zone.get(key);
-        if (holder === void 0 || isHeld(holder)) return void 0;
-        var popped = zone.pop(key);
-        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
-        return zone.add(key, ticket) ? ticket : void 0;
+    function isRsaKey(key) {
+        return key.startsWith(RSA_PREFIX2);
     }
-    function isHeld(ticket) {
-        return isWithin2(ticket, 0, LOCK_LIFETIME_MS2) && isRunning2(workerOf(ticket));
+    /**
+     * The key of a file of `$cert_scan`.
+     *
+     * @param label what `*` stands for in its path
+     */
+    function fileKey(stem) {
+        return FILE_PREFIX + stem;
     }
-    function isOwnTicket(ticket) {
-        return workerOf(ticket) === process.pid;
+    function isFileKey2(key) {
+        return key.startsWith(FILE_PREFIX);
     }
-    function workerOf(ticket) {
-        return Number(ticket.slice(ticket.indexOf(":") + 1));
+    /** The name whose key this is, whatever the slot; of a file's key the label. */
+    function nameOf(key) {
+        if (isFileKey2(key)) return key.slice(FILE_PREFIX.length);
+        return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
     }
-    function isLocked(zone, slot, ticket) {
-        return zone.get(LOCK_PREFIX + slot) === ticket;
+    /**
+     * The keys of a name's slots, in the order in which a handler looks into them: a name that has only one kind of pair is
+     * served that one by the handlers of both.
+     *
+     * @param isForRsa for the handlers of the RSA slot
+     */
+    function slotKeys2(name, hasRsaSlot2, isForRsa) {
+        if (!hasRsaSlot2) return [
+            name
+        ];
+        return isForRsa ? [
+            rsaKey2(name),
+            name
+        ] : [
+            name,
+            rsaKey2(name)
+        ];
     }
-    function unlock(zone, slot, ticket) {
-        if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
+    /** The keys of all slots that a name has. */
+    function slotsOf(settings, name) {
+        return slotKeys2(name, settings.certFileRsa !== "", false);
     }
-    function tryWithLocks(zone, slots, work2) {
-        var taken = [];
-        var state = "locked";
-        try {
-            for(var i = 0; i < slots.length && state !== "busy"; i++){
-                var slot = slots[i];
-                var result = tryLock(zone, slot);
-                if (result.state === "locked") taken.push({
-                    slot: slot,
-                    ticket: result.ticket
-                });
-                else state = result.state;
-            }
-            if (state === "busy") free(zone, taken);
-            return work2({
-                state: state,
-                isLocked: function isLocked2() {
-                    return state === "locked" && areLocked(zone, taken);
-                }
-            });
-        } finally{
-            free(zone, taken);
-        }
-    }
-    function withLocks(zone, slots, work2) {
-        return withAll(zone, slots, ticketOrError, work2);
-    }
-    function withLocksIfRoom(zone, slots, work2) {
-        return withAll(zone, slots, tryLock, work2);
-    }
-    function ticketOrError(zone, slot) {
-        var ticket = ticketFor(zone, LOCK_PREFIX + slot);
-        return ticket === void 0 ? {
-            state: "busy"
-        } : {
-            state: "locked",
-            ticket: ticket
+    // src/config/paths.ts
+    /** @param slot its key */
+    function slotPaths(settings, slot) {
+        var stem = stemOf(settings, slot);
+        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
+        return {
+            cert: fill(cert, stem),
+            key: fill(key, stem)
         };
     }
-    function withAll(zone, slots, take, work2) {
-        return _async_to_generator(function() {
-            var ordered, taken, i, slot, result;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        ordered = slots.slice().sort();
-                        _state.label = 1;
-                    case 1:
-                        taken = [];
-                        _state.label = 2;
-                    case 2:
-                        _state.trys.push([
-                            2,
-                            ,
-                            9,
-                            10
-                        ]);
-                        i = 0;
-                        _state.label = 3;
-                    case 3:
-                        if (!(i < ordered.length)) return [
-                            3,
-                            8
-                        ];
-                        slot = ordered[i];
-                        result = take(zone, slot);
-                        _state.label = 4;
-                    case 4:
-                        if (!(result.state === "busy")) return [
-                            3,
-                            6
-                        ];
-                        return [
-                            4,
-                            yieldOnce2()
-                        ];
-                    case 5:
-                        _state.sent();
-                        result = take(zone, slot);
-                        return [
-                            3,
-                            4
-                        ];
-                    case 6:
-                        if (result.state === "locked") taken.push({
-                            slot: slot,
-                            ticket: result.ticket
-                        });
-                        _state.label = 7;
-                    case 7:
-                        i++;
-                        return [
-                            3,
-                            3
-                        ];
-                    case 8:
-                        if (areLocked(zone, taken)) return [
-                            2,
-                            work2()
-                        ];
-                        return [
-                            3,
-                            10
-                        ];
-                    case 9:
-                        free(zone, taken);
-                        return [
-                            7
-                        ];
-                    case 10:
-                        return [
-                            3,
-                            1
-                        ];
-                    case 11:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
+    function stemOf(settings, slot) {
+        var name = nameOf(slot);
+        var isWildcard = name.charAt(0) === "*" && !isFileKey2(slot);
+        return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
     }
-    function areLocked(zone, taken) {
-        return taken.every(function(param) {
-            var slot = param.slot, ticket = param.ticket;
-            return isLocked(zone, slot, ticket);
-        });
+    /**
+     * The file of `$cert_scan` that is a slot's own as well.
+     *
+     * @returns its key; '' where files for names are elsewhere
+     */
+    function scannedFileOf(settings, slot) {
+        if (!settings.scan) return "";
+        var key = fileKey(stemOf(settings, slot));
+        var own = templatesOf(settings, slot);
+        var scanned = templatesOf(settings, key);
+        return own.cert === scanned.cert && own.key === scanned.key ? key : "";
     }
-    function free(zone, taken) {
-        taken.forEach(function(param) {
-            var slot = param.slot, ticket = param.ticket;
-            unlock(zone, slot, ticket);
-        });
-    }
-    var FULL_KEY = "#full";
-    var MISS_SPACE2 = 2 * 4096;
-    var TAKEN_BACK = "taken-back--";
-    function missesOf2(name) {
-        return zoneNamed2(missesName2(name));
-    }
-    function missesName2(name) {
-        return "".concat(name, "_misses");
-    }
-    function isMissing2(misses, name, token, interval) {
-        var miss = misses.get(name);
-        return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
-    }
-    function expireMissing(misses, name) {
-        var miss = misses.get(name);
-        if (miss === void 0) return;
-        if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS2)) return;
-        misses.delete(name);
-    }
-    function noteMissing(misses, name, token) {
-        if (misses.freeSpace() < MISS_SPACE2) {
-            misses.clear();
-            hasRoom2(function() {
-                return misses.set(FULL_KEY, timestamp2());
-            });
+    /** The path templates of a slot. */
+    function templatesOf(settings, slot) {
+        if (isFileKey2(slot)) {
+            return {
+                cert: settings.scan.replace("*", "{name}"),
+                key: settings.keyFile
+            };
         }
-        var full = misses.get(FULL_KEY);
-        if (full !== void 0 && isWithin2(full, 0, LOCK_LIFETIME_MS2)) return;
-        hasRoom2(function() {
-            return misses.add(name, token + timestamp2());
-        });
+        return isRsaKey(slot) ? {
+            cert: settings.certFileRsa,
+            key: settings.keyFileRsa
+        } : {
+            cert: settings.certFile,
+            key: settings.keyFile
+        };
     }
-    function forgetMissing(misses, name) {
-        if (!hasRoom2(function() {
-            return misses.set(name, TAKEN_BACK + timestamp2());
-        })) misses.delete(name);
+    /** Whether a template has a file for each name, and not one for all. */
+    function isPerName(template) {
+        return template.indexOf("{name}") >= 0;
     }
+    function fill(template, stem) {
+        return template.split("{name}").join(stem);
+    }
+    // src/config/scan_pattern.ts
+    /**
+     * Takes `$cert_scan` apart.
+     *
+     * @param template as in `/etc/nginx/tls/*.crt` or `/etc/nginx/certs/*.pem`
+     * @throws malformed
+     */
+    function readScanPattern(template) {
+        var parts = template.split("/");
+        var at = parts.map(function(part2) {
+            return part2.indexOf("*") >= 0;
+        }).indexOf(true);
+        var part = (parts[at] || "").split("*");
+        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
+        var isLate = at > 0 && at >= parts.length - 2;
+        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
+            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
+        }
+        return {
+            folder: parts.slice(0, at).join("/") || "/",
+            prefix: part[0],
+            suffix: part[1]
+        };
+    }
+    /** What `*` stands for in the entries of the folder; as in a shell, it does not stand for a dot at the beginning. */
+    function stemsIn(param, entries) {
+        var prefix = param.prefix, suffix = param.suffix;
+        var fixed = prefix.length + suffix.length;
+        var stems = [];
+        for(var i = 0; i < entries.length; i++){
+            var entry = entries[i];
+            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+            if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
+        }
+        return stems;
+    }
+    // src/config/settings.ts
     var DEFAULT_CHECK_INTERVAL_S2 = 10;
     function zoneName2(variables) {
         return variables["cert_zone"] || "certs";
     }
+    /**
+     * How long a record is served before its files are looked at again.
+     *
+     * @returns milliseconds; 0: until a clear
+     */
     function checkInterval2(variables) {
         var text = variables["cert_check_interval"];
         var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
         return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
     }
     var LONGEST_FRESH_MS2 = 2e4;
+    /**
+     * How long the answers in the zone are good.
+     *
+     * @returns milliseconds; 0: until a clear
+     */
     function freshFor2(variables) {
         var interval = checkInterval2(variables);
         if (!variables["cert_store"]) return interval;
         return interval === 0 ? LONGEST_FRESH_MS2 : Math.min(interval, LONGEST_FRESH_MS2);
     }
+    /** The name that is served without SNI, as it is written in the configuration; empty: none. */
     function fallback2(variables) {
         return variables["cert_fallback"] || "";
     }
@@ -639,840 +773,13 @@ function start() {
             followsEtcd: !!variables["cert_etcd"]
         };
     }
+    /** Whether the HTTP handlers answer clients that are neither local nor authenticated. */
     function isAdminRemote(variables) {
         return variables["cert_admin_remote"] === "on";
     }
-    var VERSION2 = "5";
-    var SERVABLE = "3";
-    var POINTER2 = "4";
-    var REFUSED = "2";
-    var VERSION_CODE2 = 53;
-    var TOKEN_AT2 = 1;
-    var TOKEN_LENGTH2 = 12;
-    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
-    var KEY_END_AT2 = CHECKED_AT2 + TIMESTAMP_LENGTH2;
-    var OFFSET_LENGTH2 = 6;
-    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
-    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
-    var FRESH_LENGTH2 = 15;
-    var PATH_AT2 = PEM_AT2 + FRESH_LENGTH2;
-    var STALE = "000000000000000";
-    var FACTS_CODE2 = 123;
-    var LINE_END_CODE2 = 10;
-    var HYPHEN_CODE2 = 45;
-    var BLOCK_BEGIN = "-----BEGIN ";
-    var BLOCK_END = "-----\n";
-    var STALE_TOKEN = "------------";
-    var NO_FILES = {
-        source: "disk",
-        files: "",
-        notAfter: 0,
-        loadedAt: 0
-    };
-    function isFresh2(record, token, interval) {
-        if (isVersion2(record)) return isFreshVersion2(record, token);
-        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
-    }
-    function pemOf2(record) {
-        return record.slice(PEM_AT2, pemEnd2(record));
-    }
-    function chainOf2(record) {
-        return record.slice(keyEnd2(record), pemEnd2(record));
-    }
-    function keyOf2(record) {
-        return record.slice(PEM_AT2, keyEnd2(record));
-    }
-    function keyEnd2(record) {
-        return +record.slice(KEY_END_AT2, PEM_END_AT2);
-    }
-    function pemEnd2(record) {
-        return +record.slice(PEM_END_AT2, PEM_AT2);
-    }
-    function makeRecord(token, meta, pem) {
-        var _ref = pem != null ? pem : {
-            key: "",
-            chain: ""
-        }, key = _ref.key, chain = _ref.chain;
-        var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
-        var header = (pem ? SERVABLE : REFUSED) + token + timestamp2() + ends;
-        return header + key + chain + JSON.stringify(meta);
-    }
-    function makePointer(target, meta) {
-        var end = offset(PEM_AT2 + target.length);
-        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
-    }
-    function isPointer2(record) {
-        return record.charAt(0) === POINTER2;
-    }
-    function targetOf2(pointer) {
-        return pointer.slice(PEM_AT2, pemEnd2(pointer));
-    }
-    function isAnswer(record) {
-        return holdsPair2(record) || isPointer2(record);
-    }
-    function offset(value) {
-        return "00000".concat(value).slice(-OFFSET_LENGTH2);
-    }
-    function withCheckedNow(record, token) {
-        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
-    }
-    function withCheckedAt(record, time2) {
-        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
-    }
-    function markStale(record) {
-        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
-    }
-    function withMeta(record, token, meta) {
-        return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
-    }
-    function holdsPair2(record) {
-        return record.charAt(0) === SERVABLE || isVersion2(record);
-    }
-    function isVersion2(record) {
-        return record.charAt(0) === VERSION2;
-    }
-    function makeVersionRecord(token, meta, path) {
-        var ends = offset(PEM_AT2) + offset(PATH_AT2 + path.length);
-        return VERSION2 + token + timestamp2() + ends + STALE + path + JSON.stringify(meta);
-    }
-    function withFreshUntil(record, until) {
-        if (!isVersion2(record)) return record;
-        var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
-        return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
-    }
-    function isFreshVersion2(record, token) {
-        if (record.charCodeAt(0) !== VERSION_CODE2 || !record.startsWith(token, TOKEN_AT2)) return false;
-        var left = +record.slice(PEM_AT2, PATH_AT2) - Date.now();
-        return left > 0 && left <= LONGEST_FRESH_MS2;
-    }
-    function pathOf2(record) {
-        return record.slice(PATH_AT2, pemEnd2(record));
-    }
-    function isCheckedWithin(record, interval) {
-        return isWithin2(record, CHECKED_AT2, interval);
-    }
-    function checkedAtText(record) {
-        return record.slice(CHECKED_AT2, KEY_END_AT2);
-    }
-    function checkedAt(record) {
-        return +record.slice(CHECKED_AT2, KEY_END_AT2);
-    }
-    function isCleared(record, token) {
-        return !record.startsWith(token, TOKEN_AT2);
-    }
-    function readMeta2(record) {
-        var kind = record.charAt(0);
-        if (kind !== VERSION2 && kind !== SERVABLE && kind !== REFUSED && kind !== POINTER2) return null;
-        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
-        if (kind === VERSION2 && (/\D/.test(record.slice(PEM_AT2, PATH_AT2)) || record.charAt(PATH_AT2) !== "/")) {
-            return null;
-        }
-        if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
-            return null;
-        }
-        try {
-            var meta = JSON.parse(record.slice(pemEnd2(record)));
-            if (kind === POINTER2) meta = Object.assign({}, NO_FILES, meta);
-            return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
-        } catch (e) {
-            return null;
-        }
-    }
-    function isPem(text) {
-        return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
-    }
-    function isWhole2(record) {
-        var chainAt = keyEnd2(record);
-        var factsAt = pemEnd2(record);
-        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
-    }
-    var SUMMARY = "~";
-    var PAIR = "3";
-    var NO_PAIR = "2";
-    function summaryOf2(record, isFile) {
-        var meta = isPointer2(record) ? null : readMeta2(record);
-        if (!meta) return "";
-        var problem = meta.problem ? meta.problem.code : "";
-        var pair = holdsPair2(record) ? PAIR : NO_PAIR;
-        var summary = "".concat(SUMMARY).concat(pair).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
-        if (!isFile) return summary;
-        var _ref = meta.found || {
-            names: [],
-            isRsa: false
-        }, names = _ref.names, isRsa2 = _ref.isRsa;
-        return [
-            summary,
-            meta.files,
-            isRsa2 ? "RSA" : "",
-            names.join(" ")
-        ].join("\n");
-    }
-    function summaryOfLeftOut2(stamp) {
-        return "".concat(SUMMARY, "\n").concat(stamp);
-    }
-    function readSummary2(text) {
-        var first = text.split("\n")[0];
-        var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
-        return {
-            isPair: head.charAt(1) === PAIR || problem === "",
-            notAfter: +head.slice(2),
-            problem: problem,
-            etcd: etcd
-        };
-    }
-    function readFileSummary(text) {
-        var lines = text.split("\n");
-        return {
-            files: lines[1] || "",
-            names: lines[3] ? lines[3].split(" ") : [],
-            isRsa: lines[2] === "RSA"
-        };
-    }
-    var SUMMARY_PREFIX = "#summary:";
-    var MOST_KEYS = 2147483647;
-    function findRecord2(zone, name) {
-        return zone.get(name);
-    }
-    function putRecord(zone, name, record) {
-        var isStored = replaceValue2(zone, name, record);
-        if (isStored) putSummary(zone, name, summaryOf2(record, isFileKey2(name)));
-        return isStored;
-    }
-    function putSummary(zone, name, summary) {
-        var key = SUMMARY_PREFIX + name;
-        var held = zone.get(key);
-        if (summary === "") {
-            zone.delete(key);
-            return;
-        }
-        if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
-        if (!hasRoom2(function() {
-            return zone.set(key, summary);
-        })) zone.delete(key);
-    }
-    function noteLeftOut(zone, key, stamp) {
-        putSummary(zone, key, stamp && summaryOfLeftOut2(stamp));
-    }
-    function removeRecord(zone, name) {
-        zone.delete(name);
-        zone.delete(SUMMARY_PREFIX + name);
-    }
-    function keysOf(zone) {
-        return zone.keys(MOST_KEYS);
-    }
-    function isSlot(key) {
-        return key.charAt(0) !== "#";
-    }
-    function findSummary(zone, slot) {
-        var summary = zone.get(SUMMARY_PREFIX + slot);
-        if (summary !== void 0) return summary;
-        var record = findRecord2(zone, slot) || "";
-        if (isPointer2(record)) return findSummary(zone, targetOf2(record));
-        return summaryOf2(record, isFileKey2(slot));
-    }
-    function findVersion(zone, slot) {
-        var _a;
-        var summary = zone.get(SUMMARY_PREFIX + slot);
-        return summary === void 0 ? ((_a = readMeta2(findRecord2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
-    }
-    var KEYS = 1e3;
-    function eachSlice(keys, work2) {
-        return _async_to_generator(function() {
-            var yieldIfDue, at;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        yieldIfDue = timeSlicer2();
-                        at = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(at < keys.length)) return [
-                            3,
-                            4
-                        ];
-                        work2(keys.slice(at, at + KEYS).filter(isSlot));
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        at += KEYS;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    var LARGEST_FILE = 1024 * 1024;
-    var OPEN_FILES = "/proc/self/fd";
-    function listFolder(folder) {
-        var names = [];
-        naming(folder, function() {
-            names = fs.readdirSync(folder);
-        });
-        return names;
-    }
-    function readFile(path) {
-        return readBytes(path).toString();
-    }
-    function readBytes(path) {
-        var fault;
-        try {
-            var stat2 = fs.statSync(path);
-            if (stat2.isFile() && stat2.size <= LARGEST_FILE) return fs.readFileSync(path);
-            fault = stat2.isFile() ? "larger than 1 MiB" : "not a regular file";
-        } catch (e) {
-            fault = e.message;
-        }
-        throw new Error("".concat(path, ": ").concat(fault));
-    }
-    function readUnnamed(path) {
-        var target = "".concat(path, " (deleted)");
-        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
-            return targetOf22(number) === target;
-        });
-        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
-        return readFile("".concat(OPEN_FILES, "/").concat(numbers[0]));
-    }
-    function targetOf22(number) {
-        try {
-            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
-        } catch (e) {
-            return "";
-        }
-    }
-    function stat(path) {
-        return fs.statSync(path);
-    }
-    function exists(path) {
-        try {
-            fs.lstatSync(path);
-            return true;
-        } catch (e) {
-            return false;
-        }
-    }
-    function renameFile(from, to) {
-        naming(to, function() {
-            fs.renameSync(from, to);
-        });
-    }
-    function naming(path, work2) {
-        try {
-            work2();
-        } catch (e) {
-            var message = e.message, code = e.code;
-            var error = new Error("".concat(path, ": ").concat(message));
-            if (code !== void 0) error.code = code;
-            throw error;
-        }
-    }
-    function removeFolder(path) {
-        try {
-            fs.rmdirSync(path);
-        } catch (e) {}
-    }
-    function statLink(path) {
-        return fs.lstatSync(path);
-    }
-    function readLink(path) {
-        try {
-            return fs.readlinkSync(path);
-        } catch (e) {
-            var code = e.code;
-            if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return void 0;
-            throw e;
-        }
-    }
-    function makeLink(target, path) {
-        naming(path, function() {
-            fs.symlinkSync(target, path);
-        });
-    }
-    function makeFolder(path) {
-        try {
-            fs.mkdirSync(path, {
-                mode: 448
-            });
-        } catch (e) {
-            if (e.code !== "EEXIST") throw e;
-        }
-    }
-    function writeNewFile(path, text, isDurable) {
-        naming(path, function() {
-            fs.writeFileSync(path, isDurable ? "" : text, {
-                mode: 384,
-                flag: "wx"
-            });
-            if (isDurable) fs.appendFileSync(path, text, {
-                flag: "as"
-            });
-        });
-    }
-    function ifThere(work2) {
-        try {
-            work2();
-        } catch (e) {
-            var code = e.code;
-            if (code !== "ENOENT" && code !== "ENOTDIR") throw e;
-        }
-    }
-    function unlink(path) {
-        try {
-            fs.unlinkSync(path);
-            return true;
-        } catch (e) {
-            if (e.code === "ENOENT") return false;
-            throw e;
-        }
-    }
-    function userOfProcess() {
-        try {
-            return fs.statSync("/proc/self").uid;
-        } catch (e) {
-            return void 0;
-        }
-    }
-    var FOLDER = "/cert-rotation.v1";
-    var FOREIGN_RIGHTS = 63;
-    function openStore(path) {
-        if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
-        var root = path.replace(/\/+$/, "") + FOLDER;
-        var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
-        if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
-        if ((mode & FOREIGN_RIGHTS) !== 0) {
-            throw new Error("".concat(root, ": its mode has to be 0700, so that nobody else reads keys there"));
-        }
-        var user = userOfProcess();
-        if (user !== void 0 && user !== uid) {
-            throw new Error("".concat(root, ": it belongs to user ").concat(uid, ", and the workers run as user ").concat(user));
-        }
-        return {
-            root: root,
-            id: "".concat(dev, ":").concat(ino)
-        };
-    }
-    function statOrMake(root) {
-        var fault;
-        try {
-            return statFolder(root);
-        } catch (e) {}
-        try {
-            makeFolder(root);
-            return statFolder(root);
-        } catch (e) {
-            fault = e.message;
-        }
-        throw new Error("".concat(root, ": ").concat(fault, "; make the folder of $cert_store, for the workers' user, mode 0700"));
-    }
-    function statFolder(root) {
-        var stat2 = statLink(root);
-        var dev = stat2.dev, ino = stat2.ino, mode = stat2.mode, uid = stat2.uid;
-        return {
-            dev: dev,
-            ino: ino,
-            mode: mode,
-            uid: uid,
-            isFolder: stat2.isDirectory()
-        };
-    }
-    function entryPath(param, slot) {
-        var root = param.root;
-        var name = nameOf(slot);
-        var folder = isFileKey2(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
-        return "".concat(root, "/").concat(folder, "/").concat(shardOf(name), "/").concat(name);
-    }
-    function versionPath(param, version) {
-        var root = param.root;
-        return "".concat(root, "/versions/").concat(version.slice(0, 2), "/").concat(version);
-    }
-    var SHARDS = 256;
-    function shardOf(name) {
-        var hash2 = 33052;
-        for(var i = 0; i < name.length; i++){
-            hash2 = (hash2 ^ name.charCodeAt(i)) * 403 & 65535;
-        }
-        var byte = (hash2 ^ hash2 >> 8) % SHARDS;
-        return byte < 16 ? "0".concat(byte.toString(16)) : byte.toString(16);
-    }
-    function uniqueId() {
-        var bytes = Buffer.alloc(9);
-        crypto.getRandomValues(bytes);
-        return bytes.toString("base64").replace(/\+/g, "-").replace(/\//g, "_");
-    }
-    function placeFile(store, path, text, isDurable) {
-        place(store, path, function(temporary) {
-            writeNewFile(temporary, text, isDurable);
-        });
-    }
-    function placeLink(store, path, target) {
-        place(store, path, function(temporary) {
-            makeLink(target, temporary);
-        });
-    }
-    function place(param, path, make) {
-        var root = param.root;
-        var temporary = "".concat(root, "/temporary/").concat(uniqueId());
-        try {
-            inFolder(root, temporary, function() {
-                make(temporary);
-            });
-            inFolder(root, path, function() {
-                renameFile(temporary, path);
-            });
-        } catch (e) {
-            try {
-                unlink(temporary);
-            } catch (e2) {}
-            throw e;
-        }
-    }
-    function inFolder(root, path, work2) {
-        try {
-            work2();
-            return;
-        } catch (e) {
-            if (!isNotThere(e)) throw e;
-        }
-        var at = path.indexOf("/", root.length + 1);
-        while(at > 0){
-            makeFolder(path.slice(0, at));
-            at = path.indexOf("/", at + 1);
-        }
-        work2();
-    }
-    function isNotThere(e) {
-        return e.code === "ENOENT";
-    }
-    var LONGEST_ENTRY = 1e3;
-    function readEntry(store, slot) {
-        return readLink(entryPath(store, slot));
-    }
-    function placeEntry(store, slot, text) {
-        placeLink(store, entryPath(store, slot), text);
-    }
-    function removeEntry(store, slot) {
-        ifThere(function() {
-            unlink(entryPath(store, slot));
-        });
-    }
-    function readClearToken(param) {
-        var root = param.root;
-        return readLink("".concat(root, "/clear"));
-    }
-    function placeClearToken(store, token) {
-        placeLink(store, "".concat(store.root, "/clear"), token);
-    }
-    function shardsOf(param, folder, toSlot) {
-        var root = param.root;
-        var shards = [];
-        ifThere(function() {
-            shards = listFolder("".concat(root, "/").concat(folder));
-        });
-        return shards.map(function(shard) {
-            return {
-                path: "".concat(folder, "/").concat(shard),
-                toSlot: toSlot
-            };
-        });
-    }
-    function slotsIn(param, param1) {
-        var root = param.root, path = param1.path, toSlot = param1.toSlot;
-        var names = [];
-        ifThere(function() {
-            names = listFolder("".concat(root, "/").concat(path));
-        });
-        return names.map(toSlot);
-    }
-    function shardStamp(param, param1) {
-        var root = param.root, path = param1.path;
-        var _stat = stat("".concat(root, "/").concat(path)), dev = _stat.dev, ino = _stat.ino, mtimeMs = _stat.mtimeMs;
-        return {
-            text: "".concat(dev, ":").concat(ino, ":").concat(mtimeMs),
-            changed: mtimeMs
-        };
-    }
-    function shardOfSlot(slot) {
-        var path = entryPath({
-            root: "",
-            id: ""
-        }, slot);
-        return path.slice(1, path.lastIndexOf("/"));
-    }
-    var CLEAR_KEY2 = "#clear";
-    function clearToken2(zone) {
-        var token = zone.get(CLEAR_KEY2);
-        return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
-    }
-    function clearAll(zone) {
-        var token = arguments.length > 1 && arguments[1] !== void 0 ? arguments[1] : newToken();
-        zone.set(CLEAR_KEY2, token);
-    }
-    function newToken() {
-        var bytes = Buffer.alloc(FIRST_TOKEN2.length / 2);
-        crypto.getRandomValues(bytes);
-        return bytes.toString("hex");
-    }
-    function reserveToken(zone) {
-        if (zone.get(CLEAR_KEY2) === void 0) hasRoom2(function() {
-            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
-        });
-    }
-    var FIRST_TOKEN2 = "000000000000";
-    var STORE_CLEAR_KEY = "#clear:store";
-    function adoptToken(zone, token, storeToken) {
-        var last = zone.get(STORE_CLEAR_KEY);
-        if (last === storeToken) return token;
-        replaceValue2(zone, STORE_CLEAR_KEY, storeToken);
-        var next = last === void 0 && token !== FIRST_TOKEN2 ? newToken() : storeToken;
-        if (!replaceValue2(zone, CLEAR_KEY2, next)) return token;
-        return next;
-    }
-    function noteStoreToken(zone, token) {
-        replaceValue2(zone, STORE_CLEAR_KEY, token);
-    }
-    var SCAN_KEY = "#scan";
-    var NOTE_PREFIX = "#etcd:";
-    function findScan(zone) {
-        return zone.get(SCAN_KEY);
-    }
-    function putScan(zone, state) {
-        return replaceValue2(zone, SCAN_KEY, state);
-    }
-    function findScanPart(zone, number) {
-        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
-    }
-    function putScanPart(zone, number, part) {
-        var key = "".concat(SCAN_KEY, ":").concat(number);
-        if (part !== "") return replaceValue2(zone, key, part);
-        zone.delete(key);
-        return true;
-    }
-    function findNote(zone, note3) {
-        return zone.get(NOTE_PREFIX + note3);
-    }
-    function putNote(zone, note3, text) {
-        return replaceValue2(zone, NOTE_PREFIX + note3, text);
-    }
-    function dropNote(zone, note3) {
-        zone.delete(NOTE_PREFIX + note3);
-    }
-    var SAID_PREFIX = "#said:";
-    function isNewToSay(zone, about, fault) {
-        var key = SAID_PREFIX + about;
-        var last = zone.get(key) || "";
-        if (fault === last) return false;
-        if (fault === "") zone.delete(key);
-        else replaceValue2(zone, key, fault);
-        return fault !== "";
-    }
-    var SWEPT_KEY = "#swept";
-    function findSwept(zone) {
-        return zone.get(SWEPT_KEY);
-    }
-    function putSwept(zone, time2) {
-        replaceValue2(zone, SWEPT_KEY, time2);
-    }
-    var SHARD_PREFIX = "#shard:";
-    function findShardStamp(zone, shard) {
-        return zone.get(SHARD_PREFIX + shard);
-    }
-    function putShardStamp(zone, shard, stamp) {
-        replaceValue2(zone, SHARD_PREFIX + shard, stamp);
-    }
-    function contextOf(r) {
-        var variables = variablesOf2(r);
-        var settings = readSettings(variables);
-        var zone = usableZone(r, zoneName2(variables));
-        var store = usableStore(r, zone, settings.store);
-        var context = {
-            r: r,
-            settings: settings,
-            zone: zone,
-            // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
-            misses: zone && missesOf2(zoneName2(variables)),
-            store: store,
-            token: FIRST_TOKEN2,
-            storeToken: FIRST_TOKEN2,
-            interval: freshFor2(variables),
-            filesInterval: checkInterval2(variables),
-            fallback: normaliseWithWildcard(settings.fallback)
-        };
-        return withTokens(context);
-    }
-    function withTokens(context) {
-        var zone = context.zone, store = context.store;
-        var token = zone ? clearToken2(zone) : FIRST_TOKEN2;
-        var storeToken = store && readClearToken(store) || FIRST_TOKEN2;
-        if (zone && store) token = adoptToken(zone, token, storeToken);
-        return Object.assign({}, context, {
-            token: token,
-            storeToken: storeToken
-        });
-    }
-    function usableZone(r, name) {
-        var zone = zoneNamed2(name);
-        try {
-            if (zone) reserveToken(zone);
-            return zone;
-        } catch (e) {
-            r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
-            return void 0;
-        }
-    }
-    function usableStore(r, zone, path) {
-        if (!path) return void 0;
-        var fault = "";
-        var store;
-        try {
-            store = openStore(path);
-        } catch (e) {
-            fault = e.message;
-        }
-        if (zone ? isNewToSay(zone, "store", fault) : fault) {
-            r.error("cert_rotation: no store: ".concat(fault, "; pairs go to nginx as text"));
-        }
-        return store;
-    }
-    function slotPaths(settings, slot) {
-        var stem = stemOf(settings, slot);
-        var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
-        return {
-            cert: fill(cert, stem),
-            key: fill(key, stem)
-        };
-    }
-    function stemOf(settings, slot) {
-        var name = nameOf(slot);
-        var isWildcard = name.charAt(0) === "*" && !isFileKey2(slot);
-        return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
-    }
-    function scannedFileOf(settings, slot) {
-        if (!settings.scan) return "";
-        var key = fileKey(stemOf(settings, slot));
-        var own = templatesOf(settings, slot);
-        var scanned = templatesOf(settings, key);
-        return own.cert === scanned.cert && own.key === scanned.key ? key : "";
-    }
-    function templatesOf(settings, slot) {
-        if (isFileKey2(slot)) {
-            return {
-                cert: settings.scan.replace("*", "{name}"),
-                key: settings.keyFile
-            };
-        }
-        return isRsaKey(slot) ? {
-            cert: settings.certFileRsa,
-            key: settings.keyFileRsa
-        } : {
-            cert: settings.certFile,
-            key: settings.keyFile
-        };
-    }
-    function isPerName(template) {
-        return template.indexOf("{name}") >= 0;
-    }
-    function fill(template, stem) {
-        return template.split("{name}").join(stem);
-    }
-    var MISSING = "missing";
-    function stampOf(files) {
-        var cert = stampOfPath(files.cert);
-        if (files.cert === files.key) return cert === MISSING ? "" : cert;
-        var key = stampOfPath(files.key);
-        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
-    }
-    function lacksChain(stamp) {
-        return stamp.startsWith(MISSING);
-    }
-    function lacksKey(stamp) {
-        return stamp.endsWith(" ".concat(MISSING));
-    }
-    function stampOfPath(path) {
-        try {
-            var _stat = stat(path), dev = _stat.dev, ino = _stat.ino, size = _stat.size, mtimeMs = _stat.mtimeMs, ctimeMs = _stat.ctimeMs;
-            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
-        } catch (e) {
-            var code = e.code;
-            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
-            return isMissing22 ? MISSING : "".concat(code);
-        }
-    }
-    var TICK_MS = 2e3;
-    function isSettled(stamp) {
-        var now = Date.now();
-        return stamp.split(" ").every(function(one) {
-            var changed = +one.slice(one.lastIndexOf(":") + 1);
-            return !(Math.abs(now - changed) < TICK_MS);
-        });
-    }
-    var DANGLING = "dangling";
-    function stampOfSlot(settings, slot) {
-        var files = slotPaths(settings, slot);
-        var stamp = stampOf(files);
-        if (settings.scan && lacksChain(stamp)) stamp = "";
-        return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
-    }
-    function count(zone, family, labels) {
-        var counts = parse(findOwnCounts(zone) || "{}");
-        add(counts, seriesOf(family, labels), 1);
-        putOwnCounts(zone, JSON.stringify(counts));
-    }
-    function refusalLabels(via, code) {
-        return 'via="'.concat(via, '",code="').concat(code, '"');
-    }
-    function seriesOf(family, labels) {
-        return labels ? "".concat(family, "{").concat(labels, "}") : family;
-    }
-    function countsOf(zone, keys) {
-        var sum = {};
-        findCounts(zone, keys).forEach(function(text) {
-            var counts = parse(text);
-            Object.keys(counts).forEach(function(series) {
-                add(sum, series, counts[series]);
-            });
-        });
-        return sum;
-    }
-    function add(counts, series, more) {
-        counts[series] = (counts[series] || 0) + more;
-    }
-    function parse(text) {
-        return JSON.parse(text);
-    }
-    var COUNTS_PREFIX = "#counts:";
-    function findOwnCounts(zone) {
-        return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
-    }
-    function putOwnCounts(zone, counts) {
-        replaceValue2(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
-    }
-    function findCounts(zone, keys) {
-        return keys.filter(function(key) {
-            return key.startsWith(COUNTS_PREFIX);
-        }).map(function(key) {
-            return zone.get(key) || "{}";
-        });
-    }
-    var NAME = "Refusal";
-    function refuse(code, detail) {
-        var refusal = new Error(detail);
-        refusal.name = NAME;
-        refusal.code = code;
-        throw refusal;
-    }
-    function isRefusal(e) {
-        return _instanceof(e, Error) && e.name === NAME;
-    }
+
+    // ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+    // src/x509/der.ts
     var BOOLEAN = 1;
     var INTEGER = 2;
     var BIT_STRING = 3;
@@ -1484,12 +791,19 @@ function start() {
     var GENERALIZED_TIME = 24;
     var SEQUENCE = 48;
     var SET = 49;
+    /** The tag of `[number]`, primitive: an IMPLICIT string or integer. */
     function contextTag(number) {
         return 128 + number;
     }
+    /** The tag of `[number]`, constructed: EXPLICIT, or an IMPLICIT SEQUENCE or SET. */
     function constructedTag(number) {
         return 160 + number;
     }
+    /**
+     * Reads the element that starts at `at` and ends at `limit` or before.
+     *
+     * @throws malformed: it does not end there, or is not DER
+     */
     function readElement(bytes, at, limit) {
         var start2 = at + 2;
         if (start2 > limit) refuse("malformed", "unreadable DER: an element is cut off");
@@ -1517,25 +831,43 @@ function start() {
             end: end
         };
     }
+    /**
+     * Reads the element at `at` inside `parent`, which must have this tag.
+     *
+     * @param what names it in the refusal
+     * @throws malformed
+     */
     function readTagged(parent, at, tag, what) {
         var element = readElement(parent.bytes, at, parent.end);
         if (element.tag !== tag) refuse("malformed", "unreadable DER: ".concat(what, " expected"));
         return element;
     }
+    /**
+     * Reads an element that is all there is in `bytes`.
+     *
+     * @throws malformed: also where something follows it
+     */
     function readWhole(bytes, tag, what) {
         var element = readElement(bytes, 0, bytes.length);
         if (element.tag !== tag) refuse("malformed", "unreadable DER: ".concat(what, " expected"));
         expectEnd(bytes.length, element.end, what);
         return element;
     }
+    /** Reads an element that fills `parent`. */
     function readOnly(parent, tag, what) {
         var element = readTagged(parent, parent.start, tag, what);
         expectEnd(parent.end, element.end, what);
         return element;
     }
+    /**
+     * Checks that nothing is left.
+     *
+     * @throws malformed: `at`, where `what` ended, is not `end`
+     */
     function expectEnd(end, at, what) {
         if (at !== end) refuse("malformed", "unreadable DER: something follows ".concat(what));
     }
+    /** Every element inside `parent`, which they fill. */
     function children(parent) {
         var found = [];
         var at = parent.start;
@@ -1546,15 +878,25 @@ function start() {
         }
         return found;
     }
+    /** The value, without tag and length, in lower-case hex. */
     function hexOf(element) {
         return element.bytes.toString("hex", element.start, element.end);
     }
+    /** The whole element, with tag and length, in lower-case hex. */
     function hexOfWhole(element) {
         return element.bytes.toString("hex", element.at, element.end);
     }
+    /**
+     * The value as text. Bytes that are not UTF-8 become U+FFFD, which no server name holds.
+     */
     function textOf(element) {
         return element.bytes.toString("utf8", element.start, element.end);
     }
+    /**
+     * Checks an INTEGER of any sign (X.690, 8.3: at least one byte, and no more of them than needed).
+     *
+     * @throws malformed
+     */
     function expectInteger(element, what) {
         var first = element.bytes[element.start];
         var second = element.bytes[element.start + 1];
@@ -1564,6 +906,12 @@ function start() {
             refuse("malformed", "unreadable DER: ".concat(what, " is not an integer"));
         }
     }
+    /**
+     * Reads a positive INTEGER.
+     *
+     * @returns its magnitude in lower-case hex, without the sign byte
+     * @throws malformed
+     */
     function positiveInteger(element, what) {
         expectInteger(element, what);
         var first = element.bytes[element.start];
@@ -1572,12 +920,24 @@ function start() {
         }
         return element.bytes.toString("hex", element.start + (first === 0 ? 1 : 0), element.end);
     }
+    /**
+     * Reads a BIT STRING of whole bytes, whatever its tag.
+     *
+     * @returns lower-case hex
+     * @throws malformed
+     */
     function bitString(element, what) {
         if (element.end === element.start || element.bytes[element.start] !== 0) {
             refuse("malformed", "unreadable DER: ".concat(what, " is not of whole bytes"));
         }
         return element.bytes.toString("hex", element.start + 1, element.end);
     }
+    /**
+     * Reads an OBJECT IDENTIFIER (X.690, 8.19).
+     *
+     * @returns its value in lower-case hex: enough to compare, and cheaper than the dotted form
+     * @throws malformed
+     */
     function objectIdentifier(element) {
         var bytes = element.bytes;
         if (element.tag !== OBJECT_IDENTIFIER || element.end === element.start) {
@@ -1592,6 +952,11 @@ function start() {
         if (!startsArc) refuse("malformed", "unreadable DER: an identifier is cut off");
         return hexOf(element);
     }
+    /**
+     * The dotted form of an object identifier.
+     *
+     * @param hex as `objectIdentifier` returns it
+     */
     function dotted(hex) {
         var arcs = [];
         var arc = 0;
@@ -1610,6 +975,12 @@ function start() {
         }
         return arcs.join(".");
     }
+    /**
+     * Reads a time of RFC 5280, section 4.1.2.5: UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ`.
+     *
+     * @returns seconds since 1970
+     * @throws malformed: any other form, or no such day
+     */
     function time(element, what) {
         var digits = textOf(element).slice(0, -1);
         if (element.tag === UTC_TIME) {
@@ -1627,12 +998,19 @@ function start() {
         }
         return millis / 1e3;
     }
+    /**
+     * Writes an element: the little DER that is made here wraps a key.
+     *
+     * @param content its value, in hex
+     * @returns hex
+     */
     function write(tag, content) {
         var length = (content.length / 2).toString(16);
         if (length.length % 2 === 1) length = "0" + length;
         if (content.length / 2 >= 128) length = (128 + length.length / 2).toString(16) + length;
         return (tag < 16 ? "0" : "") + tag.toString(16) + length + content;
     }
+    // src/x509/names.ts
     var OTHER_STRINGS = [
         19,
         20,
@@ -1641,6 +1019,7 @@ function start() {
         22
     ];
     var BMP_STRING = 30;
+    /** Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does. */
     function expectName(name) {
         var bytes = name.bytes;
         var at = name.start;
@@ -1672,6 +1051,7 @@ function start() {
         }
         return true;
     }
+    // src/x509/extension.ts
     var WHAT = "an extension";
     var CHECKS = {
         "551d0e": function(content) {
@@ -1700,6 +1080,13 @@ function start() {
         "2b06010505070107": unknown,
         "2b06010505070108": unknown
     };
+    /**
+     * Checks what an extension holds, where OpenSSL would.
+     *
+     * @param type its identifier, in hex
+     * @param content its OCTET STRING
+     * @throws malformed
+     */
     function expectExtension(type, content) {
         var check = CHECKS[type];
         if (check !== void 0) check(content);
@@ -1818,11 +1205,17 @@ function start() {
             });
         });
     }
+    // src/x509/pem.ts
     var BEGIN = "-----BEGIN ";
     var END = "-----END ";
     var DASHES = "-----";
     var LONGEST_LABEL = 64;
     var LINE = 64;
+    /**
+     * Splits text into its PEM blocks, in the order found. Linear in the length of the text.
+     *
+     * @throws malformed: a block is not complete, as in a file half written or two files joined without a line break
+     */
     function readBlocks(text) {
         var blocks = [];
         var begin = text.indexOf(BEGIN);
@@ -1882,6 +1275,11 @@ function start() {
             body: text.slice(blankLine.index)
         };
     }
+    /**
+     * The bytes of a block.
+     *
+     * @throws malformed: not base64 (RFC 4648, section 4, with its padding), or nothing
+     */
     function decode(block) {
         var base64 = block.body.replace(/[ \t\r\n]+/g, "");
         var bytes = Buffer.from(base64, "base64");
@@ -1890,15 +1288,18 @@ function start() {
         }
         return bytes;
     }
+    /** A label for a message: in lower case, so that who searches logs for the PEM of private keys finds only keys. */
     function quote(label) {
         return '"'.concat(label.toLowerCase(), '"');
     }
+    /** One PEM block, in lines of 64 characters that end in LF, the last one too. */
     function encode(label, bytes) {
         var base64 = bytes.toString("base64");
         var text = "".concat(BEGIN).concat(label).concat(DASHES, "\n");
         for(var at = 0; at < base64.length; at += LINE)text += base64.slice(at, at + LINE) + "\n";
         return "".concat(text).concat(END).concat(label).concat(DASHES, "\n");
     }
+    // src/x509/ec_point.ts
     var FIELDS = {
         "P-256": {
             identifier: "2a8648ce3d030107",
@@ -1934,17 +1335,25 @@ function start() {
     var BASE = 16777216;
     var LIMB_BITS = 24;
     var LIMB_HEX = 6;
+    /** The curve of an object identifier in hex, or null where it is another one. */
     function curveOf(identifier) {
         if (identifier === FIELDS["P-256"].identifier) return "P-256";
         if (identifier === FIELDS["P-384"].identifier) return "P-384";
         return identifier === FIELDS["P-521"].identifier ? "P-521" : null;
     }
+    /** The object identifier of a curve, in hex. */
     function identifierOf(curve) {
         return FIELDS[curve].identifier;
     }
+    /** Length of a coordinate, and so of a private key, in bytes. */
     function fieldBytes(curve) {
         return FIELDS[curve].bytes;
     }
+    /**
+     * Whether (x, y) is a point of the curve. About 1,000 multiplications.
+     *
+     * @param x, y hex, both of the curve's full length
+     */
     function isOnCurve(curve, x, y) {
         var field = FIELDS[curve];
         var size = Math.floor(field.powers[0] / LIMB_BITS) + 1;
@@ -2029,6 +1438,7 @@ function start() {
         carry(limbs, size);
         return limbs.slice(size);
     }
+    // src/x509/public_key.ts
     var RSA_ENCRYPTION = "2a864886f70d010101";
     var RSASSA_PSS = "2a864886f70d01010a";
     var MGF1 = "2a864886f70d010108";
@@ -2044,6 +1454,12 @@ function start() {
     var DEFAULT_SALT = "14";
     var WEAKEST_RSA_BITS = 2048;
     var LONGEST_RSA_BITS = 16384;
+    /**
+     * Reads the AlgorithmIdentifier of a public or private key.
+     *
+     * @param whose names the key in a refusal, as in "the private key"
+     * @throws unsupported-key, weak (a short curve), malformed
+     */
     function readKeyAlgorithm(algorithm2, whose) {
         var bytes = algorithm2.bytes;
         var identifier = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
@@ -2096,6 +1512,12 @@ function start() {
                 return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these"));
         }
     }
+    /**
+     * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but
+     * by default neither it nor any browser agrees on them in a handshake: the pair would serve nobody.
+     *
+     * @throws unsupported-key, weak, malformed
+     */
     function readCurve(parameters, whose) {
         if ((parameters == null ? void 0 : parameters.tag) !== OBJECT_IDENTIFIER) {
             return refuse("unsupported-key", "".concat(whose, ": an EC key without a named curve; use P-256"));
@@ -2108,6 +1530,13 @@ function start() {
         }
         return refuse("unsupported-key", "".concat(whose, ": an EC curve that TLS clients do not use; use P-256"));
     }
+    /**
+     * Reads RSA-PSS parameters (RFC 4055, section 3.1), where they name one of the hash functions of TLS, and the same one
+     * for the mask.
+     *
+     * @returns the length of a digest and of the salt, in bytes; or null for any other parameters
+     * @throws malformed
+     */
     function readPss(parameters) {
         if (parameters.tag !== SEQUENCE || parameters.start === parameters.end) return null;
         var hash2 = readElement(parameters.bytes, parameters.start, parameters.end);
@@ -2143,6 +1572,12 @@ function start() {
         }
         return objectIdentifier(name);
     }
+    /**
+     * Reads a SubjectPublicKeyInfo.
+     *
+     * @param whose names its certificate in a refusal
+     * @throws malformed, unsupported-key, weak (a short curve; the length of an RSA key is left to the caller)
+     */
     function readPublicKey(info, whose) {
         var algorithm2 = readTagged(info, info.start, SEQUENCE, "a key algorithm");
         var key = readTagged(info, algorithm2.end, BIT_STRING, "a public key");
@@ -2174,6 +1609,7 @@ function start() {
             bits: bits
         };
     }
+    /** The public part of an RSA key, as `PublicKey.value` has it. */
     function rsaValue(modulus, exponent) {
         return "".concat(positiveInteger(modulus, "an RSA modulus"), ",").concat(positiveInteger(exponent, "an RSA exponent"));
     }
@@ -2204,10 +1640,16 @@ function start() {
         if (value.length !== 2 * length) refuse("malformed", "".concat(whose, ": not an ").concat(kind, " key"));
         return kind === "Ed448" ? 456 : 256;
     }
+    /** The length in bytes of a private key that is a plain number: not of RSA. */
     function privateBytes(kind, curve) {
         if (curve !== null) return fieldBytes(curve);
         return kind === "Ed448" ? 57 : 32;
     }
+    /**
+     * Checks that an EC key is a point of its curve, which OpenSSL does when it reads a certificate.
+     *
+     * @throws malformed; unsupported-key for a compressed point, which cannot be checked without a square root
+     */
     function expectPoint(key, whose) {
         if (key.curve === null) return;
         var length = fieldBytes(key.curve) * 2;
@@ -2219,6 +1661,10 @@ function start() {
             refuse("malformed", "".concat(whose, ": not a point of ").concat(key.curve));
         }
     }
+    /**
+     * Whether two public keys are the same. An EC point may be compressed in one of them: then x and the parity of y are
+     * compared, which decides it for points on the curve.
+     */
     function isSameKey(a, b) {
         if (a.kind !== b.kind || a.curve !== b.curve || a.restrictions !== b.restrictions) return false;
         if (a.value.length === b.value.length || a.curve === null) return a.value === b.value;
@@ -2227,10 +1673,12 @@ function start() {
     function compressed(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
+    /** The name of the key's type for people: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
     function keyTypeName(key) {
         if (key.curve !== null) return "ECDSA-" + key.curve.replace("-", "");
         return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
     }
+    // src/x509/certificate.ts
     var SUBJECT_KEY_ID = "551d0e";
     var SUBJECT_ALT_NAME = "551d11";
     var BASIC_CONSTRAINTS = "551d13";
@@ -2245,9 +1693,16 @@ function start() {
     var DNS_NAME = contextTag(2);
     var SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
     var LONGEST_NAME = 253;
+    /** Whether a PEM block is a certificate, under any of the labels OpenSSL reads one from. */
     function isCertificateLabel(label) {
         return CERTIFICATE_LABELS.indexOf(label) >= 0;
     }
+    /**
+     * Reads one PEM block's certificate.
+     *
+     * @param whose names it in a refusal, as in "certificate 2"
+     * @throws malformed, unsupported-key, weak (an EC key on a short curve)
+     */
     function readCertificate(block, whose) {
         var der = decode(block);
         if (block.label === "TRUSTED CERTIFICATE") {
@@ -2258,8 +1713,13 @@ function start() {
             }
             der = der.slice(0, certificate.end);
         }
-        return parse2(der, whose);
+        return parse(der, whose);
     }
+    /**
+     * Reads the first certificate in PEM text, such as a stored chain.
+     *
+     * @throws malformed, unsupported-key, weak (an EC key on a short curve)
+     */
     function readLeaf(pem) {
         var blocks = readBlocks(pem);
         for(var i = 0; i < blocks.length; i++){
@@ -2268,7 +1728,7 @@ function start() {
         }
         return refuse("malformed", "no certificate");
     }
-    function parse2(der, whose) {
+    function parse(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
         var signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, "a signature algorithm");
@@ -2400,6 +1860,7 @@ function start() {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
     }
+    /** The dNSNames of the subjectAltName (RFC 5280, 4.2.1.6) as they are written. */
     function dnsNames(certificate) {
         if (certificate.altNames === null) return [];
         return children(certificate.altNames).filter(function(name) {
@@ -2420,15 +1881,27 @@ function start() {
     function canonical(name) {
         return name.toLowerCase().replace(/\.$/, "");
     }
+    /**
+     * Whether a certificate is for a server name (RFC 9525, section 6.3): the same name, or a wildcard that stands for its
+     * first label, whole and alone. `*.com` covers nothing: clients take no wildcard for a top-level domain.
+     *
+     * @param name lower-case, without a trailing dot; or a wildcard `*.example.com`, which only the same wildcard covers
+     */
     function covers(certificate, name) {
         if (certificate.names.indexOf(name) >= 0) return true;
         var dot = name.indexOf(".");
         var parent = name.slice(dot + 1);
         return dot > 0 && name.charAt(0) !== "*" && parent.indexOf(".") > 0 && certificate.names.indexOf("*." + parent) >= 0;
     }
+    /**
+     * Whether a certificate's time is over.
+     *
+     * @param nowSeconds seconds since 1970
+     */
     function isExpired(certificate, nowSeconds) {
         return nowSeconds > certificate.notAfter;
     }
+    // src/x509/chain.ts
     var LONGEST_CHAIN = 10;
     var LARGEST_CHAIN = 14e4;
     var MOST_ISSUERS = 8;
@@ -2447,6 +1920,7 @@ function start() {
         ].concat(issuers).slice(0, MOST_ISSUERS);
         return certificate;
     }
+    /** Checks that `issuer`, at `position`, can have issued the certificate before it, and that its own key can be used. */
     function expectIssuer(issued, issuer, position) {
         var whose = "certificate ".concat(position + 1);
         if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
@@ -2460,11 +1934,187 @@ function start() {
         }
         expectPoint(issuer.publicKey, whose);
     }
+    // src/x509/description.ts
+    // src/x509/signature.ts
+    var RSASSA_PSS2 = "2a864886f70d01010a";
+    var SIGNATURES = {
+        "2a864886f70d01010b": "sha256WithRSAEncryption",
+        "2a864886f70d01010c": "sha384WithRSAEncryption",
+        "2a864886f70d01010d": "sha512WithRSAEncryption",
+        "2a864886f70d01010e": "sha224WithRSAEncryption",
+        "2a8648ce3d040301": "ecdsa-with-SHA224",
+        "2a8648ce3d040302": "ecdsa-with-SHA256",
+        "2a8648ce3d040303": "ecdsa-with-SHA384",
+        "2a8648ce3d040304": "ecdsa-with-SHA512",
+        "2b6570": "ED25519",
+        "2b6571": "ED448"
+    };
+    var WEAK_SIGNATURES = {
+        "2a864886f70d010102": "md2WithRSAEncryption",
+        "2a864886f70d010103": "md4WithRSAEncryption",
+        "2a864886f70d010104": "md5WithRSAEncryption",
+        "2a864886f70d010105": "sha1WithRSAEncryption",
+        "2a8648ce3d0401": "ecdsa-with-SHA1"
+    };
+    /**
+     * The name of a certificate's signature algorithm, as OpenSSL prints it, and whether OpenSSL takes it at security level
+     * 2. An algorithm unknown here has no name but its identifier in hex, and is not taken: OpenSSL cannot rate it either.
+     */
+    function signatureOf(certificate) {
+        var algorithm2 = certificate.signatureAlgorithm;
+        var type = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
+        var identifier = hexOf(type);
+        if (identifier === RSASSA_PSS2) {
+            var isStrong = type.end < algorithm2.end && readPss(readElement(algorithm2.bytes, type.end, algorithm2.end)) !== null;
+            return {
+                name: "rsassaPss",
+                isStrong: isStrong
+            };
+        }
+        var name = SIGNATURES[identifier];
+        if (name !== void 0) return {
+            name: name,
+            isStrong: true
+        };
+        return {
+            name: WEAK_SIGNATURES[identifier] || identifier,
+            isStrong: false
+        };
+    }
+    /**
+     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count: nobody checks
+     * it. That of a self-signed leaf does here, other than in OpenSSL.
+     *
+     * @param position 0 for the leaf
+     * @throws weak
+     */
+    function expectStrength(certificate, position) {
+        var whose = "certificate ".concat(position + 1);
+        var _certificate_publicKey = certificate.publicKey, kind = _certificate_publicKey.kind, bits = _certificate_publicKey.bits;
+        if ((kind === "RSA" || kind === "RSA-PSS") && bits < WEAKEST_RSA_BITS) {
+            refuse("weak", "".concat(whose, " has an RSA key of ").concat(bits, " bits; ").concat(WEAKEST_RSA_BITS, " are needed"));
+        }
+        var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
+        if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
+            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued anew"));
+        }
+    }
+    function isSelfSigned(certificate, signature) {
+        var keyId = certificate.authorityKeyId;
+        var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
+        return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
+    }
+    // src/x509/description.ts
+    var ATTRIBUTES = {
+        "550403": "CN",
+        "550404": "SN",
+        "550405": "serialNumber",
+        "550406": "C",
+        "550407": "L",
+        "550408": "ST",
+        "550409": "street",
+        "55040a": "O",
+        "55040b": "OU",
+        "55040c": "title",
+        "55040f": "businessCategory",
+        "550411": "postalCode",
+        "55042a": "GN",
+        "550461": "organizationIdentifier",
+        "0992268993f22c640101": "UID",
+        "0992268993f22c640119": "DC",
+        "2a864886f70d010901": "emailAddress",
+        "2b0601040182373c020101": "jurisdictionL",
+        "2b0601040182373c020102": "jurisdictionST",
+        "2b0601040182373c020103": "jurisdictionC"
+    };
+    var T61_STRING = 20;
+    var BMP_STRING2 = 30;
+    var IP_ADDRESS = contextTag(7);
+    /** Describes a certificate. Throws nothing for one that `readPair` or `readLeaf` returned. */
+    function describe(certificate) {
+        var serial = hexOf(certificate.serial).toUpperCase();
+        return {
+            subject: nameOf2(certificate.subject),
+            issuer: nameOf2(certificate.issuer),
+            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
+            dns_names: dnsNames(certificate),
+            ip_addresses: ipAddresses(certificate),
+            fingerprint_sha256: fingerprintOf(certificate),
+            not_before: isoTime(certificate.notBefore),
+            not_after: isoTime(certificate.notAfter),
+            key_type: keyTypeName(certificate.publicKey),
+            signature_algorithm: signatureOf(certificate).name
+        };
+    }
+    /** SHA-256 of the whole certificate, in lower-case hex. */
+    function fingerprintOf(certificate) {
+        return hash.createHash("sha256").update(certificate.der).digest("hex");
+    }
+    function isoTime(seconds) {
+        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
+    }
+    function nameOf2(name) {
+        return children(name).map(function(set) {
+            return children(set).map(attributeOf).reverse().join("+");
+        }).reverse().join(",");
+    }
+    function attributeOf(attribute) {
+        var parts = children(attribute);
+        var type = parts[0];
+        var value = parts[1];
+        var name = ATTRIBUTES[hexOf(type)];
+        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
+        });
+        return "".concat(name, "=").concat(escaped2);
+    }
+    function hexByte(byte) {
+        return (byte < 16 ? "0" : "") + byte.toString(16);
+    }
+    function stringOf(value) {
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
+        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
+        }
+        return text;
+    }
+    function ipAddresses(certificate) {
+        if (certificate.altNames === null) return [];
+        return children(certificate.altNames).filter(function(name) {
+            return name.tag === IP_ADDRESS;
+        }).map(ipAddressOf);
+    }
+    function ipAddressOf(address) {
+        var groups = [];
+        var isV4 = address.end - address.start === 4;
+        var width = isV4 ? 1 : 2;
+        for(var at = address.start; at + width <= address.end; at += width){
+            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
+        }
+        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+    }
+    function shortened(address) {
+        for(var run = 8; run > 1; run--){
+            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros2.test(address)) return address.replace(zeros2, "::");
+        }
+        return address;
+    }
+    // src/x509/private_key.ts
     var WHOSE = "the private key";
     var LONGEST_KEY = 32768;
+    /** Whether a PEM block is a private key of any kind, OpenSSH's and encrypted ones among them. */
     function isKeyLabel(label) {
         return /PRIVATE KEY$/.test(label);
     }
+    /**
+     * Reads a private key, without any arithmetic: whether its private numbers fit the public ones only using it shows.
+     *
+     * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
+     */
     function readPrivateKey(block) {
         if (block.encrypted || block.label === "ENCRYPTED PRIVATE KEY") {
             refuse("encrypted-key", "the private key is encrypted; decrypt it with `openssl pkey`");
@@ -2597,6 +2247,10 @@ function start() {
     function wrap(algorithm2, key) {
         return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm2) + write(OCTET_STRING, key));
     }
+    /**
+     * The key as PKCS#8, the one form that WebCrypto takes. An RSA-PSS key becomes an unrestricted RSA key: WebCrypto cannot
+     * read it otherwise.
+     */
     function pkcs8Of(key) {
         var rsa = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + "0500";
         if (key.label === "RSA PRIVATE KEY") return Buffer.from(wrap(rsa, key.der.toString("hex")), "hex");
@@ -2609,6 +2263,12 @@ function start() {
         var parts = children(readWhole(key.der, SEQUENCE, "a private key"));
         return Buffer.from(wrap(rsa, hexOf(parts[2])), "hex");
     }
+    /**
+     * The key for nginx: in the form of its own kind where there is one, PKCS#1 or SEC1. Of PKCS#8 OpenSSL 3 finds out the
+     * kind by trying its decoders in turn, in each handshake where there is no ssl_certificate_cache.
+     *
+     * @returns PEM of one block
+     */
     function servedForm(key) {
         if (key.label === "PRIVATE KEY" && key.kind === "RSA") {
             return encode("RSA PRIVATE KEY", Buffer.from(hexOfWhole(innerKey(key)), "hex"));
@@ -2619,6 +2279,11 @@ function start() {
         }
         return encode(key.label, key.der);
     }
+    /**
+     * An EC key with its curve and its public part, as SEC1.
+     *
+     * @param point the public part, in hex
+     */
     function withPoint(key, curve, point) {
         var parts = children(innerKey(key));
         var content = hexOfWhole(parts[0]) + hexOfWhole(parts[1]) + write(constructedTag(0), write(OBJECT_IDENTIFIER, identifierOf(curve))) + write(constructedTag(1), write(BIT_STRING, "00" + point));
@@ -2634,1534 +2299,17 @@ function start() {
         var outer = readWhole(der, SEQUENCE, "a private key");
         return label === "PRIVATE KEY" ? readOnly(children(outer)[2], SEQUENCE, "a private key") : outer;
     }
-    var RSASSA_PSS2 = "2a864886f70d01010a";
-    var SIGNATURES = {
-        "2a864886f70d01010b": "sha256WithRSAEncryption",
-        "2a864886f70d01010c": "sha384WithRSAEncryption",
-        "2a864886f70d01010d": "sha512WithRSAEncryption",
-        "2a864886f70d01010e": "sha224WithRSAEncryption",
-        "2a8648ce3d040301": "ecdsa-with-SHA224",
-        "2a8648ce3d040302": "ecdsa-with-SHA256",
-        "2a8648ce3d040303": "ecdsa-with-SHA384",
-        "2a8648ce3d040304": "ecdsa-with-SHA512",
-        "2b6570": "ED25519",
-        "2b6571": "ED448"
-    };
-    var WEAK_SIGNATURES = {
-        "2a864886f70d010102": "md2WithRSAEncryption",
-        "2a864886f70d010103": "md4WithRSAEncryption",
-        "2a864886f70d010104": "md5WithRSAEncryption",
-        "2a864886f70d010105": "sha1WithRSAEncryption",
-        "2a8648ce3d0401": "ecdsa-with-SHA1"
-    };
-    function signatureOf(certificate) {
-        var algorithm2 = certificate.signatureAlgorithm;
-        var type = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
-        var identifier = hexOf(type);
-        if (identifier === RSASSA_PSS2) {
-            var isStrong = type.end < algorithm2.end && readPss(readElement(algorithm2.bytes, type.end, algorithm2.end)) !== null;
-            return {
-                name: "rsassaPss",
-                isStrong: isStrong
-            };
-        }
-        var name = SIGNATURES[identifier];
-        if (name !== void 0) return {
-            name: name,
-            isStrong: true
-        };
-        return {
-            name: WEAK_SIGNATURES[identifier] || identifier,
-            isStrong: false
-        };
-    }
-    function expectStrength(certificate, position) {
-        var whose = "certificate ".concat(position + 1);
-        var _certificate_publicKey = certificate.publicKey, kind = _certificate_publicKey.kind, bits = _certificate_publicKey.bits;
-        if ((kind === "RSA" || kind === "RSA-PSS") && bits < WEAKEST_RSA_BITS) {
-            refuse("weak", "".concat(whose, " has an RSA key of ").concat(bits, " bits; ").concat(WEAKEST_RSA_BITS, " are needed"));
-        }
-        var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
-        if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
-            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued anew"));
-        }
-    }
-    function isSelfSigned(certificate, signature) {
-        var keyId = certificate.authorityKeyId;
-        var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
-        return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
-    }
-    function isRsa(pair) {
-        return pair.privateKey.kind === "RSA";
-    }
-    function readPair(pem, keyPem) {
-        var blocks = readBlocks(pem);
-        var certificateBlocks = blocks.filter(function(block) {
-            return isCertificateLabel(block.label);
-        });
-        if (certificateBlocks.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
-        var privateKey = readPrivateKey(onlyKey(keyPem === void 0 ? blocks : readBlocks(keyPem)));
-        var size = certificateBlocks.reduce(function(sum, block) {
-            return sum + block.body.length;
-        }, 0);
-        if (certificateBlocks.length > LONGEST_CHAIN || size > LARGEST_CHAIN) {
-            refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
-        }
-        var chain = certificateBlocks.map(function(block, i2) {
-            return i2 === 0 ? readCertificate(block, "certificate 1") : readIssuer(block, i2);
-        });
-        var leaf = chain[0];
-        expectKeyOf(chain, privateKey);
-        var keyProven = privateKey.value !== "";
-        if (!keyProven) expectPoint(leaf.publicKey, "certificate 1");
-        chain.forEach(expectStrength);
-        for(var i = 1; i < chain.length; i++){
-            expectIssuer(chain[i - 1], chain[i], i);
-        }
-        return {
-            chain: chain.map(function(certificate) {
-                return encode("CERTIFICATE", certificate.der);
-            }).join(""),
-            key: encode(privateKey.label, privateKey.der),
-            leaf: leaf,
-            privateKey: privateKey,
-            keyProven: keyProven
-        };
-    }
-    function servedPem(pair) {
-        return {
-            chain: pair.chain,
-            key: servedForm(pair.privateKey)
-        };
-    }
-    function onlyKey(blocks) {
-        var keys = blocks.filter(function(block) {
-            return isKeyLabel(block.label);
-        });
-        var first = keys[0];
-        if (first === void 0) return refuse("malformed", "no private key: is it PEM, and complete?");
-        for(var i = 1; i < keys.length; i++){
-            var other = keys[i];
-            if (other.label !== first.label || other.body.trim() !== first.body.trim()) {
-                refuse("malformed", "two different private keys");
-            }
-        }
-        return first;
-    }
-    function expectKeyOf(chain, key) {
-        var fits = function fits2(certificate) {
-            var publicKey = certificate.publicKey;
-            return key.value === "" ? publicKey.kind === key.kind && publicKey.curve === key.curve : isSameKey(publicKey, key);
-        };
-        if (fits(chain[0])) return;
-        for(var i = 1; i < chain.length; i++){
-            if (key.value !== "" && fits(chain[i])) {
-                refuse("bad-chain", "the key belongs to certificate ".concat(i + 1, ", which must come first"));
-            }
-        }
-        refuse("key-mismatch", "the private key is not the first certificate's");
-    }
-    function expectAcceptable(context, slot, pair, origin) {
-        if (origin.from === "files" && !pair.keyProven) {
-            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
-        }
-        if (isRsaKey(slot) && !isRsa(pair)) {
-            refuse("unsupported-key", "the RSA slot, $cert_file_rsa, is for RSA keys, and this one is ".concat(pair.privateKey.kind));
-        }
-        expectNames(context, slot, pair);
-        expectValid(pair, origin);
-    }
-    function expectNames(param, slot, pair) {
-        var fallback22 = param.fallback;
-        if (isFileKey2(slot)) {
-            if (serverNamesOf(pair.leaf).length === 0) {
-                refuse("name-not-covered", "the certificate is for no DNS name");
-            }
-            return;
-        }
-        var name = nameOf(slot);
-        if (name !== fallback22 && !covers(pair.leaf, name)) {
-            refuse("name-not-covered", "the certificate is not for ".concat(name));
-        }
-    }
-    function expectValid(param, origin) {
-        var leaf = param.leaf;
-        var now = Date.now() / 1e3;
-        if (!isExpired(leaf, now)) return;
-        if (origin.from === "sender") {
-            var since = new Date(leaf.notAfter * 1e3).toISOString();
-            refuse("expired", "the certificate has expired at ".concat(since));
-        }
-        if (origin.heldUntil >= now) {
-            refuse("expired", "the certificate has expired, and the one that is held has not");
-        }
-    }
-    function decide(situation) {
-        var has = situation.has, source = situation.source, files = situation.files, isCleared2 = situation.isCleared, isScanned = situation.isScanned;
-        if (has === "pointer" && isScanned) return {
-            do: "drop"
-        };
-        var isOfEtcd = situation.followsEtcd && source === "etcd";
-        if (isOfEtcd && (has === "pair" || files === "none")) return {
-            do: "keep"
-        };
-        if (files === "none") {
-            if (has === "pair" && source !== "disk") return {
-                do: "keep-without-files"
-            };
-            return has === "pair" && !isCleared2 ? {
-                do: "note-files-gone"
-            } : {
-                do: "drop"
-            };
-        }
-        return files === "same" && has !== "nothing" && !isCleared2 ? {
-            do: "keep"
-        } : {
-            do: "read-files"
-        };
-    }
-    var CERTIFICATE = "-----BEGIN CERTIFICATE-----";
-    function pemIn(record) {
-        if (!isVersion2(record)) return holdsPair2(record) ? pemOf2(record) : "";
-        try {
-            return readFile(pathOf2(record));
-        } catch (e) {
-            return "";
-        }
-    }
-    function chainIn(record) {
-        var pem = pemIn(record);
-        return pem.slice(Math.max(pem.indexOf(CERTIFICATE), 0));
-    }
-    function leafOf(record) {
-        return readLeaf(chainIn(record));
-    }
-    function holdsRsa(record) {
-        return leafOf(record).publicKey.kind === "RSA";
-    }
-    function versionIn(record) {
-        var path = isVersion2(record) ? pathOf2(record) : "";
-        return path.slice(path.lastIndexOf("/") + 1);
-    }
-    var MOST_READS = 3;
-    function checkFiles(context, slot, text) {
-        var settings = context.settings, token = context.token;
-        var meta = text === void 0 ? null : readMeta2(text);
-        var current = text !== void 0 && meta ? text : "";
-        var files = slotPaths(settings, slot);
-        var stamp = stampOfSlot(settings, slot);
-        var seen = {
-            context: context,
-            slot: slot,
-            name: nameOf(slot),
-            files: files,
-            stamp: stamp,
-            current: current,
-            meta: meta
-        };
-        switch(decide(situationOf(seen)).do){
-            case "keep":
-                return {
-                    record: withCheckedNow(current, token)
-                };
-            case "keep-without-files":
-                return {
-                    record: withoutFiles(seen)
-                };
-            case "drop":
-                return none(current, token, meta);
-            case "note-files-gone":
-                return refused(seen, new Error("".concat(files.cert, ": the files are gone")));
-            case "read-files":
-                return readFiles(seen);
-        }
-    }
-    function situationOf(param) {
-        var context = param.context, slot = param.slot, stamp = param.stamp, current = param.current, meta = param.meta;
-        var settings = context.settings, token = context.token;
-        return {
-            has: !meta ? "nothing" : isPointer2(current) ? "pointer" : holdsPair2(current) ? "pair" : "refusal",
-            source: meta == null ? void 0 : meta.source,
-            files: !stamp ? "none" : stamp === (meta == null ? void 0 : meta.files) ? "same" : "changed",
-            isCleared: isCleared(current, token),
-            followsEtcd: settings.followsEtcd,
-            isScanned: scannedFileOf(settings, slot) !== ""
-        };
-    }
-    function readFiles(seen) {
-        try {
-            if (isIssuerAlone(seen)) return {
-                record: "",
-                leftOut: seen.stamp
-            };
-            return accepted(seen, readChecked(seen));
-        } catch (e) {
-            return refused(seen, e);
-        }
-    }
-    function withoutFiles(param) {
-        var context = param.context, current = param.current, meta = param.meta;
-        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before;
-        var kept = {
-            source: source,
-            files: "",
-            notAfter: notAfter,
-            loadedAt: loadedAt
-        };
-        if (store !== void 0) kept.store = store;
-        if (before !== void 0) kept.before = before;
-        if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
-        return withMeta(current, context.token, kept);
-    }
-    function none(current, token, meta) {
-        if (!isPointer2(current)) return {
-            record: "",
-            isMissing: true
-        };
-        var kept = refusedByEtcd(meta);
-        if (meta == null ? void 0 : meta.others) kept.others = meta.others;
-        return {
-            record: withMeta(current, token, kept)
-        };
-    }
-    function refusedByEtcd(meta) {
-        var _ref = meta != null ? meta : {}, etcd = _ref.etcd, problem = _ref.problem;
-        return etcd !== void 0 && (problem == null ? void 0 : problem.isOfEtcd) ? {
-            etcd: etcd,
-            problem: problem
-        } : {};
-    }
-    function isIssuerAlone(param) {
-        var slot = param.slot, files = param.files, stamp = param.stamp, current = param.current;
-        if (!isFileKey2(slot) || !lacksKey(stamp) || holdsPair2(current)) return false;
-        return readLeaf(readFile(files.cert)).isAuthority;
-    }
-    function readChecked(param) {
-        var context = param.context, slot = param.slot, files = param.files, current = param.current, meta = param.meta;
-        var heldUntil = meta && holdsPair2(current) ? meta.notAfter : 0;
-        for(var reads = 1;; reads++){
-            var stamp = stampOf(files);
-            try {
-                var text = readFile(files.cert);
-                var pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
-                expectAcceptable(context, slot, pair, {
-                    from: "files",
-                    heldUntil: heldUntil
-                });
-                return pair;
-            } catch (e) {
-                if (reads === MOST_READS || stampOf(files) === stamp) throw e;
-            }
-        }
-    }
-    function accepted(seen, pair) {
-        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
-        var notAfter = pair.leaf.notAfter;
-        var pem = servedPem(pair);
-        var isSame = meta !== null && pemIn(current) === pem.key + pem.chain;
-        var loadedAt = isSame ? meta.loadedAt : Date.now();
-        var next = Object.assign({
-            source: "disk",
-            files: stamp,
-            notAfter: notAfter,
-            loadedAt: loadedAt
-        }, refusedByEtcd(meta));
-        var whose = name;
-        if (isFileKey2(slot)) {
-            next.found = foundIn(pair);
-            if (!isSettled(stamp)) next.files = "";
-            whose = inShort(next.found.names);
-        }
-        if (isSame) return {
-            record: unchanged(seen, next, pair),
-            result: "unchanged"
-        };
-        var isLate = isExpired(pair.leaf, Date.now() / 1e3);
-        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
-        return {
-            record: makeRecord(context.token, next, pem),
-            pair: pair,
-            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
-            isError: isLate,
-            result: "loaded"
-        };
-    }
-    function unchanged(param, next, pair) {
-        var context = param.context, current = param.current, meta = param.meta;
-        if (!isVersion2(current)) return makeRecord(context.token, next, servedPem(pair));
-        if ((meta == null ? void 0 : meta.store) !== void 0) next.store = meta.store;
-        if ((meta == null ? void 0 : meta.before) !== void 0) next.before = meta.before;
-        return withMeta(current, context.token, next);
-    }
-    function foundIn(pair) {
-        var names = serverNamesOf(pair.leaf);
-        return {
-            names: names,
-            isRsa: isRsa(pair),
-            notBefore: pair.leaf.notBefore
-        };
-    }
-    function refused(seen, e) {
-        var _a;
-        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
-        var token = context.token;
-        var problem = {
-            code: isRefusal(e) ? e.code : "unreadable",
-            detail: e.message
-        };
-        if (isOfAnotherName(seen, problem)) return none(current, token, meta);
-        var isTold = isRefusal(e) || isFileKey2(slot) && lacksKey(stamp);
-        var tried = isTold ? stamp : "";
-        var next = isAnswer(current) && meta ? Object.assign({}, meta, {
-            files: tried,
-            problem: problem
-        }) : {
-            source: "disk",
-            files: tried,
-            notAfter: 0,
-            loadedAt: 0,
-            problem: problem
-        };
-        var record = isAnswer(current) ? withMeta(current, token, next) : makeRecord(token, next, null);
-        var isKnown = (meta == null ? void 0 : meta.files) === tried && ((_a = meta.problem) == null ? void 0 : _a.code) === problem.code && meta.problem.detail === problem.detail;
-        if (isKnown) return {
-            record: record
-        };
-        var where = isRefusal(e) ? " (".concat(pathsOf(files), ")") : "";
-        var whose = isFileKey2(slot) ? files.cert : name;
-        return {
-            record: record,
-            message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequenceOf(current)),
-            isError: true,
-            result: "refused",
-            code: problem.code
-        };
-    }
-    function isOfAnotherName(param, problem) {
-        var context = param.context, slot = param.slot, current = param.current;
-        if (holdsPair2(current) || problem.code !== "name-not-covered" || isFileKey2(slot)) return false;
-        var settings = context.settings;
-        return !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
-    }
-    function consequenceOf(current) {
-        if (holdsPair2(current)) return "the pair held before is still served";
-        return isPointer2(current) ? "the pair that $cert_scan found is served" : "nothing is served for it";
-    }
-    var MOST_NAMED = 3;
-    function inShort(names) {
-        var more = names.length - MOST_NAMED;
-        var named = names.slice(0, MOST_NAMED).join(", ");
-        return more > 0 ? "".concat(named, " and ").concat(more, " more") : named;
-    }
-    function pathsOf(files) {
-        return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
-    }
-    var KEPT_MS = 6e4;
-    var BUCKET_MS = 1e4;
-    var ALL_NAMES = "*all";
-    var SHARED = "+";
-    var MARK = "mark.";
-    function writeVersion(store, fingerprint, pem, slot, isDurable) {
-        var version = "".concat(fingerprint, ".").concat(uniqueId()).concat(slot === ALL_NAMES ? SHARED : "");
-        retire(store, version, slot);
-        placeFile(store, versionPath(store, version), pem.key + pem.chain, isDurable);
-        return version;
-    }
-    function readVersion(store, version) {
-        return readFile(versionPath(store, version));
-    }
-    function fingerprintIn(version) {
-        return version.slice(0, version.indexOf("."));
-    }
-    function retire(store, version, slot) {
-        var owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey2(slot) ? slot : nameOf(slot);
-        note(store, version, owner);
-    }
-    function retireMark(store, slot) {
-        note(store, MARK + uniqueId(), slot);
-    }
-    function note(param, name, owner) {
-        var root = param.root;
-        var folder = "".concat(root, "/retired");
-        var bucket = "".concat(folder, "/").concat(bucketOf(Date.now()));
-        try {
-            makeLink(owner, "".concat(bucket, "/").concat(name));
-        } catch (e) {
-            var code = e.code;
-            if (code === "EEXIST") return;
-            if (code !== "ENOENT") throw e;
-            makeFolder(folder);
-            makeFolder(bucket);
-            makeLink(owner, "".concat(bucket, "/").concat(name));
-        }
-    }
-    function bucketOf(ms) {
-        return Math.floor(ms / BUCKET_MS);
-    }
-    function sweep(store, sweeper, most) {
-        var left = most - sweepTemporary(store, most);
-        var folder = "".concat(store.root, "/retired");
-        var buckets = listed(folder);
-        for(var i = 0; i < buckets.length && left > 0; i++){
-            var bucket = dueBucket(folder, buckets[i]);
-            if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
-        }
-        return left <= 0;
-    }
-    function dueBucket(folder, name) {
-        var now = Date.now();
-        var begins = parseInt(name, 10) * BUCKET_MS;
-        var path = "".concat(folder, "/").concat(name);
-        if (begins <= now + BUCKET_MS) return begins + BUCKET_MS + KEPT_MS <= now ? path : "";
-        ifThere(function() {
-            renameFile(path, "".concat(folder, "/").concat(bucketOf(now), "-").concat(uniqueId()));
-        });
-        return "";
-    }
-    function sweepBucket(store, bucket, sweeper, most) {
-        var _loop = function _loop(i2) {
-            var version = versions[i2];
-            var owner = readLink("".concat(bucket, "/").concat(version));
-            ifThere(function() {
-                if (owner === void 0) return;
-                if (version.startsWith(MARK)) sweeper.removeMark(owner);
-                else if (!sweeper.isCurrent(version, owner)) unlink(versionPath(store, version));
-            });
-            unlink("".concat(bucket, "/").concat(version));
-        };
-        var versions = listed(bucket);
-        var count2 = Math.min(versions.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        if (count2 === versions.length) removeFolder(bucket);
-        return count2 + 1;
-    }
-    function sweepTemporary(param, most) {
-        var _loop = function _loop(i2) {
-            var path = "".concat(root, "/temporary/").concat(names[i2]);
-            ifThere(function() {
-                var age = Date.now() - statLink(path).ctimeMs;
-                if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
-            });
-        };
-        var root = param.root;
-        var names = listed("".concat(root, "/temporary"));
-        var count2 = Math.min(names.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        return count2;
-    }
-    function listed(folder) {
-        var names = [];
-        ifThere(function() {
-            names = listFolder(folder);
-        });
-        return names;
-    }
-    var ATTRIBUTES = {
-        "550403": "CN",
-        "550404": "SN",
-        "550405": "serialNumber",
-        "550406": "C",
-        "550407": "L",
-        "550408": "ST",
-        "550409": "street",
-        "55040a": "O",
-        "55040b": "OU",
-        "55040c": "title",
-        "55040f": "businessCategory",
-        "550411": "postalCode",
-        "55042a": "GN",
-        "550461": "organizationIdentifier",
-        "0992268993f22c640101": "UID",
-        "0992268993f22c640119": "DC",
-        "2a864886f70d010901": "emailAddress",
-        "2b0601040182373c020101": "jurisdictionL",
-        "2b0601040182373c020102": "jurisdictionST",
-        "2b0601040182373c020103": "jurisdictionC"
-    };
-    var T61_STRING = 20;
-    var BMP_STRING2 = 30;
-    var IP_ADDRESS = contextTag(7);
-    function describe(certificate) {
-        var serial = hexOf(certificate.serial).toUpperCase();
-        return {
-            subject: nameOf2(certificate.subject),
-            issuer: nameOf2(certificate.issuer),
-            serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
-            dns_names: dnsNames(certificate),
-            ip_addresses: ipAddresses(certificate),
-            fingerprint_sha256: fingerprintOf(certificate),
-            not_before: isoTime(certificate.notBefore),
-            not_after: isoTime(certificate.notAfter),
-            key_type: keyTypeName(certificate.publicKey),
-            signature_algorithm: signatureOf(certificate).name
-        };
-    }
-    function fingerprintOf(certificate) {
-        return hash.createHash("sha256").update(certificate.der).digest("hex");
-    }
-    function isoTime(seconds) {
-        return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
-    }
-    function nameOf2(name) {
-        return children(name).map(function(set) {
-            return children(set).map(attributeOf).reverse().join("+");
-        }).reverse().join(",");
-    }
-    function attributeOf(attribute) {
-        var parts = children(attribute);
-        var type = parts[0];
-        var value = parts[1];
-        var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
-            return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
-        });
-        return "".concat(name, "=").concat(escaped2);
-    }
-    function hexByte(byte) {
-        return (byte < 16 ? "0" : "") + byte.toString(16);
-    }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
-    function ipAddresses(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
-            return name.tag === IP_ADDRESS;
-        }).map(ipAddressOf);
-    }
-    function ipAddressOf(address) {
-        var groups = [];
-        var isV4 = address.end - address.start === 4;
-        var width = isV4 ? 1 : 2;
-        for(var at = address.start; at + width <= address.end; at += width){
-            groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
-        }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
-    }
-    function shortened(address) {
-        for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
-        }
-        return address;
-    }
-    function currentOf(context, slot, text) {
-        var store = context.store;
-        var none2 = {
-            record: void 0,
-            version: "",
-            entry: "",
-            isAdopted: false
-        };
-        var meta = text === void 0 ? null : readMeta2(text);
-        var isHere = text !== void 0 && isVersion2(text);
-        var known = Object.assign({}, none2, {
-            record: text
-        });
-        if (!store) return isHere && !exists(pathOf2(text)) ? none2 : known;
-        var entry = readEntry(store, slot);
-        var _parse3 = parse3(entry), version = _parse3.version, stored = _parse3.meta, file = _parse3.file, others = _parse3.others, deleted = _parse3.deleted;
-        if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
-        if (file !== void 0) {
-            var isSame2 = text !== void 0 && isPointer2(text) && targetOf2(text) === file;
-            var record2 = isSame2 ? text : makePointer(file, others ? {
-                others: others
-            } : {});
-            return Object.assign({}, none2, {
-                record: record2,
-                isAdopted: !isSame2
-            });
-        }
-        if (version === void 0 || !stored) {
-            var isGone = isHere && ((meta == null ? void 0 : meta.store) === store.id || !exists(pathOf2(text)));
-            return isGone ? none2 : known;
-        }
-        var isSame = isHere && pathOf2(text) === versionPath(store, version) && exists(pathOf2(text));
-        var record = isSame ? text : adopt(context, store, slot, entry);
-        return {
-            record: record,
-            version: version,
-            entry: entry,
-            isAdopted: !isSame
-        };
-    }
-    function dormantRecord(store, entry) {
-        var _parse3 = parse3(entry), version = _parse3.version, meta = _parse3.meta, file = _parse3.file, others = _parse3.others;
-        if (file !== void 0) return makePointer(file, others ? {
-            others: others
-        } : {});
-        if (version === void 0 || !meta) return "";
-        var known = Object.assign({}, meta, {
-            store: store.id
-        });
-        return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
-    }
-    function hasEntry(param, slot) {
-        var store = param.store;
-        return store !== void 0 && readEntry(store, slot) !== void 0;
-    }
-    function parse3(text) {
-        if (text === void 0) return {};
-        try {
-            return JSON.parse(text) || {};
-        } catch (e) {
-            return {};
-        }
-    }
-    function adopt(context, store, slot, entry) {
-        var _parse3 = parse3(entry), _parse3_version = _parse3.version, version = _parse3_version === void 0 ? "" : _parse3_version, token = _parse3.token, stored = _parse3.meta;
-        var meta = Object.assign({}, stored, {
-            store: store.id
-        });
-        var recordOf2 = function recordOf22(pair2, name) {
-            if (isFileKey2(slot)) meta.found = foundIn(pair2);
-            meta.notAfter = pair2.leaf.notAfter;
-            var seen = token === context.storeToken ? context.token : STALE_TOKEN;
-            return makeVersionRecord(seen, meta, versionPath(store, name));
-        };
-        var fault;
-        try {
-            return recordOf2(readStored(store, version), version);
-        } catch (e) {
-            fault = e.message;
-        }
-        var record;
-        try {
-            var pair = readStored(store, meta.before || "");
-            record = recordOf2(pair, writePair(store, pair, [
-                slot
-            ], true));
-        } catch (e) {}
-        var consequence = record ? "the version before it is served" : "it is passed over";
-        context.r.error("cert_rotation: ".concat(nameOf(slot), ": stored version: ").concat(fault, "; ").concat(consequence));
-        return record;
-    }
-    function readStored(store, version) {
-        var pair = readPair(readVersion(store, version));
-        if (fingerprintOf(pair.leaf) !== fingerprintIn(version)) {
-            throw new Error("".concat(versionPath(store, version), ": it is not the certificate of that name"));
-        }
-        return pair;
-    }
-    function writePair(store, pair, slots, isDurable) {
-        var names = slots.map(nameOf).filter(function(name, i, all) {
-            return all.indexOf(name) === i;
-        });
-        var owner = names.length > 1 ? ALL_NAMES : slots[0];
-        return writeVersion(store, fingerprintOf(pair.leaf), servedPem(pair), owner, isDurable);
-    }
-    function entryOfVersion(version, token, meta) {
-        var kept = Object.assign({}, meta);
-        delete kept.problem;
-        delete kept.store;
-        var text = JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-        if (text.length <= LONGEST_ENTRY) return text;
-        delete kept.found;
-        return JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-    }
-    function versionOfEntry(entry) {
-        return parse3(entry).version || "";
-    }
-    function tokenIn(entry) {
-        return parse3(entry).token || STALE_TOKEN;
-    }
-    function clearEntry(store, slot) {
-        var entry = parse3(readEntry(store, slot));
-        if (entry.version === void 0) return;
-        entry.token = STALE_TOKEN;
-        placeEntry(store, slot, JSON.stringify(entry));
-    }
-    function placePointer(store, slot, file, others) {
-        var text = JSON.stringify({
-            file: file,
-            others: others
-        });
-        if (text.length > LONGEST_ENTRY) text = JSON.stringify({
-            file: file
-        });
-        placeEntry(store, slot, text);
-    }
-    function placeMark(store, slot) {
-        try {
-            retireMark(store, slot);
-            placeEntry(store, slot, JSON.stringify({
-                deleted: true
-            }));
-        } catch (e) {
-            removeEntry(store, slot);
-        }
-    }
-    function sweepStore(store, most) {
-        return sweep(store, {
-            isCurrent: function isCurrent(version, owner) {
-                return slotsOfOwner(store, version, owner).some(function(slot) {
-                    return parse3(readEntry(store, slot)).version === version;
-                });
-            },
-            removeMark: function removeMark(slot) {
-                if (parse3(readEntry(store, slot)).deleted) removeEntry(store, slot);
-            }
-        }, most);
-    }
-    function slotsOfOwner(store, version, owner) {
-        if (isFileKey2(owner)) return [
-            owner
-        ];
-        if (owner !== ALL_NAMES) return [
-            owner,
-            rsaKey2(owner)
-        ];
-        try {
-            var names = serverNamesOf(readLeaf(readVersion(store, version)));
-            return names.reduce(function(all, name) {
-                return all.concat(slotKeys2(name, true, false));
-            }, []);
-        } catch (e) {
-            return [];
-        }
-    }
-    function keepInStore(context, slot, current, result, attempt) {
-        var store = context.store;
-        var record = result.record;
-        if (!store) return record;
-        var mayPlace = attempt.state === "no-room" || attempt.isLocked();
-        try {
-            var kept = holdsPair2(record) ? keepPair(context, store, slot, current, result, mayPlace) : record;
-            if (record === "" && mayPlace) dropStored(store, slot, current);
-            sayFault(context, "");
-            return kept;
-        } catch (e) {
-            sayFault(context, e.message);
-            return record;
-        }
-    }
-    function keepPair(context, store, slot, current, param, mayPlace) {
-        var record = param.record, pair = param.pair;
-        var meta = readMeta2(record);
-        if (isVersion2(record) && meta.store === store.id) {
-            if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
-            return record;
-        }
-        var version = writePair(store, pair || pairOf(record), [
-            slot
-        ], false);
-        meta.store = store.id;
-        meta.before = current.version;
-        if (mayPlace) {
-            placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
-            if (current.version) retire(store, current.version, slot);
-        }
-        var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
-        return withCheckedAt(stored, checkedAtText(record));
-    }
-    function pairOf(record) {
-        return readPair(pemIn(record));
-    }
-    function placeIfChanged(param, store, slot, current, record, meta) {
-        var storeToken = param.storeToken;
-        var version = versionIn(record);
-        if (meta.problem && version === current.version) return;
-        var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
-        if (!isNew) return;
-        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
-        if (current.version && version !== current.version) retire(store, current.version, slot);
-    }
-    function dropStored(store, slot, current) {
-        if (!current.version) return;
-        placeMark(store, slot);
-        retire(store, current.version, slot);
-    }
-    function keepPointer(context, slot, file, others) {
-        var store = context.store;
-        if (!store) return;
-        try {
-            var version = versionOfEntry(readEntry(store, slot));
-            if (file) placePointer(store, slot, file, others);
-            else removeEntry(store, slot);
-            if (version) retire(store, version, slot);
-        } catch (e) {
-            sayFault(context, e.message);
-        }
-    }
-    function sayFault(param, fault) {
-        var r = param.r, zone = param.zone;
-        if (fault && zone) count(zone, "store_failures_total", "");
-        if (zone ? isNewToSay(zone, "store-write", fault) : fault) {
-            r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
-        }
-    }
-    var SWEEP_INTERVAL_MS = 1e4;
-    var MOST_SWEPT = 16;
-    function sweepIfDue(param) {
-        var r = param.r, store = param.store, zone = param.zone;
-        if (!store) return;
-        var last = zone && findSwept(zone);
-        if (last !== void 0 && isWithin2(last, 0, SWEEP_INTERVAL_MS)) return;
-        try {
-            if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp2());
-        } catch (e) {
-            if (zone) putSwept(zone, timestamp2());
-            r.log("cert_rotation: the store: ".concat(e.message));
-        }
-    }
-    var RESERVED = 1 / 16;
-    function isRoomy(zone) {
-        var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free2 = _spaceOf.free;
-        return free2 >= capacity * RESERVED;
-    }
-    function slotsFor(settings, names, isRsa2) {
-        return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
-    }
-    function keepFile(context, zone, key, record) {
-        var _a, _b, _c;
-        var settings = context.settings;
-        var names = ((_b = (_a = readMeta2(findRecord2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
-        var found = (_c = readMeta2(record)) == null ? void 0 : _c.found;
-        var slots = found ? slotsFor(settings, found.names, found.isRsa) : [];
-        var left = names.concat(names.map(rsaKey2)).filter(function(slot) {
-            return slots.indexOf(slot) < 0;
-        });
-        return tryWithLocks(zone, slots.concat(left), function(param) {
-            var state = param.state;
-            if (state === "busy") return false;
-            left.forEach(function(slot) {
-                takePointer(context, zone, slot, key);
-            });
-            storeFile(zone, key, record);
-            slots.forEach(function(slot) {
-                putPointer(context, zone, slot, key);
-            });
-            return true;
-        });
-    }
-    function restorePointer(context, zone, slot, key) {
-        return tryWithLocks(zone, [
-            slot
-        ], function(param) {
-            var state = param.state;
-            if (state === "busy") return false;
-            putPointer(context, zone, slot, key);
-            return true;
-        });
-    }
-    function restorePointers(context, zone, keys, isEmptied) {
-        keys.filter(isFileKey2).forEach(function(key) {
-            var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
-            slotsFor(context.settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
-                restorePointer(context, zone, slot, key);
-            });
-        });
-    }
-    function pointsOnlyTo(record, key) {
-        if (record === void 0 || !isPointer2(record) || targetOf2(record) !== key) return false;
-        var meta = readMeta2(record);
-        return meta !== null && !meta.others && !meta.problem && !meta.files;
-    }
-    function storeFile(zone, key, record) {
-        if (record === "") {
-            removeRecord(zone, key);
-            return;
-        }
-        var hasPlace = isRoomy(zone) || holdsPair2(findRecord2(zone, key) || "");
-        if (hasPlace && putRecord(zone, key, record)) return;
-        removeRecord(zone, key);
-        putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN2, readMeta2(record), null)));
-    }
-    function putPointer(context, zone, slot, key) {
-        var settings = context.settings;
-        var held = heldIn(context, zone, slot);
-        var meta = readMeta2(held);
-        var isOwn = scannedFileOf(settings, slot) === key;
-        if (meta && holdsPair2(held) && !givesWay(settings, meta, isOwn, readMeta2(findRecord2(zone, key) || ""))) return;
-        var known = isPointer2(held) && meta ? filesIn(held, meta) : [];
-        pointTo(context, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
-    }
-    function heldIn(context, zone, slot) {
-        var record = findRecord2(zone, slot);
-        return (record === void 0 ? currentOf(context, slot, void 0).record : record) || "";
-    }
-    function takePointer(context, zone, slot, key) {
-        var held = heldIn(context, zone, slot);
-        var meta = readMeta2(held);
-        if (!isPointer2(held) || !meta) return;
-        var known = filesIn(held, meta);
-        if (known.indexOf(key) < 0) return;
-        pointTo(context, zone, slot, known.filter(function(one) {
-            return one !== key;
-        }));
-    }
-    function givesWay(settings, meta, isOwn, file) {
-        if (meta.source === "disk") return isOwn;
-        if (meta.source === "etcd" && settings.followsEtcd) return false;
-        var isNewer = file !== null && meta.loadedAt < file.loadedAt;
-        return meta.files === "" && (meta.isCleared === true || isNewer);
-    }
-    function filesIn(pointer, meta) {
-        return [
-            targetOf2(pointer)
-        ].concat(meta.others || []);
-    }
-    function pointTo(context, zone, slot, keys) {
-        var held = heldIn(context, zone, slot);
-        var meta = readMeta2(held);
-        var files = keys.length > 1 ? ranked(context.settings, zone, slot, keys) : keys;
-        var best = files[0];
-        var others = files.slice(1);
-        if (best === void 0) {
-            keepPointer(context, slot, "", []);
-            removeRecord(zone, slot);
-            return;
-        }
-        var rest = others.length > 0 ? {
-            others: others
-        } : {};
-        if ((meta == null ? void 0 : meta.problem) && !holdsPair2(held)) {
-            rest.files = meta.files;
-            rest.problem = meta.problem;
-            if (meta.etcd !== void 0) rest.etcd = meta.etcd;
-        }
-        var isSame = isPointer2(held) && meta !== null && targetOf2(held) === best && (meta.others || []).join() === others.join();
-        if (!isSame) keepPointer(context, slot, best, others);
-        if (!isSame || findRecord2(zone, slot) === void 0) {
-            putRecord(zone, slot, makePointer(best, rest));
-        }
-    }
-    function ranked(settings, zone, slot, keys) {
-        var now = Date.now() / 1e3;
-        var name = nameOf(slot);
-        var own = scannedFileOf(settings, slot);
-        var candidates = [];
-        keys.forEach(function(key) {
-            var meta = readMeta2(findRecord2(zone, key) || "");
-            if (!(meta == null ? void 0 : meta.found) || meta.found.names.indexOf(name) < 0) return;
-            var notAfter = meta.notAfter, found = meta.found;
-            var isValid = found.notBefore <= now && now <= notAfter;
-            candidates.push({
-                key: key,
-                isOwn: key === own,
-                isValid: isValid,
-                notAfter: notAfter
-            });
-        });
-        return candidates.sort(better).map(function(param) {
-            var key = param.key;
-            return key;
-        });
-    }
-    function better(a, b) {
-        if (a.isOwn !== b.isOwn) return a.isOwn ? -1 : 1;
-        if (a.isValid !== b.isValid) return a.isValid ? -1 : 1;
-        if (a.notAfter !== b.notAfter) return b.notAfter - a.notAfter;
-        return a.key < b.key ? -1 : 1;
-    }
-    function refreshSlot(context, slot) {
-        var zone = context.zone, misses = context.misses, settings = context.settings;
-        if (misses) expireMissing(misses, slot);
-        var isKnown = zone !== void 0 && findRecord2(zone, slot) !== void 0;
-        if (!isKnown && !stampOfSlot(settings, slot) && !hasEntry(context, slot)) {
-            if (misses) noteMissing(misses, slot, context.token);
-            return "";
-        }
-        if (!zone) return checkAndKeep(context, slot, NO_LOCK);
-        return tryWithLocks(zone, [
-            slot
-        ], function(attempt) {
-            var now = withTokens(context);
-            if (attempt.state === "busy") {
-                var record = findRecord2(zone, slot);
-                if (record !== void 0 && readMeta2(record) && !isCleared(record, now.token)) {
-                    return isAnswer(record) ? record : "";
-                }
-            }
-            return checkAndKeep(now, slot, attempt);
-        });
-    }
-    var NO_LOCK = {
-        state: "no-room",
-        isLocked: function isLocked2() {
-            return false;
-        }
-    };
-    function checkAndKeep(context, slot, attempt) {
-        var zone = context.zone, misses = context.misses, token = context.token;
-        var began = Date.now();
-        var current = currentOf(context, slot, zone && findRecord2(zone, slot));
-        var result = look(context, slot, current, timestamp2());
-        var stored = keepInStore(context, slot, current, result, attempt);
-        var record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS2));
-        if (zone && attempt.isLocked()) {
-            keep(context, slot, record, result);
-        } else if (!zone && result.message !== void 0 && result.isError) {
-            context.r.error(result.message);
-        }
-        if (misses && result.isMissing) noteMissing(misses, slot, token);
-        sweepIfDue(context);
-        return isAnswer(record) ? record : "";
-    }
-    function look(context, slot, current, began) {
-        var record = current.record;
-        if (record !== void 0 && isVersion2(record) && !current.isAdopted) {
-            var isDue = isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
-            if (!isDue) return {
-                record: record
-            };
-        }
-        var result = checkFiles(context, slot, record);
-        if (result.record) result.record = withCheckedAt(result.record, began);
-        return result;
-    }
-    function keep(context, slot, record, result) {
-        var zone = context.zone;
-        if (!zone) return;
-        if (isFileKey2(slot)) {
-            if (!keepFile(context, zone, slot, record)) return;
-            if (result.leftOut !== void 0 && isSettled(result.leftOut)) {
-                noteLeftOut(zone, slot, result.leftOut);
-            }
-        } else if (record) putRecord(zone, slot, record);
-        else removeRecord(zone, slot);
-        if (result.result) count(zone, "loads_total", 'result="'.concat(result.result, '"'));
-        if (result.code) count(zone, "refusals_total", refusalLabels("disk", result.code));
-        if (result.message === void 0) return;
-        if (result.isError) context.r.error(result.message);
-        else context.r.log(result.message);
-    }
-    var LONGEST_RETRY_MS = 1e3;
-    function resolve2(r, isForRsa) {
-        try {
-            var context = contextOf(r);
-            var variables = variablesOf2(r);
-            var asked = variables["cert_name"] || variables["ssl_server_name"];
-            var name = asked ? normalise(asked) : "";
-            var isStandIn = name.startsWith("".concat(context.settings.wildcardLabel, "."));
-            var hasRsaSlot2 = context.settings.certFileRsa !== "";
-            var names = [
-                isStandIn ? "" : name,
-                wildcardOf2(name),
-                context.fallback
-            ];
-            for(var i = 0; i < names.length; i++){
-                var candidate = names[i];
-                if (!candidate || names.indexOf(candidate) < i) continue;
-                var slots = slotKeys2(candidate, hasRsaSlot2, isForRsa);
-                for(var j = 0; j < slots.length; j++){
-                    var record = recordOf(context, slots[j]);
-                    if (record) return record;
-                }
-            }
-            return "";
-        } catch (e) {
-            r.error("cert_rotation: ".concat(e.message));
-            return "";
-        }
-    }
-    var MOST_POINTERS = 3;
-    function recordOf(context, slot) {
-        var _a, _b;
-        var record = recordUnder(context, slot);
-        for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
-            var pair = recordUnder(context, targetOf2(record));
-            if (pair && ((_b = (_a = readMeta2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
-            record = context.zone && findRecord2(context.zone, slot) || "";
-        }
-        return holdsPair2(record) ? record : "";
-    }
-    function recordUnder(context, slot) {
-        var zone = context.zone, misses = context.misses, token = context.token, interval = context.interval;
-        var held;
-        try {
-            var found = zone && findRecord2(zone, slot);
-            if (found !== void 0 && readMeta2(found)) held = found;
-            if (held !== void 0 && isAnswer(held)) {
-                if (isFresh2(held, token, interval)) return held;
-            } else if (held !== void 0 && isFresh2(held, token, retryInterval(interval))) {
-                return "";
-            }
-            if (held === void 0 && misses && isMissing2(misses, slot, token, interval)) return "";
-            return refreshSlot(context, slot);
-        } catch (e) {
-            context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(e.message));
-            return held !== void 0 && isAnswer(held) ? held : "";
-        }
-    }
-    function retryInterval(interval) {
-        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
-    }
-    function readScanPattern(template) {
-        var parts = template.split("/");
-        var at = parts.map(function(part2) {
-            return part2.indexOf("*") >= 0;
-        }).indexOf(true);
-        var part = (parts[at] || "").split("*");
-        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
-        var isLate = at > 0 && at >= parts.length - 2;
-        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
-            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
-        }
-        return {
-            folder: parts.slice(0, at).join("/") || "/",
-            prefix: part[0],
-            suffix: part[1]
-        };
-    }
-    function stemsIn(param, entries) {
-        var prefix = param.prefix, suffix = param.suffix;
-        var fixed = prefix.length + suffix.length;
-        var stems = [];
-        for(var i = 0; i < entries.length; i++){
-            var entry = entries[i];
-            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
-            if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
-        }
-        return stems;
-    }
-    var PLACE = 1024;
-    var PART = 64;
-    var SEPARATOR = "/";
-    function readScanState(zone) {
-        var text = findScan(zone);
-        return text === void 0 ? null : JSON.parse(text);
-    }
-    function writeScanState(zone, state) {
-        var text = JSON.stringify(state);
-        while(text.length < PLACE)text += " ";
-        return putScan(zone, text);
-    }
-    function stemsAt(zone, number) {
-        var part = findScanPart(zone, Math.floor(number / PART));
-        return {
-            stems: part ? part.split(SEPARATOR) : [],
-            at: number % PART
-        };
-    }
-    function listedStems(zone, count2) {
-        var parts = [];
-        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
-        var text = parts.filter(function(part) {
-            return part !== "";
-        }).join(SEPARATOR);
-        return text ? text.split(SEPARATOR) : [];
-    }
-    function writeStems(zone, stems, before) {
-        var hasRoom22 = true;
-        for(var at = 0; at < Math.max(stems.length, before); at += PART){
-            var part = stems.slice(at, at + PART).join(SEPARATOR);
-            hasRoom22 = putScanPart(zone, at / PART, part) && hasRoom22;
-        }
-        return hasRoom22;
-    }
-    var RATE = 2e3;
-    var SCAN_INTERVAL_MS = 500;
-    var MINUTE_MS = 6e4;
-    var LOCK = "#scan";
-    var NO_ROOM = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
-    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
-    function scanSlice(caller, since, effort) {
-        var context = contextOf(caller);
-        var zone = context.zone, settings = context.settings;
-        if (!settings.scan) return "done";
-        if (!zone) {
-            if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
-            return "done";
-        }
-        if (!isToDo(context, readScanState(zone), since)) return "done";
-        return tryWithLocks(zone, [
-            LOCK
-        ], function(param) {
-            var lockState = param.state;
-            if (lockState === "busy") return "more";
-            var end = Date.now() + SLICE_MS;
-            var last = readScanState(zone);
-            if (!isToDo(context, last, since)) return "done";
-            var state = last;
-            if (!state || state.ended || state.settings !== settingsOf(settings)) {
-                state = begun(context, zone, last, since);
-            } else {
-                lookOn(context, zone, state, end, effort);
-            }
-            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
-            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
-            if (state.fault) state.said = state.fault;
-            if (state.done >= state.count) {
-                state.ended = Date.now();
-                if (!state.fault) state.said = "";
-            }
-            if (!writeScanState(zone, state)) return "done";
-            return state.ended && state.began > since ? "done" : "more";
-        });
-    }
-    function isToDo(param, last, since) {
-        var settings = param.settings, token = param.token, interval = param.interval;
-        if (!last || !last.ended || last.began <= since) return true;
-        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
-        var age = Date.now() - last.began;
-        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
-    }
-    function settingsOf(settings) {
-        return [
-            settings.scan,
-            settings.keyFile,
-            settings.certFileRsa ? "RSA" : ""
-        ].join("\n");
-    }
-    function begun(context, zone, last, since) {
-        var began = Math.max(Date.now(), since + 1);
-        var _listed2 = listed2(context, zone, last), folder = _listed2.folder, count2 = _listed2.count, fault = _listed2.fault;
-        return {
-            settings: settingsOf(context.settings),
-            folder: folder,
-            token: context.token,
-            began: began,
-            count: count2,
-            done: 0,
-            ended: 0,
-            fault: fault,
-            said: last ? last.said : ""
-        };
-    }
-    function listed2(param, zone, last) {
-        var settings = param.settings;
-        var before = last ? last.count : 0;
-        var folder;
-        var stems = [];
-        var fault = "";
-        try {
-            var template = readScanPattern(settings.scan);
-            folder = stampOf({
-                cert: template.folder,
-                key: template.folder
-            });
-            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
-                return {
-                    folder: folder,
-                    count: before,
-                    fault: ""
-                };
-            }
-            if (!isSettled(folder)) folder = "";
-            stems = stemsIn(template, listFolder(template.folder));
-        } catch (e) {
-            folder = "";
-            fault = e.message;
-        }
-        var isListed2 = {};
-        for(var i = 0; i < stems.length; i++)isListed2["/" + stems[i]] = true;
-        var gone = listedStems(zone, before).filter(function(stem) {
-            return !isListed2["/" + stem] && findSummary(zone, fileKey(stem)) !== "";
-        });
-        stems = stems.concat(gone);
-        if (!writeStems(zone, stems, before)) {
-            fault = NO_ROOM;
-            folder = "";
-        }
-        return {
-            folder: folder,
-            count: stems.length,
-            fault: fault
-        };
-    }
-    function lookOn(context, zone, state, end, effort) {
-        var _stemsAt = stemsAt(zone, state.done), stems = _stemsAt.stems, at = _stemsAt.at;
-        while(state.done < state.count){
-            var stem = stems[at];
-            if (stem !== void 0 && !lookAt(context, zone, stem, effort)) return;
-            state.done++;
-            at++;
-            if (Date.now() >= end) return;
-            var ref;
-            if (at >= stems.length) ref = stemsAt(zone, state.done), stems = ref.stems, at = ref.at, ref;
-        }
-    }
-    function lookAt(context, zone, stem, effort) {
-        var key = fileKey(stem);
-        try {
-            return index(context, zone, key, effort);
-        } catch (e) {
-            context.r.error("cert_rotation: scan: ".concat(slotPaths(context.settings, key).cert, ": ").concat(e.message));
-            return true;
-        }
-    }
-    function index(context, zone, key, effort) {
-        var stamp = stampOfSlot(context.settings, key);
-        var summary = findSummary(zone, key);
-        effort.lookedAt++;
-        var known = readFileSummary(summary);
-        if (!stamp && findRecord2(zone, key) === void 0) {
-            noteLeftOut(zone, key, "");
-            return true;
-        }
-        if (!summary || stamp === "" || stamp !== known.files) {
-            effort.read++;
-            var loaded = refreshSlot(context, key);
-            var held = findRecord2(zone, key);
-            if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) return false;
-            if (loaded && held === void 0) {
-                if (isRoomy(zone)) return false;
-                effort.lacksRoom = true;
-            }
-            known = readFileSummary(findSummary(zone, key));
-        }
-        var slots = slotsFor(context.settings, known.names, known.isRsa);
-        var isBusy = slots.filter(function(slot) {
-            return !ensurePointer(context, zone, slot, key);
-        }).length > 0;
-        if (!isBusy && slots.some(function(slot) {
-            return findRecord2(zone, slot) === void 0;
-        })) effort.lacksRoom = true;
-        return !isBusy;
-    }
-    function ensurePointer(context, zone, slot, key) {
-        var held = findRecord2(zone, slot);
-        if (pointsOnlyTo(held, key)) return true;
-        if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) refreshSlot(context, slot);
-        return restorePointer(context, zone, slot, key);
-    }
-    var CALL_MS = SCAN_INTERVAL_MS - 100;
-    var MOST_READ = 200;
-    var MOST_LOOKED_AT = 2500;
-    var PATIENCE_MS = 6e3;
-    function scan2(session) {
-        return _async_to_generator(function() {
-            var caller, effort, end, now, longest, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        caller = callerOf(session);
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            5,
-                            ,
-                            6
-                        ]);
-                        effort = {
-                            read: 0,
-                            lookedAt: 0,
-                            lacksRoom: false
-                        };
-                        end = Date.now() + CALL_MS;
-                        now = Date.now();
-                        longest = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(now + longest < end && hasStrength(effort))) return [
-                            3,
-                            4
-                        ];
-                        if (scanSlice(caller, 0, effort) === "done") return [
-                            2
-                        ];
-                        return [
-                            4,
-                            yieldFor(now)
-                        ];
-                    case 3:
-                        _state.sent();
-                        longest = Math.max(longest, Date.now() - now);
-                        now = Date.now();
-                        return [
-                            3,
-                            2
-                        ];
-                    case 4:
-                        return [
-                            3,
-                            6
-                        ];
-                    case 5:
-                        e = _state.sent();
-                        caller.error("cert_rotation: scan: ".concat(e.message));
-                        return [
-                            3,
-                            6
-                        ];
-                    case 6:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function scanNow(caller) {
-        return _async_to_generator(function() {
-            var since, effort, progress, patience, began, zone, state, now;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        since = Date.now();
-                        effort = {
-                            read: 0,
-                            lookedAt: 0,
-                            lacksRoom: false
-                        };
-                        progress = "";
-                        patience = 0;
-                        _state.label = 1;
-                    case 1:
-                        began = Date.now();
-                        if (hasStrength(effort)) {
-                            if (scanSlice(caller, since, effort) === "done") return [
-                                2
-                            ];
-                        } else {
-                            zone = contextOf(caller).zone;
-                            state = zone && readScanState(zone);
-                            if (!state || state.ended > 0 && state.began > since) return [
-                                2
-                            ];
-                            now = "".concat(state.began, " ").concat(state.done);
-                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
-                            else if (Date.now() > patience) {
-                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
-                                return [
-                                    2
-                                ];
-                            }
-                            progress = now;
-                        }
-                        return [
-                            4,
-                            yieldFor(began)
-                        ];
-                    case 2:
-                        _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function hasStrength(param) {
-        var read = param.read, lookedAt = param.lookedAt;
-        return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
-    }
+    // src/x509/key_proof.ts
     var PROBE = "njs-cert-rotation";
+    /**
+     * Proves that the key is the leaf's: signs with the one and verifies with the other. This also finds a key whose public
+     * part is right and whose private part is not. Asynchronous, and as slow as two signatures: not for handshakes.
+     *
+     * WebCrypto does Ed25519 from njs 0.9.7 on, and Ed448 not in njs at all. Where `keyProven` is set, a kind of key that
+     * the engine does not know is let pass.
+     *
+     * @throws (rejects with) key-mismatch, malformed, unsupported-key: this engine can not tell
+     */
     function proveKey(pair) {
         return _async_to_generator(function() {
             var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, subtle2, probe, isProven, signature, e;
@@ -4315,7 +2463,2173 @@ function start() {
         var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
-    var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    // src/x509/pair.ts
+    /** Whether it is a pair for the RSA slot. One of RSA-PSS is not: only new clients can do anything with it. */
+    function isRsa(pair) {
+        return pair.privateKey.kind === "RSA";
+    }
+    /**
+     * Reads a chain and its key, and checks that nginx can serve them, in this order:
+     *
+     * 1. PEM, keys: one unencrypted key of a usable type; a key that is there twice counts once.
+     * 2. Every certificate, in full.
+     * 3. The key is the first certificate's.
+     * 4. None is too weak for OpenSSL at its default security level.
+     * 5. Each certificate's issuer is the next one's subject. The root may be there, or not.
+     *
+     * Time is not looked at, nor any name, nor the signatures in the chain. Takes no longer than is linear in the input.
+     *
+     * @param pem the chain, the leaf first, and the key, before, in or after it where `keyPem` is not given
+     * @param keyPem the key's own file. Keys in `pem` and certificates in `keyPem` are skipped then, as nginx does
+     * @throws malformed, encrypted-key, unsupported-key, key-mismatch, weak, bad-chain
+     */
+    function readPair(pem, keyPem) {
+        var blocks = readBlocks(pem);
+        var certificateBlocks = blocks.filter(function(block) {
+            return isCertificateLabel(block.label);
+        });
+        if (certificateBlocks.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
+        var privateKey = readPrivateKey(onlyKey(keyPem === void 0 ? blocks : readBlocks(keyPem)));
+        var size = certificateBlocks.reduce(function(sum, block) {
+            return sum + block.body.length;
+        }, 0);
+        if (certificateBlocks.length > LONGEST_CHAIN || size > LARGEST_CHAIN) {
+            refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
+        }
+        var chain = certificateBlocks.map(function(block, i2) {
+            return i2 === 0 ? readCertificate(block, "certificate 1") : readIssuer(block, i2);
+        });
+        var leaf = chain[0];
+        expectKeyOf(chain, privateKey);
+        var keyProven = privateKey.value !== "";
+        if (!keyProven) expectPoint(leaf.publicKey, "certificate 1");
+        chain.forEach(expectStrength);
+        for(var i = 1; i < chain.length; i++){
+            expectIssuer(chain[i - 1], chain[i], i);
+        }
+        return {
+            chain: chain.map(function(certificate) {
+                return encode("CERTIFICATE", certificate.der);
+            }).join(""),
+            key: encode(privateKey.label, privateKey.der),
+            leaf: leaf,
+            privateKey: privateKey,
+            keyProven: keyProven
+        };
+    }
+    /** What nginx gets of a pair. */
+    function servedPem(pair) {
+        return {
+            chain: pair.chain,
+            key: servedForm(pair.privateKey)
+        };
+    }
+    function onlyKey(blocks) {
+        var keys = blocks.filter(function(block) {
+            return isKeyLabel(block.label);
+        });
+        var first = keys[0];
+        if (first === void 0) return refuse("malformed", "no private key: is it PEM, and complete?");
+        for(var i = 1; i < keys.length; i++){
+            var other = keys[i];
+            if (other.label !== first.label || other.body.trim() !== first.body.trim()) {
+                refuse("malformed", "two different private keys");
+            }
+        }
+        return first;
+    }
+    function expectKeyOf(chain, key) {
+        var fits = function fits2(certificate) {
+            var publicKey = certificate.publicKey;
+            return key.value === "" ? publicKey.kind === key.kind && publicKey.curve === key.curve : isSameKey(publicKey, key);
+        };
+        if (fits(chain[0])) return;
+        for(var i = 1; i < chain.length; i++){
+            if (key.value !== "" && fits(chain[i])) {
+                refuse("bad-chain", "the key belongs to certificate ".concat(i + 1, ", which must come first"));
+            }
+        }
+        refuse("key-mismatch", "the private key is not the first certificate's");
+    }
+    // src/x509/server_name.ts
+    var LONGEST = 253;
+    var FOREIGN = /[^A-Za-z0-9_.-]/;
+    /**
+     * Reads what a client sent as the server name, or an operator wrote as one.
+     *
+     * @param text anything: nginx passes the SNI on as it came
+     * @returns the name in lower case without a trailing dot, or '' where it is none. It holds only letters, digits,
+     *   hyphens, underscores and single dots, so that it cannot lead out of a folder.
+     */
+    function normalise(text) {
+        if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
+        var lower = text.toLowerCase();
+        var name = lower.charAt(lower.length - 1) === "." ? lower.slice(0, -1) : lower;
+        var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
+        return hasEmptyLabel || name.length > LONGEST ? "" : name;
+    }
+    /** The same for a name that may also be a wildcard, `*.example.com`. */
+    function normaliseWithWildcard(text) {
+        if (text.slice(0, 2) !== "*.") return normalise(text);
+        var parent = normalise(text.slice(2));
+        return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
+    }
+    /**
+     * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+     *
+     * @param name a normalised name
+     * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+     */
+    function wildcardOf2(name) {
+        var dot = name.indexOf(".");
+        return dot > 0 ? "*" + name.slice(dot) : "";
+    }
+    /** The server names among the DNS names of a certificate, normalised, each once. */
+    function serverNamesOf(certificate) {
+        return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
+            return name && all.indexOf(name) === i;
+        });
+    }
+
+    // ======== disk/: files, and the store of versions: what is written is whole whenever a worker is killed
+    // src/disk/fs.ts
+    var LARGEST_FILE = 1024 * 1024;
+    var OPEN_FILES = "/proc/self/fd";
+    /**
+     * The entries of a folder, in no order.
+     *
+     * @throws Error of the file system with a message that names the path
+     */
+    function listFolder(folder) {
+        var names = [];
+        naming(folder, function() {
+            names = fs.readdirSync(folder);
+        });
+        return names;
+    }
+    /**
+     * Reads a file as text.
+     *
+     * @throws Error with a message that names the path: not there, not readable, no regular file, over 1 MiB
+     */
+    function readFile(path) {
+        return readBytes(path).toString();
+    }
+    /** The same as bytes. */
+    function readBytes(path) {
+        var fault;
+        try {
+            var stat2 = fs.statSync(path);
+            if (stat2.isFile() && stat2.size <= LARGEST_FILE) return fs.readFileSync(path);
+            fault = stat2.isFile() ? "larger than 1 MiB" : "not a regular file";
+        } catch (e) {
+            fault = e.message;
+        }
+        throw new Error("".concat(path, ": ").concat(fault));
+    }
+    /**
+     * Reads a file that this process holds open, and that has lost its name.
+     *
+     * @param path the name it was opened under
+     * @throws Error: this process holds no such file, and what `read` throws
+     */
+    function readUnnamed(path) {
+        var target = "".concat(path, " (deleted)");
+        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
+            return targetOf2(number) === target;
+        });
+        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
+        return readFile("".concat(OPEN_FILES, "/").concat(numbers[0]));
+    }
+    function targetOf2(number) {
+        try {
+            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
+        } catch (e) {
+            return "";
+        }
+    }
+    /** What a path leads to, links followed. Throws what the file system says. */
+    function stat(path) {
+        return fs.statSync(path);
+    }
+    /** Whether there is anything under a path, be it a dangling link. */
+    function exists(path) {
+        try {
+            fs.lstatSync(path);
+            return true;
+        } catch (e) {
+            return false;
+        }
+    }
+    /** Renames within a file system, over what is there. */
+    function renameFile(from, to) {
+        naming(to, function() {
+            fs.renameSync(from, to);
+        });
+    }
+    function naming(path, work2) {
+        try {
+            work2();
+        } catch (e) {
+            var message = e.message, code = e.code;
+            var error = new Error("".concat(path, ": ").concat(message));
+            if (code !== void 0) error.code = code;
+            throw error;
+        }
+    }
+    /** Removes a folder if it is there and empty. */
+    function removeFolder(path) {
+        try {
+            fs.rmdirSync(path);
+        } catch (e) {}
+    }
+    /** What is under a path itself, a link not followed. Throws what the file system says. */
+    function statLink(path) {
+        return fs.lstatSync(path);
+    }
+    /** The target of a symlink; undefined where there is none under the path. Throws another error of the file system. */
+    function readLink(path) {
+        try {
+            return fs.readlinkSync(path);
+        } catch (e) {
+            var code = e.code;
+            if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return void 0;
+            throw e;
+        }
+    }
+    /** Makes a symlink. Throws what the file system says, also where there is something under the path. */
+    function makeLink(target, path) {
+        naming(path, function() {
+            fs.symlinkSync(target, path);
+        });
+    }
+    /** Makes a folder for its owner alone, in one that is there. One that another worker has made by now is as good. */
+    function makeFolder(path) {
+        try {
+            fs.mkdirSync(path, {
+                mode: 448
+            });
+        } catch (e) {
+            if (e.code !== "EEXIST") throw e;
+        }
+    }
+    /**
+     * Writes a file that is not there yet, for its owner alone.
+     *
+     * @param isDurable the content is on the disk when this returns (flag `as`: O_SYNC)
+     * @throws Error of the file system; what was begun is there then
+     */
+    function writeNewFile(path, text, isDurable) {
+        naming(path, function() {
+            fs.writeFileSync(path, isDurable ? "" : text, {
+                mode: 384,
+                flag: "wx"
+            });
+            if (isDurable) fs.appendFileSync(path, text, {
+                flag: "as"
+            });
+        });
+    }
+    /** Does a step that may be in vain because the file is not there, or not there any more. */
+    function ifThere(work2) {
+        try {
+            work2();
+        } catch (e) {
+            var code = e.code;
+            if (code !== "ENOENT" && code !== "ENOTDIR") throw e;
+        }
+    }
+    /** Removes a name that is no folder; false where there is none. */
+    function unlink(path) {
+        try {
+            fs.unlinkSync(path);
+            return true;
+        } catch (e) {
+            if (e.code === "ENOENT") return false;
+            throw e;
+        }
+    }
+    /** The user and group of this process are those of its folder in /proc; undefined where that cannot be seen. */
+    function userOfProcess() {
+        try {
+            return fs.statSync("/proc/self").uid;
+        } catch (e) {
+            return void 0;
+        }
+    }
+    // src/disk/store.ts
+    var FOLDER = "/cert-rotation.v1";
+    var FOREIGN_RIGHTS = 63;
+    /**
+     * Opens a store, and makes this program's folder in it where there is none.
+     *
+     * @param path of `$cert_store`
+     * @throws Error with a message that names the path and says what to do
+     */
+    function openStore(path) {
+        if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
+        var root = path.replace(/\/+$/, "") + FOLDER;
+        var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
+        if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
+        if ((mode & FOREIGN_RIGHTS) !== 0) {
+            throw new Error("".concat(root, ": its mode has to be 0700, so that nobody else reads keys there"));
+        }
+        var user = userOfProcess();
+        if (user !== void 0 && user !== uid) {
+            throw new Error("".concat(root, ": it belongs to user ").concat(uid, ", and the workers run as user ").concat(user));
+        }
+        return {
+            root: root,
+            id: "".concat(dev, ":").concat(ino)
+        };
+    }
+    function statOrMake(root) {
+        var fault;
+        try {
+            return statFolder(root);
+        } catch (e) {}
+        try {
+            makeFolder(root);
+            return statFolder(root);
+        } catch (e) {
+            fault = e.message;
+        }
+        throw new Error("".concat(root, ": ").concat(fault, "; make the folder of $cert_store, for the workers' user, mode 0700"));
+    }
+    function statFolder(root) {
+        var stat2 = statLink(root);
+        var dev = stat2.dev, ino = stat2.ino, mode = stat2.mode, uid = stat2.uid;
+        return {
+            dev: dev,
+            ino: ino,
+            mode: mode,
+            uid: uid,
+            isFolder: stat2.isDirectory()
+        };
+    }
+    /** Where what is current for a slot is kept. */
+    function entryPath(param, slot) {
+        var root = param.root;
+        var name = nameOf(slot);
+        var folder = isFileKey2(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
+        return "".concat(root, "/").concat(folder, "/").concat(shardOf(name), "/").concat(name);
+    }
+    /** Where a version is. */
+    function versionPath(param, version) {
+        var root = param.root;
+        return "".concat(root, "/versions/").concat(version.slice(0, 2), "/").concat(version);
+    }
+    var SHARDS = 256;
+    function shardOf(name) {
+        var hash2 = 33052;
+        for(var i = 0; i < name.length; i++){
+            hash2 = (hash2 ^ name.charCodeAt(i)) * 403 & 65535;
+        }
+        var byte = (hash2 ^ hash2 >> 8) % SHARDS;
+        return byte < 16 ? "0".concat(byte.toString(16)) : byte.toString(16);
+    }
+    /** A part of a file name that nobody has used before, in any nginx that shares the store. */
+    function uniqueId() {
+        var bytes = Buffer.alloc(9);
+        crypto.getRandomValues(bytes);
+        return bytes.toString("base64").replace(/\+/g, "-").replace(/\//g, "_");
+    }
+    // src/disk/place.ts
+    /**
+     * Writes a file under a name that nobody has used.
+     *
+     * @param isDurable the content is on the disk before the file has its name
+     * @throws Error of the file system, with the path; nothing is left
+     */
+    function placeFile(store, path, text, isDurable) {
+        place(store, path, function(temporary) {
+            writeNewFile(temporary, text, isDurable);
+        });
+    }
+    /**
+     * Puts a link under a name, in the place of one that is there.
+     *
+     * @throws Error of the file system, with the path; nothing is left, and what was there stays
+     */
+    function placeLink(store, path, target) {
+        place(store, path, function(temporary) {
+            makeLink(target, temporary);
+        });
+    }
+    function place(param, path, make) {
+        var root = param.root;
+        var temporary = "".concat(root, "/temporary/").concat(uniqueId());
+        try {
+            inFolder(root, temporary, function() {
+                make(temporary);
+            });
+            inFolder(root, path, function() {
+                renameFile(temporary, path);
+            });
+        } catch (e) {
+            try {
+                unlink(temporary);
+            } catch (e2) {}
+            throw e;
+        }
+    }
+    function inFolder(root, path, work2) {
+        try {
+            work2();
+            return;
+        } catch (e) {
+            if (!isNotThere(e)) throw e;
+        }
+        var at = path.indexOf("/", root.length + 1);
+        while(at > 0){
+            makeFolder(path.slice(0, at));
+            at = path.indexOf("/", at + 1);
+        }
+        work2();
+    }
+    function isNotThere(e) {
+        return e.code === "ENOENT";
+    }
+    // src/disk/entries.ts
+    var LONGEST_ENTRY = 1e3;
+    /** @returns the text of a slot's entry; undefined where there is none. Throws an error of the file system. */
+    function readEntry(store, slot) {
+        return readLink(entryPath(store, slot));
+    }
+    /** Replaces a slot's entry. Throws an error of the file system: what was there stays. */
+    function placeEntry(store, slot, text) {
+        placeLink(store, entryPath(store, slot), text);
+    }
+    /** Removes a slot's entry if it is there. Throws an error of the file system. */
+    function removeEntry(store, slot) {
+        ifThere(function() {
+            unlink(entryPath(store, slot));
+        });
+    }
+    /** The clear token; undefined where nobody has cleared yet. Throws an error of the file system. */
+    function readClearToken(param) {
+        var root = param.root;
+        return readLink("".concat(root, "/clear"));
+    }
+    /** Replaces the clear token. Throws an error of the file system. */
+    function placeClearToken(store, token) {
+        placeLink(store, "".concat(store.root, "/clear"), token);
+    }
+    /** @returns those of a folder of shards, `names`, `rsa` or `files`; none where it is not there */
+    function shardsOf(param, folder, toSlot) {
+        var root = param.root;
+        var shards = [];
+        ifThere(function() {
+            shards = listFolder("".concat(root, "/").concat(folder));
+        });
+        return shards.map(function(shard) {
+            return {
+                path: "".concat(folder, "/").concat(shard),
+                toSlot: toSlot
+            };
+        });
+    }
+    /** The slots that have entries in a shard. */
+    function slotsIn(param, param1) {
+        var root = param.root, path = param1.path, toSlot = param1.toSlot;
+        var names = [];
+        ifThere(function() {
+            names = listFolder("".concat(root, "/").concat(path));
+        });
+        return names.map(toSlot);
+    }
+    /** Tells one state of a shard from another, and when it changed: each entry that is placed or removed changes it. */
+    function shardStamp(param, param1) {
+        var root = param.root, path = param1.path;
+        var _stat = stat("".concat(root, "/").concat(path)), dev = _stat.dev, ino = _stat.ino, mtimeMs = _stat.mtimeMs;
+        return {
+            text: "".concat(dev, ":").concat(ino, ":").concat(mtimeMs),
+            changed: mtimeMs
+        };
+    }
+    /** The path of the shard that a slot's entry is in, below the store's root. */
+    function shardOfSlot(slot) {
+        var path = entryPath({
+            root: "",
+            id: ""
+        }, slot);
+        return path.slice(1, path.lastIndexOf("/"));
+    }
+    // src/disk/stamp.ts
+    var MISSING = "missing";
+    /**
+     * Tells one state of the files from another without reading them: by inode, size, and the times of the last change of
+     * the content and of the inode, which a copied modification time does not hide.
+     *
+     * @returns text to compare; '' where none of the files is there
+     */
+    function stampOf(files) {
+        var cert = stampOfPath(files.cert);
+        if (files.cert === files.key) return cert === MISSING ? "" : cert;
+        var key = stampOfPath(files.key);
+        return cert === MISSING && key === MISSING ? "" : "".concat(cert, " ").concat(key);
+    }
+    /**
+     * Whether a chain is not there, though its key is.
+     *
+     * @param stamp of `stampOf`
+     */
+    function lacksChain(stamp) {
+        return stamp.startsWith(MISSING);
+    }
+    /**
+     * Whether a key is not there, though its chain is.
+     *
+     * @param stamp of `stampOf`
+     */
+    function lacksKey(stamp) {
+        return stamp.endsWith(" ".concat(MISSING));
+    }
+    function stampOfPath(path) {
+        try {
+            var _stat = stat(path), dev = _stat.dev, ino = _stat.ino, size = _stat.size, mtimeMs = _stat.mtimeMs, ctimeMs = _stat.ctimeMs;
+            return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
+        } catch (e) {
+            var code = e.code;
+            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
+            return isMissing22 ? MISSING : "".concat(code);
+        }
+    }
+    var TICK_MS = 2e3;
+    /**
+     * Whether files that look like this were left alone for long enough: of two writes within a tick the second one shows in
+     * no time stamp.
+     *
+     * @param stamp of `stampOf`
+     */
+    function isSettled(stamp) {
+        var now = Date.now();
+        return stamp.split(" ").every(function(one) {
+            var changed = +one.slice(one.lastIndexOf(":") + 1);
+            return !(Math.abs(now - changed) < TICK_MS);
+        });
+    }
+    var DANGLING = "dangling";
+    /**
+     * Tells one state of a slot's files from another.
+     *
+     * @returns '' where there are none
+     */
+    function stampOfSlot(settings, slot) {
+        var files = slotPaths(settings, slot);
+        var stamp = stampOf(files);
+        if (settings.scan && lacksChain(stamp)) stamp = "";
+        return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
+    }
+    // src/disk/versions.ts
+    var KEPT_MS = 6e4;
+    var BUCKET_MS = 1e4;
+    var ALL_NAMES = "*all";
+    var SHARED = "+";
+    var MARK = "mark.";
+    /**
+     * Writes a pair as a version of its own, even where the same pair is one already: nginx would go on serving the object that
+     * it keeps under an old name, and another nginx may be about to remove that file.
+     *
+     * @param fingerprint of the leaf, SHA-256 in hex
+     * @param slot whose it is; `ALL_NAMES`
+     * @param isDurable it is on the disk when this returns
+     * @returns its name. Throws an error of the file system, with the path; nothing is left
+     */
+    function writeVersion(store, fingerprint, pem, slot, isDurable) {
+        var version = "".concat(fingerprint, ".").concat(uniqueId()).concat(slot === ALL_NAMES ? SHARED : "");
+        retire(store, version, slot);
+        placeFile(store, versionPath(store, version), pem.key + pem.chain, isDurable);
+        return version;
+    }
+    /** @returns the PEM of a version, the key first. Throws Error with a message that names the path */
+    function readVersion(store, version) {
+        return readFile(versionPath(store, version));
+    }
+    /** The fingerprint of a version's leaf. */
+    function fingerprintIn(version) {
+        return version.slice(0, version.indexOf("."));
+    }
+    /**
+     * Has a sweep look at a version in a minute.
+     *
+     * @param slot whose it is or was; `ALL_NAMES`
+     */
+    function retire(store, version, slot) {
+        var owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey2(slot) ? slot : nameOf(slot);
+        note(store, version, owner);
+    }
+    /** Has a sweep remove the mark of a slot in a minute. */
+    function retireMark(store, slot) {
+        note(store, MARK + uniqueId(), slot);
+    }
+    function note(param, name, owner) {
+        var root = param.root;
+        var folder = "".concat(root, "/retired");
+        var bucket = "".concat(folder, "/").concat(bucketOf(Date.now()));
+        try {
+            makeLink(owner, "".concat(bucket, "/").concat(name));
+        } catch (e) {
+            var code = e.code;
+            if (code === "EEXIST") return;
+            if (code !== "ENOENT") throw e;
+            makeFolder(folder);
+            makeFolder(bucket);
+            makeLink(owner, "".concat(bucket, "/").concat(name));
+        }
+    }
+    function bucketOf(ms) {
+        return Math.floor(ms / BUCKET_MS);
+    }
+    /**
+     * Removes versions that were retired for long enough, and what killed workers left in temporary/.
+     *
+     * @param most how many are looked at
+     * @returns whether more may be due. Throws an error of the file system
+     */
+    function sweep(store, sweeper, most) {
+        var left = most - sweepTemporary(store, most);
+        var folder = "".concat(store.root, "/retired");
+        var buckets = listed(folder);
+        for(var i = 0; i < buckets.length && left > 0; i++){
+            var bucket = dueBucket(folder, buckets[i]);
+            if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
+        }
+        return left <= 0;
+    }
+    function dueBucket(folder, name) {
+        var now = Date.now();
+        var begins = parseInt(name, 10) * BUCKET_MS;
+        var path = "".concat(folder, "/").concat(name);
+        if (begins <= now + BUCKET_MS) return begins + BUCKET_MS + KEPT_MS <= now ? path : "";
+        ifThere(function() {
+            renameFile(path, "".concat(folder, "/").concat(bucketOf(now), "-").concat(uniqueId()));
+        });
+        return "";
+    }
+    function sweepBucket(store, bucket, sweeper, most) {
+        var _loop = function _loop(i2) {
+            var version = versions[i2];
+            var owner = readLink("".concat(bucket, "/").concat(version));
+            ifThere(function() {
+                if (owner === void 0) return;
+                if (version.startsWith(MARK)) sweeper.removeMark(owner);
+                else if (!sweeper.isCurrent(version, owner)) unlink(versionPath(store, version));
+            });
+            unlink("".concat(bucket, "/").concat(version));
+        };
+        var versions = listed(bucket);
+        var count2 = Math.min(versions.length, most);
+        for(var i = 0; i < count2; i++)_loop(i);
+        if (count2 === versions.length) removeFolder(bucket);
+        return count2 + 1;
+    }
+    function sweepTemporary(param, most) {
+        var _loop = function _loop(i2) {
+            var path = "".concat(root, "/temporary/").concat(names[i2]);
+            ifThere(function() {
+                var age = Date.now() - statLink(path).ctimeMs;
+                if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
+            });
+        };
+        var root = param.root;
+        var names = listed("".concat(root, "/temporary"));
+        var count2 = Math.min(names.length, most);
+        for(var i = 0; i < count2; i++)_loop(i);
+        return count2;
+    }
+    function listed(folder) {
+        var names = [];
+        ifThere(function() {
+            names = listFolder(folder);
+        });
+        return names;
+    }
+
+    // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
+    // src/zone/dict.ts
+    /** The zone of that name, or undefined where none is declared. */
+    function zoneNamed2(name) {
+        return ngx.shared[name];
+    }
+    /** @returns false where the zone has no room; what was there stays */
+    function replaceValue2(zone, key, value) {
+        if (zone.freeSpace() >= value.length && hasRoom2(function() {
+            return zone.set(key, value);
+        })) return true;
+        var held = zone.get(key);
+        if (held === void 0) return false;
+        zone.delete(key);
+        var isStored = hasRoom2(function() {
+            return zone.set(key, value);
+        });
+        if (!isStored) hasRoom2(function() {
+            return zone.set(key, held);
+        });
+        return isStored;
+    }
+    /** How large a zone is, and how much of that no page is taken of; both in bytes. */
+    function spaceOf(zone) {
+        return {
+            capacity: zone.capacity,
+            free: zone.freeSpace()
+        };
+    }
+    /** Does a write; false where the zone has no room for it. Other errors are thrown on. */
+    function hasRoom2(write2) {
+        try {
+            write2();
+            return true;
+        } catch (e) {
+            if (isZoneFull2(e)) return false;
+            throw e;
+        }
+    }
+    function isZoneFull2(e) {
+        return e.name === "SharedMemoryError";
+    }
+    // src/zone/clear_token.ts
+    var CLEAR_KEY2 = "#clear";
+    /** The clear token: a record with another one is stale. */
+    function clearToken2(zone) {
+        var token = zone.get(CLEAR_KEY2);
+        return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
+    }
+    /**
+     * Makes every record and every negative answer of the zone stale, whatever their number.
+     *
+     * @throws SharedMemoryError where the zone is full
+     */
+    function clearAll(zone) {
+        var token = arguments.length > 1 && arguments[1] !== void 0 ? arguments[1] : newToken();
+        zone.set(CLEAR_KEY2, token);
+    }
+    /** A clear token that no clear had before. It holds no time: no clock is believed, and all are of one length. */
+    function newToken() {
+        var bytes = Buffer.alloc(FIRST_TOKEN2.length / 2);
+        crypto.getRandomValues(bytes);
+        return bytes.toString("hex");
+    }
+    /**
+     * Gives the clear token its place while there is room: its later values take the same, also in a full zone.
+     */
+    function reserveToken(zone) {
+        if (zone.get(CLEAR_KEY2) === void 0) hasRoom2(function() {
+            return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
+        });
+    }
+    var FIRST_TOKEN2 = "000000000000";
+    var STORE_CLEAR_KEY = "#clear:store";
+    /**
+     * Takes over the clear of another nginx that shares the store.
+     *
+     * @param token the zone's, as it was read
+     * @param storeToken the store's
+     * @returns the zone's token now
+     */
+    function adoptToken(zone, token, storeToken) {
+        var last = zone.get(STORE_CLEAR_KEY);
+        if (last === storeToken) return token;
+        replaceValue2(zone, STORE_CLEAR_KEY, storeToken);
+        var next = last === void 0 && token !== FIRST_TOKEN2 ? newToken() : storeToken;
+        if (!replaceValue2(zone, CLEAR_KEY2, next)) return token;
+        return next;
+    }
+    /** Notes the token of a clear that the store has, so that it is not taken over from there. */
+    function noteStoreToken(zone, token) {
+        replaceValue2(zone, STORE_CLEAR_KEY, token);
+    }
+    // src/zone/counters.ts
+    /**
+     * Counts one.
+     *
+     * @param labels in the form of Prometheus, as in `scope="all"`; '' for none
+     */
+    function count(zone, family, labels) {
+        var counts = parse2(findOwnCounts(zone) || "{}");
+        add(counts, seriesOf(family, labels), 1);
+        putOwnCounts(zone, JSON.stringify(counts));
+    }
+    /** The labels of `refusals_total`: where the pair or the request came from, and why it was not taken. */
+    function refusalLabels(via, code) {
+        return 'via="'.concat(via, '",code="').concat(code, '"');
+    }
+    function seriesOf(family, labels) {
+        return labels ? "".concat(family, "{").concat(labels, "}") : family;
+    }
+    /**
+     * What all workers have counted.
+     *
+     * @param keys all of the zone's
+     */
+    function countsOf(zone, keys) {
+        var sum = {};
+        findCounts(zone, keys).forEach(function(text) {
+            var counts = parse2(text);
+            Object.keys(counts).forEach(function(series) {
+                add(sum, series, counts[series]);
+            });
+        });
+        return sum;
+    }
+    function add(counts, series, more) {
+        counts[series] = (counts[series] || 0) + more;
+    }
+    function parse2(text) {
+        return JSON.parse(text);
+    }
+    var COUNTS_PREFIX = "#counts:";
+    /** What this worker has counted, and those that had its number before; undefined: nothing yet. */
+    function findOwnCounts(zone) {
+        return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
+    }
+    /** Writes down what this worker has counted. What a full zone has no room for is not counted. */
+    function putOwnCounts(zone, counts) {
+        replaceValue2(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
+    }
+    /**
+     * What each worker has counted.
+     *
+     * @param keys of `keysOf`
+     */
+    function findCounts(zone, keys) {
+        return keys.filter(function(key) {
+            return key.startsWith(COUNTS_PREFIX);
+        }).map(function(key) {
+            return zone.get(key) || "{}";
+        });
+    }
+    // src/zone/locks.ts
+    var LOCK_PREFIX = "#lock:";
+    var LOCK_LIFETIME_MS2 = 5e3;
+    /** Tries to take the right to write a slot's record. The caller frees it by `unlock`. */
+    function tryLock(zone, slot) {
+        try {
+            var ticket = ticketFor(zone, LOCK_PREFIX + slot);
+            return ticket === void 0 ? {
+                state: "busy"
+            } : {
+                state: "locked",
+                ticket: ticket
+            };
+        } catch (e) {
+            if (isZoneFull2(e)) return {
+                state: "no-room"
+            };
+            throw e;
+        }
+    }
+    function ticketFor(zone, key) {
+        var ticket = "".concat(timestamp2(), ":").concat(process.pid);
+        if (zone.add(key, ticket)) return ticket;
+        var holder = zone.get(key);
+        if (holder === void 0 || isHeld(holder)) return void 0;
+        var popped = zone.pop(key);
+        if (popped !== void 0 && popped !== holder) zone.add(key, popped);
+        return zone.add(key, ticket) ? ticket : void 0;
+    }
+    function isHeld(ticket) {
+        return isWithin2(ticket, 0, LOCK_LIFETIME_MS2) && isRunning2(workerOf(ticket));
+    }
+    /** Whether this worker took a ticket. */
+    function isOwnTicket(ticket) {
+        return workerOf(ticket) === process.pid;
+    }
+    function workerOf(ticket) {
+        return Number(ticket.slice(ticket.indexOf(":") + 1));
+    }
+    /** Whether the lock is still the ticket's: it was not held for too long and broken. */
+    function isLocked(zone, slot, ticket) {
+        return zone.get(LOCK_PREFIX + slot) === ticket;
+    }
+    /** Frees a lock, unless it was broken meanwhile. */
+    function unlock(zone, slot, ticket) {
+        if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
+    }
+    /**
+     * Tries for some locks once and does the work, whatever came of that: for handshakes and scans, which wait for nobody.
+     *
+     * @param slots each once
+     * @param work gets the outcome; the locks are freed after it
+     * @returns what `work` returns
+     */
+    function tryWithLocks(zone, slots, work2) {
+        var taken = [];
+        var state = "locked";
+        try {
+            for(var i = 0; i < slots.length && state !== "busy"; i++){
+                var slot = slots[i];
+                var result = tryLock(zone, slot);
+                if (result.state === "locked") taken.push({
+                    slot: slot,
+                    ticket: result.ticket
+                });
+                else state = result.state;
+            }
+            if (state === "busy") free(zone, taken);
+            return work2({
+                state: state,
+                isLocked: function isLocked2() {
+                    return state === "locked" && areLocked(zone, taken);
+                }
+            });
+        } finally{
+            free(zone, taken);
+        }
+    }
+    /**
+     * Does what needs the right to write some slots' records, and waits for it: for requests. A pair that a worker read from
+     * disk before a request must not be stored after it.
+     *
+     * @param slots each once
+     * @param work synchronous, so that no lock is broken before it is through
+     * @throws (rejects with) SharedMemoryError: the zone has no room for the locks; what `work` throws
+     */
+    function withLocks(zone, slots, work2) {
+        return withAll(zone, slots, ticketOrError, work2);
+    }
+    /**
+     * Does the same for work that makes room. Without room for a lock the work is done without it: nobody holds that lock, and
+     * nobody else gets it either.
+     */
+    function withLocksIfRoom(zone, slots, work2) {
+        return withAll(zone, slots, tryLock, work2);
+    }
+    function ticketOrError(zone, slot) {
+        var ticket = ticketFor(zone, LOCK_PREFIX + slot);
+        return ticket === void 0 ? {
+            state: "busy"
+        } : {
+            state: "locked",
+            ticket: ticket
+        };
+    }
+    function withAll(zone, slots, take, work2) {
+        return _async_to_generator(function() {
+            var ordered, taken, i, slot, result;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        ordered = slots.slice().sort();
+                        _state.label = 1;
+                    case 1:
+                        taken = [];
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            ,
+                            9,
+                            10
+                        ]);
+                        i = 0;
+                        _state.label = 3;
+                    case 3:
+                        if (!(i < ordered.length)) return [
+                            3,
+                            8
+                        ];
+                        slot = ordered[i];
+                        result = take(zone, slot);
+                        _state.label = 4;
+                    case 4:
+                        if (!(result.state === "busy")) return [
+                            3,
+                            6
+                        ];
+                        return [
+                            4,
+                            yieldOnce2()
+                        ];
+                    case 5:
+                        _state.sent();
+                        result = take(zone, slot);
+                        return [
+                            3,
+                            4
+                        ];
+                    case 6:
+                        if (result.state === "locked") taken.push({
+                            slot: slot,
+                            ticket: result.ticket
+                        });
+                        _state.label = 7;
+                    case 7:
+                        i++;
+                        return [
+                            3,
+                            3
+                        ];
+                    case 8:
+                        if (areLocked(zone, taken)) return [
+                            2,
+                            work2()
+                        ];
+                        return [
+                            3,
+                            10
+                        ];
+                    case 9:
+                        free(zone, taken);
+                        return [
+                            7
+                        ];
+                    case 10:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 11:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function areLocked(zone, taken) {
+        return taken.every(function(param) {
+            var slot = param.slot, ticket = param.ticket;
+            return isLocked(zone, slot, ticket);
+        });
+    }
+    function free(zone, taken) {
+        taken.forEach(function(param) {
+            var slot = param.slot, ticket = param.ticket;
+            unlock(zone, slot, ticket);
+        });
+    }
+    // src/zone/misses.ts
+    var FULL_KEY = "#full";
+    var MISS_SPACE2 = 2 * 4096;
+    var TAKEN_BACK = "taken-back--";
+    /** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
+    function missesOf2(name) {
+        return zoneNamed2(missesName2(name));
+    }
+    function missesName2(name) {
+        return "".concat(name, "_misses");
+    }
+    /** Whether it was found not long ago that a name has no files. The hot path asks this. */
+    function isMissing2(misses, name, token, interval) {
+        var miss = misses.get(name);
+        return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
+    }
+    /**
+     * Makes room for a new negative answer. To be called before the files are looked for: what `forgetMissing` puts there
+     * after that stays, and `noteMissing` then finds it.
+     */
+    function expireMissing(misses, name) {
+        var miss = misses.get(name);
+        if (miss === void 0) return;
+        if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS2)) return;
+        misses.delete(name);
+    }
+    /** Notes that a name has no files, unless it was cleared while they were looked for. A full zone is emptied. */
+    function noteMissing(misses, name, token) {
+        if (misses.freeSpace() < MISS_SPACE2) {
+            misses.clear();
+            hasRoom2(function() {
+                return misses.set(FULL_KEY, timestamp2());
+            });
+        }
+        var full = misses.get(FULL_KEY);
+        if (full !== void 0 && isWithin2(full, 0, LOCK_LIFETIME_MS2)) return;
+        hasRoom2(function() {
+            return misses.add(name, token + timestamp2());
+        });
+    }
+    /** Takes back the negative answer for a name, also one that another worker is about to note. */
+    function forgetMissing(misses, name) {
+        if (!hasRoom2(function() {
+            return misses.set(name, TAKEN_BACK + timestamp2());
+        })) misses.delete(name);
+    }
+    // src/zone/notes.ts
+    var SCAN_KEY = "#scan";
+    var NOTE_PREFIX = "#etcd:";
+    /** How far the scan is, as `putScan` was given it; undefined: there was none. */
+    function findScan(zone) {
+        return zone.get(SCAN_KEY);
+    }
+    /** @returns false where the zone has no room */
+    function putScan(zone, state) {
+        return replaceValue2(zone, SCAN_KEY, state);
+    }
+    /** A part of the list of what there is to scan; '' where there is none of that number. */
+    function findScanPart(zone, number) {
+        return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
+    }
+    /**
+     * @param part '' takes it away
+     * @returns false where the zone has no room
+     */
+    function putScanPart(zone, number, part) {
+        var key = "".concat(SCAN_KEY, ":").concat(number);
+        if (part !== "") return replaceValue2(zone, key, part);
+        zone.delete(key);
+        return true;
+    }
+    function findNote(zone, note3) {
+        return zone.get(NOTE_PREFIX + note3);
+    }
+    /** @returns false where the zone has no room; what was there stays */
+    function putNote(zone, note3, text) {
+        return replaceValue2(zone, NOTE_PREFIX + note3, text);
+    }
+    function dropNote(zone, note3) {
+        zone.delete(NOTE_PREFIX + note3);
+    }
+    var SAID_PREFIX = "#said:";
+    /**
+     * Whether a fault has to be logged: it is another one than the last, or the first. It is said once, and again after it was
+     * gone. What a full zone has no room to note is said each time.
+     *
+     * @param about what it is about
+     * @param fault '' for none
+     */
+    function isNewToSay(zone, about, fault) {
+        var key = SAID_PREFIX + about;
+        var last = zone.get(key) || "";
+        if (fault === last) return false;
+        if (fault === "") zone.delete(key);
+        else replaceValue2(zone, key, fault);
+        return fault !== "";
+    }
+    var SWEPT_KEY = "#swept";
+    /** When a sweep of the store last came to its end, in the form of `timestamp`; undefined: never. */
+    function findSwept(zone) {
+        return zone.get(SWEPT_KEY);
+    }
+    function putSwept(zone, time2) {
+        replaceValue2(zone, SWEPT_KEY, time2);
+    }
+    var SHARD_PREFIX = "#shard:";
+    /** How a folder of the store was when all its names were last given records; undefined: they never were. */
+    function findShardStamp(zone, shard) {
+        return zone.get(SHARD_PREFIX + shard);
+    }
+    function putShardStamp(zone, shard, stamp) {
+        replaceValue2(zone, SHARD_PREFIX + shard, stamp);
+    }
+    // src/zone/record.ts
+    var VERSION2 = "5";
+    var SERVABLE = "3";
+    var POINTER2 = "4";
+    var REFUSED = "2";
+    var VERSION_CODE2 = 53;
+    var TOKEN_AT2 = 1;
+    var TOKEN_LENGTH2 = 12;
+    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
+    var KEY_END_AT2 = CHECKED_AT2 + TIMESTAMP_LENGTH2;
+    var OFFSET_LENGTH2 = 6;
+    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
+    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
+    var FRESH_LENGTH2 = 15;
+    var PATH_AT2 = PEM_AT2 + FRESH_LENGTH2;
+    var STALE = "000000000000000";
+    var FACTS_CODE2 = 123;
+    var LINE_END_CODE2 = 10;
+    var HYPHEN_CODE2 = 45;
+    var BLOCK_BEGIN = "-----BEGIN ";
+    var BLOCK_END = "-----\n";
+    var STALE_TOKEN = "------------";
+    var NO_FILES = {
+        source: "disk",
+        files: "",
+        notAfter: 0,
+        loadedAt: 0
+    };
+    /** The same also for a record that holds no pair: its files need no look now. */
+    function isFresh2(record, token, interval) {
+        if (isVersion2(record)) return isFreshVersion2(record, token);
+        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
+    }
+    /** The key and the chain of a servable record, in one PEM. */
+    function pemOf2(record) {
+        return record.slice(PEM_AT2, pemEnd2(record));
+    }
+    function chainOf2(record) {
+        return record.slice(keyEnd2(record), pemEnd2(record));
+    }
+    function keyOf2(record) {
+        return record.slice(PEM_AT2, keyEnd2(record));
+    }
+    function keyEnd2(record) {
+        return +record.slice(KEY_END_AT2, PEM_END_AT2);
+    }
+    function pemEnd2(record) {
+        return +record.slice(PEM_END_AT2, PEM_AT2);
+    }
+    /**
+     * Puts a record together, as looked at now.
+     *
+     * @param token the clear token as it was before the files were read: a clear that came since makes the record stale
+     * @param pem null: there is no pair to serve
+     */
+    function makeRecord(token, meta, pem) {
+        var _ref = pem != null ? pem : {
+            key: "",
+            chain: ""
+        }, key = _ref.key, chain = _ref.chain;
+        var ends = offset(PEM_AT2 + key.length) + offset(PEM_AT2 + key.length + chain.length);
+        var header = (pem ? SERVABLE : REFUSED) + token + timestamp2() + ends;
+        return header + key + chain + JSON.stringify(meta);
+    }
+    /**
+     * A pointer, to be looked at by the next handshake: there may be files of the name's own.
+     *
+     * @param target the key of a file's record
+     * @param facts `others`, and of the name's own files `files` and `problem`
+     */
+    function makePointer(target, meta) {
+        var end = offset(PEM_AT2 + target.length);
+        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
+    }
+    /** Whether a record is a pointer. */
+    function isPointer2(record) {
+        return record.charAt(0) === POINTER2;
+    }
+    /** The key that a pointer points to. */
+    function targetOf22(pointer) {
+        return pointer.slice(PEM_AT2, pemEnd2(pointer));
+    }
+    /** Whether a record holds a pair, or leads to one. */
+    function isAnswer(record) {
+        return holdsPair2(record) || isPointer2(record);
+    }
+    function offset(value) {
+        return "00000".concat(value).slice(-OFFSET_LENGTH2);
+    }
+    /** The record, looked at now and found unchanged. */
+    function withCheckedNow(record, token) {
+        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
+    }
+    /**
+     * The record, looked at at another time.
+     *
+     * @param time of `timestamp`
+     */
+    function withCheckedAt(record, time2) {
+        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
+    }
+    /** The record, to be looked at again by the next handshake. */
+    function markStale(record) {
+        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
+    }
+    /** The record with other facts, looked at now. */
+    function withMeta(record, token, meta) {
+        return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
+    }
+    /** Whether a record has a pair to serve, fresh or not. */
+    function holdsPair2(record) {
+        return record.charAt(0) === SERVABLE || isVersion2(record);
+    }
+    /** Whether the pair is a version in the store, and not in the record itself. */
+    function isVersion2(record) {
+        return record.charAt(0) === VERSION2;
+    }
+    /**
+     * A record of a version in the store, to be looked at by the next handshake: see `withFreshUntil`.
+     *
+     * @param path the absolute path of the version's file
+     */
+    function makeVersionRecord(token, meta, path) {
+        var ends = offset(PEM_AT2) + offset(PATH_AT2 + path.length);
+        return VERSION2 + token + timestamp2() + ends + STALE + path + JSON.stringify(meta);
+    }
+    /** The record of a version, fresh until a time in milliseconds since 1970; another record as it is. */
+    function withFreshUntil(record, until) {
+        if (!isVersion2(record)) return record;
+        var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
+        return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
+    }
+    /**
+     * Whether a version can be served without a look at the store. Runs in every handshake.
+     *
+     * @param record what the zone holds under a name: any text
+     * @param token the zone's clear token
+     */
+    function isFreshVersion2(record, token) {
+        if (record.charCodeAt(0) !== VERSION_CODE2 || !record.startsWith(token, TOKEN_AT2)) return false;
+        var left = +record.slice(PEM_AT2, PATH_AT2) - Date.now();
+        return left > 0 && left <= LONGEST_FRESH_MS2;
+    }
+    /** The path of a version. */
+    function pathOf2(record) {
+        return record.slice(PATH_AT2, pemEnd2(record));
+    }
+    /** Whether its files were looked at less than an interval ago, in milliseconds; 0: however long ago that is. */
+    function isCheckedWithin(record, interval) {
+        return isWithin2(record, CHECKED_AT2, interval);
+    }
+    /** When its files were last looked at, in the form of `timestamp`. */
+    function checkedAtText(record) {
+        return record.slice(CHECKED_AT2, KEY_END_AT2);
+    }
+    /** When its files were last looked at, in milliseconds since 1970. */
+    function checkedAt(record) {
+        return +record.slice(CHECKED_AT2, KEY_END_AT2);
+    }
+    /** Whether a clear came after the files of this record were read. */
+    function isCleared(record, token) {
+        return !record.startsWith(token, TOKEN_AT2);
+    }
+    /**
+     * Reads the facts of a record.
+     *
+     * @returns null where the text is no record of this format, and nothing in it is to be used
+     */
+    function readMeta2(record) {
+        var kind = record.charAt(0);
+        if (kind !== VERSION2 && kind !== SERVABLE && kind !== REFUSED && kind !== POINTER2) return null;
+        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
+        if (kind === VERSION2 && (/\D/.test(record.slice(PEM_AT2, PATH_AT2)) || record.charAt(PATH_AT2) !== "/")) {
+            return null;
+        }
+        if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
+            return null;
+        }
+        try {
+            var meta = JSON.parse(record.slice(pemEnd2(record)));
+            if (kind === POINTER2) meta = Object.assign({}, NO_FILES, meta);
+            return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
+        } catch (e) {
+            return null;
+        }
+    }
+    function isPem(text) {
+        return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
+    }
+    function isWhole2(record) {
+        var chainAt = keyEnd2(record);
+        var factsAt = pemEnd2(record);
+        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
+    }
+    // src/zone/summary.ts
+    var SUMMARY = "~";
+    var PAIR = "3";
+    var NO_PAIR = "2";
+    /**
+     * A record's summary as text, for who reads many of them: a record is a hundred times as long. A pointer has none.
+     *
+     * @param isFile whether it is a file's that a scan found
+     */
+    function summaryOf2(record, isFile) {
+        var meta = isPointer2(record) ? null : readMeta2(record);
+        if (!meta) return "";
+        var problem = meta.problem ? meta.problem.code : "";
+        var pair = holdsPair2(record) ? PAIR : NO_PAIR;
+        var summary = "".concat(SUMMARY).concat(pair).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
+        if (!isFile) return summary;
+        var _ref = meta.found || {
+            names: [],
+            isRsa: false
+        }, names = _ref.names, isRsa2 = _ref.isRsa;
+        return [
+            summary,
+            meta.files,
+            isRsa2 ? "RSA" : "",
+            names.join(" ")
+        ].join("\n");
+    }
+    /** What `readFileSummary` reads of a file without a record: its identity, and no name. */
+    function summaryOfLeftOut2(stamp) {
+        return "".concat(SUMMARY, "\n").concat(stamp);
+    }
+    /** @param text of `summaryOf` */
+    function readSummary2(text) {
+        var first = text.split("\n")[0];
+        var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
+        return {
+            isPair: head.charAt(1) === PAIR || problem === "",
+            notAfter: +head.slice(2),
+            problem: problem,
+            etcd: etcd
+        };
+    }
+    /** @param text of `summaryOf`, with `isFile` */
+    function readFileSummary(text) {
+        var lines = text.split("\n");
+        return {
+            files: lines[1] || "",
+            names: lines[3] ? lines[3].split(" ") : [],
+            isRsa: lines[2] === "RSA"
+        };
+    }
+    // src/zone/slots.ts
+    var SUMMARY_PREFIX = "#summary:";
+    var MOST_KEYS = 2147483647;
+    /** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+    function findRecord2(zone, name) {
+        return zone.get(name);
+    }
+    /**
+     * Stores a record. Only for who holds the name's lock.
+     *
+     * @returns false where the zone has no room; what was there stays
+     */
+    function putRecord(zone, name, record) {
+        var isStored = replaceValue2(zone, name, record);
+        if (isStored) putSummary(zone, name, summaryOf2(record, isFileKey2(name)));
+        return isStored;
+    }
+    function putSummary(zone, name, summary) {
+        var key = SUMMARY_PREFIX + name;
+        var held = zone.get(key);
+        if (summary === "") {
+            zone.delete(key);
+            return;
+        }
+        if (held === summary || held === void 0 && zone.freeSpace() === 0) return;
+        if (!hasRoom2(function() {
+            return zone.set(key, summary);
+        })) zone.delete(key);
+    }
+    /**
+     * Notes what a file looked like that has no record because it is nobody's to serve: as a summary alone, which is listed and
+     * counted nowhere.
+     *
+     * @param identity '' forgets it
+     */
+    function noteLeftOut(zone, key, stamp) {
+        putSummary(zone, key, stamp && summaryOfLeftOut2(stamp));
+    }
+    /** Drops a record. Only for who holds the name's lock. */
+    function removeRecord(zone, name) {
+        zone.delete(name);
+        zone.delete(SUMMARY_PREFIX + name);
+    }
+    /**
+     * All keys, names and others, in no order. They come only all at once, which takes some milliseconds for the two keys each
+     * of 10,000 names; meanwhile other workers read on, and who writes, waits.
+     */
+    function keysOf(zone) {
+        return zone.keys(MOST_KEYS);
+    }
+    /** Whether a key is that of a slot with a record, with a pair or without. */
+    function isSlot(key) {
+        return key.charAt(0) !== "#";
+    }
+    /** The summary of a slot's record, of a pointer that of what it points to; '' where it was dropped since. */
+    function findSummary(zone, slot) {
+        var summary = zone.get(SUMMARY_PREFIX + slot);
+        if (summary !== void 0) return summary;
+        var record = findRecord2(zone, slot) || "";
+        if (isPointer2(record)) return findSummary(zone, targetOf22(record));
+        return summaryOf2(record, isFileKey2(slot));
+    }
+    /** The newest value of etcd in a slot, taken or refused, as `Facts` have it; '' where there is none. */
+    function findVersion(zone, slot) {
+        var _a;
+        var summary = zone.get(SUMMARY_PREFIX + slot);
+        return summary === void 0 ? ((_a = readMeta2(findRecord2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
+    }
+    var KEYS = 1e3;
+    /**
+     * Goes through the keys of all slots with a record, with a pair or without, in no order, in slices.
+     *
+     * @param keys of `keysOf`
+     */
+    function eachSlice(keys, work2) {
+        return _async_to_generator(function() {
+            var yieldIfDue, at;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        yieldIfDue = timeSlicer2();
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < keys.length)) return [
+                            3,
+                            4
+                        ];
+                        work2(keys.slice(at, at + KEYS).filter(isSlot));
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        at += KEYS;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+
+    // ======== certs/: decides which pair a name is served, and whether a pair may take its place
+    // src/certs/accept.ts
+    /**
+     * Checks that a pair may be in a slot, whatever brings it: files, a scan, a put or etcd. `readPair` has checked the pair
+     * itself.
+     *
+     * @param slot its key
+     * @throws unsupported-key, name-not-covered, expired
+     */
+    function expectAcceptable(context, slot, pair, origin) {
+        if (origin.from === "files" && !pair.keyProven) {
+            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        }
+        if (isRsaKey(slot) && !isRsa(pair)) {
+            refuse("unsupported-key", "the RSA slot, $cert_file_rsa, is for RSA keys, and this one is ".concat(pair.privateKey.kind));
+        }
+        expectNames(context, slot, pair);
+        expectValid(pair, origin);
+    }
+    function expectNames(param, slot, pair) {
+        var fallback22 = param.fallback;
+        if (isFileKey2(slot)) {
+            if (serverNamesOf(pair.leaf).length === 0) {
+                refuse("name-not-covered", "the certificate is for no DNS name");
+            }
+            return;
+        }
+        var name = nameOf(slot);
+        if (name !== fallback22 && !covers(pair.leaf, name)) {
+            refuse("name-not-covered", "the certificate is not for ".concat(name));
+        }
+    }
+    function expectValid(param, origin) {
+        var leaf = param.leaf;
+        var now = Date.now() / 1e3;
+        if (!isExpired(leaf, now)) return;
+        if (origin.from === "sender") {
+            var since = new Date(leaf.notAfter * 1e3).toISOString();
+            refuse("expired", "the certificate has expired at ".concat(since));
+        }
+        if (origin.heldUntil >= now) {
+            refuse("expired", "the certificate has expired, and the one that is held has not");
+        }
+    }
+    // src/certs/decision.ts
+    /**
+     * Decides what a look at a slot's files comes to:
+     *
+     * 1. The scan keeps a pointer whose file is the name's own as well.
+     * 2. A pair that came from etcd stays: there is one truth. Files only stand in for a value that was refused.
+     * 3. Without files a pair that was put stays, and one that was read stays until it is cleared.
+     * 4. Files that are the same as at the last look are not read, unless a clear asks for their content: two writes within
+     *    one tick of the file system's clock look alike from outside.
+     * 5. Other files are read.
+     */
+    function decide(situation) {
+        var has = situation.has, source = situation.source, files = situation.files, isCleared2 = situation.isCleared, isScanned = situation.isScanned;
+        if (has === "pointer" && isScanned) return {
+            do: "drop"
+        };
+        var isOfEtcd = situation.followsEtcd && source === "etcd";
+        if (isOfEtcd && (has === "pair" || files === "none")) return {
+            do: "keep"
+        };
+        if (files === "none") {
+            if (has === "pair" && source !== "disk") return {
+                do: "keep-without-files"
+            };
+            return has === "pair" && !isCleared2 ? {
+                do: "note-files-gone"
+            } : {
+                do: "drop"
+            };
+        }
+        return files === "same" && has !== "nothing" && !isCleared2 ? {
+            do: "keep"
+        } : {
+            do: "read-files"
+        };
+    }
+    // src/certs/pem_of_record.ts
+    var CERTIFICATE = "-----BEGIN CERTIFICATE-----";
+    /** The key and the chain of a record, in one PEM; '' where there are none, or they cannot be read. */
+    function pemIn(record) {
+        if (!isVersion2(record)) return holdsPair2(record) ? pemOf2(record) : "";
+        try {
+            return readFile(pathOf2(record));
+        } catch (e) {
+            return "";
+        }
+    }
+    /** The chain alone of a record with a pair. */
+    function chainIn(record) {
+        var pem = pemIn(record);
+        return pem.slice(Math.max(pem.indexOf(CERTIFICATE), 0));
+    }
+    /** The leaf of a record with a pair. @throws malformed: its version cannot be read any more */
+    function leafOf(record) {
+        return readLeaf(chainIn(record));
+    }
+    /** Whether a record's pair is one for the RSA slot. */
+    function holdsRsa(record) {
+        return leafOf(record).publicKey.kind === "RSA";
+    }
+    /** The name of a record's version; '' where the record has none. */
+    function versionIn(record) {
+        var path = isVersion2(record) ? pathOf2(record) : "";
+        return path.slice(path.lastIndexOf("/") + 1);
+    }
+    // src/certs/check.ts
+    var MOST_READS = 3;
+    /**
+     * Compares a slot's files with what it has, and reads them where `decide` says so. A pair that passes every check takes the
+     * place of what is there. A reason against it is noted once, and what is there stays. Writes nothing.
+     *
+     * @param slot its key
+     * @param text the slot's record; undefined: none
+     */
+    function checkFiles(context, slot, text) {
+        var settings = context.settings, token = context.token;
+        var meta = text === void 0 ? null : readMeta2(text);
+        var current = text !== void 0 && meta ? text : "";
+        var files = slotPaths(settings, slot);
+        var stamp = stampOfSlot(settings, slot);
+        var seen = {
+            context: context,
+            slot: slot,
+            name: nameOf(slot),
+            files: files,
+            stamp: stamp,
+            current: current,
+            meta: meta
+        };
+        switch(decide(situationOf(seen)).do){
+            case "keep":
+                return {
+                    record: withCheckedNow(current, token)
+                };
+            case "keep-without-files":
+                return {
+                    record: withoutFiles(seen)
+                };
+            case "drop":
+                return none(current, token, meta);
+            case "note-files-gone":
+                return refused(seen, new Error("".concat(files.cert, ": the files are gone")));
+            case "read-files":
+                return readFiles(seen);
+        }
+    }
+    function situationOf(param) {
+        var context = param.context, slot = param.slot, stamp = param.stamp, current = param.current, meta = param.meta;
+        var settings = context.settings, token = context.token;
+        return {
+            has: !meta ? "nothing" : isPointer2(current) ? "pointer" : holdsPair2(current) ? "pair" : "refusal",
+            source: meta == null ? void 0 : meta.source,
+            files: !stamp ? "none" : stamp === (meta == null ? void 0 : meta.files) ? "same" : "changed",
+            isCleared: isCleared(current, token),
+            followsEtcd: settings.followsEtcd,
+            isScanned: scannedFileOf(settings, slot) !== ""
+        };
+    }
+    function readFiles(seen) {
+        try {
+            if (isIssuerAlone(seen)) return {
+                record: "",
+                leftOut: seen.stamp
+            };
+            return accepted(seen, readChecked(seen));
+        } catch (e) {
+            return refused(seen, e);
+        }
+    }
+    function withoutFiles(param) {
+        var context = param.context, current = param.current, meta = param.meta;
+        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before;
+        var kept = {
+            source: source,
+            files: "",
+            notAfter: notAfter,
+            loadedAt: loadedAt
+        };
+        if (store !== void 0) kept.store = store;
+        if (before !== void 0) kept.before = before;
+        if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
+        return withMeta(current, context.token, kept);
+    }
+    function none(current, token, meta) {
+        if (!isPointer2(current)) return {
+            record: "",
+            isMissing: true
+        };
+        var kept = refusedByEtcd(meta);
+        if (meta == null ? void 0 : meta.others) kept.others = meta.others;
+        return {
+            record: withMeta(current, token, kept)
+        };
+    }
+    function refusedByEtcd(meta) {
+        var _ref = meta != null ? meta : {}, etcd = _ref.etcd, problem = _ref.problem;
+        return etcd !== void 0 && (problem == null ? void 0 : problem.isOfEtcd) ? {
+            etcd: etcd,
+            problem: problem
+        } : {};
+    }
+    function isIssuerAlone(param) {
+        var slot = param.slot, files = param.files, stamp = param.stamp, current = param.current;
+        if (!isFileKey2(slot) || !lacksKey(stamp) || holdsPair2(current)) return false;
+        return readLeaf(readFile(files.cert)).isAuthority;
+    }
+    function readChecked(param) {
+        var context = param.context, slot = param.slot, files = param.files, current = param.current, meta = param.meta;
+        var heldUntil = meta && holdsPair2(current) ? meta.notAfter : 0;
+        for(var reads = 1;; reads++){
+            var stamp = stampOf(files);
+            try {
+                var text = readFile(files.cert);
+                var pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
+                expectAcceptable(context, slot, pair, {
+                    from: "files",
+                    heldUntil: heldUntil
+                });
+                return pair;
+            } catch (e) {
+                if (reads === MOST_READS || stampOf(files) === stamp) throw e;
+            }
+        }
+    }
+    function accepted(seen, pair) {
+        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
+        var notAfter = pair.leaf.notAfter;
+        var pem = servedPem(pair);
+        var isSame = meta !== null && pemIn(current) === pem.key + pem.chain;
+        var loadedAt = isSame ? meta.loadedAt : Date.now();
+        var next = Object.assign({
+            source: "disk",
+            files: stamp,
+            notAfter: notAfter,
+            loadedAt: loadedAt
+        }, refusedByEtcd(meta));
+        var whose = name;
+        if (isFileKey2(slot)) {
+            next.found = foundIn(pair);
+            if (!isSettled(stamp)) next.files = "";
+            whose = inShort(next.found.names);
+        }
+        if (isSame) return {
+            record: unchanged(seen, next, pair),
+            result: "unchanged"
+        };
+        var isLate = isExpired(pair.leaf, Date.now() / 1e3);
+        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
+        return {
+            record: makeRecord(context.token, next, pem),
+            pair: pair,
+            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
+            isError: isLate,
+            result: "loaded"
+        };
+    }
+    function unchanged(param, next, pair) {
+        var context = param.context, current = param.current, meta = param.meta;
+        if (!isVersion2(current)) return makeRecord(context.token, next, servedPem(pair));
+        if ((meta == null ? void 0 : meta.store) !== void 0) next.store = meta.store;
+        if ((meta == null ? void 0 : meta.before) !== void 0) next.before = meta.before;
+        return withMeta(current, context.token, next);
+    }
+    /** What an index has to know of a pair that a scan found. */
+    function foundIn(pair) {
+        var names = serverNamesOf(pair.leaf);
+        return {
+            names: names,
+            isRsa: isRsa(pair),
+            notBefore: pair.leaf.notBefore
+        };
+    }
+    function refused(seen, e) {
+        var _a;
+        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
+        var token = context.token;
+        var problem = {
+            code: isRefusal(e) ? e.code : "unreadable",
+            detail: e.message
+        };
+        if (isOfAnotherName(seen, problem)) return none(current, token, meta);
+        var isTold = isRefusal(e) || isFileKey2(slot) && lacksKey(stamp);
+        var tried = isTold ? stamp : "";
+        var next = isAnswer(current) && meta ? Object.assign({}, meta, {
+            files: tried,
+            problem: problem
+        }) : {
+            source: "disk",
+            files: tried,
+            notAfter: 0,
+            loadedAt: 0,
+            problem: problem
+        };
+        var record = isAnswer(current) ? withMeta(current, token, next) : makeRecord(token, next, null);
+        var isKnown = (meta == null ? void 0 : meta.files) === tried && ((_a = meta.problem) == null ? void 0 : _a.code) === problem.code && meta.problem.detail === problem.detail;
+        if (isKnown) return {
+            record: record
+        };
+        var where = isRefusal(e) ? " (".concat(pathsOf(files), ")") : "";
+        var whose = isFileKey2(slot) ? files.cert : name;
+        return {
+            record: record,
+            message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequenceOf(current)),
+            isError: true,
+            result: "refused",
+            code: problem.code
+        };
+    }
+    function isOfAnotherName(param, problem) {
+        var context = param.context, slot = param.slot, current = param.current;
+        if (holdsPair2(current) || problem.code !== "name-not-covered" || isFileKey2(slot)) return false;
+        var settings = context.settings;
+        return !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
+    }
+    function consequenceOf(current) {
+        if (holdsPair2(current)) return "the pair held before is still served";
+        return isPointer2(current) ? "the pair that $cert_scan found is served" : "nothing is served for it";
+    }
+    var MOST_NAMED = 3;
+    function inShort(names) {
+        var more = names.length - MOST_NAMED;
+        var named = names.slice(0, MOST_NAMED).join(", ");
+        return more > 0 ? "".concat(named, " and ").concat(more, " more") : named;
+    }
+    function pathsOf(files) {
+        return files.cert === files.key ? files.cert : "".concat(files.cert, ", ").concat(files.key);
+    }
+    // src/certs/context.ts
+    /** The context of a client's or an operator's request, or of a call of `js_periodic`. */
+    function contextOf(r) {
+        var variables = variablesOf2(r);
+        var settings = readSettings(variables);
+        var zone = usableZone(r, zoneName2(variables));
+        var store = usableStore(r, zone, settings.store);
+        var context = {
+            r: r,
+            settings: settings,
+            zone: zone,
+            // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
+            misses: zone && missesOf2(zoneName2(variables)),
+            store: store,
+            token: FIRST_TOKEN2,
+            storeToken: FIRST_TOKEN2,
+            interval: freshFor2(variables),
+            filesInterval: checkInterval2(variables),
+            fallback: normaliseWithWildcard(settings.fallback)
+        };
+        return withTokens(context);
+    }
+    /**
+     * The context with the clear tokens of now. The zone takes over the token of the store where another nginx has cleared.
+     */
+    function withTokens(context) {
+        var zone = context.zone, store = context.store;
+        var token = zone ? clearToken2(zone) : FIRST_TOKEN2;
+        var storeToken = store && readClearToken(store) || FIRST_TOKEN2;
+        if (zone && store) token = adoptToken(zone, token, storeToken);
+        return Object.assign({}, context, {
+            token: token,
+            storeToken: storeToken
+        });
+    }
+    function usableZone(r, name) {
+        var zone = zoneNamed2(name);
+        try {
+            if (zone) reserveToken(zone);
+            return zone;
+        } catch (e) {
+            r.error('cert_rotation: the zone "'.concat(name, '" cannot be used: ').concat(e.message));
+            return void 0;
+        }
+    }
+    function usableStore(r, zone, path) {
+        if (!path) return void 0;
+        var fault = "";
+        var store;
+        try {
+            store = openStore(path);
+        } catch (e) {
+            fault = e.message;
+        }
+        if (zone ? isNewToSay(zone, "store", fault) : fault) {
+            r.error("cert_rotation: no store: ".concat(fault, "; pairs go to nginx as text"));
+        }
+        return store;
+    }
+    // src/certs/stored.ts
+    /**
+     * What a slot has now. The store is the truth: a record in the zone never brings back what somebody else has deleted.
+     *
+     * @param text the slot's record in the zone; undefined: none
+     */
+    function currentOf(context, slot, text) {
+        var store = context.store;
+        var none2 = {
+            record: void 0,
+            version: "",
+            entry: "",
+            isAdopted: false
+        };
+        var meta = text === void 0 ? null : readMeta2(text);
+        var isHere = text !== void 0 && isVersion2(text);
+        var known = Object.assign({}, none2, {
+            record: text
+        });
+        if (!store) return isHere && !exists(pathOf2(text)) ? none2 : known;
+        var entry = readEntry(store, slot);
+        var _parse3 = parse3(entry), version = _parse3.version, stored = _parse3.meta, file = _parse3.file, others = _parse3.others, deleted = _parse3.deleted;
+        if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
+        if (file !== void 0) {
+            var isSame2 = text !== void 0 && isPointer2(text) && targetOf22(text) === file;
+            var record2 = isSame2 ? text : makePointer(file, others ? {
+                others: others
+            } : {});
+            return Object.assign({}, none2, {
+                record: record2,
+                isAdopted: !isSame2
+            });
+        }
+        if (version === void 0 || !stored) {
+            var isGone = isHere && ((meta == null ? void 0 : meta.store) === store.id || !exists(pathOf2(text)));
+            return isGone ? none2 : known;
+        }
+        var isSame = isHere && pathOf2(text) === versionPath(store, version) && exists(pathOf2(text));
+        var record = isSame ? text : adopt(context, store, slot, entry);
+        return {
+            record: record,
+            version: version,
+            entry: entry,
+            isAdopted: !isSame
+        };
+    }
+    /**
+     * The record of a slot that nobody has asked for since nginx was started: the next handshake reads and checks the version.
+     *
+     * @returns '' where the entry is a mark, or none
+     */
+    function dormantRecord(store, entry) {
+        var _parse3 = parse3(entry), version = _parse3.version, meta = _parse3.meta, file = _parse3.file, others = _parse3.others;
+        if (file !== void 0) return makePointer(file, others ? {
+            others: others
+        } : {});
+        if (version === void 0 || !meta) return "";
+        var known = Object.assign({}, meta, {
+            store: store.id
+        });
+        return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
+    }
+    /** Whether the store has something for a slot, be it a mark. */
+    function hasEntry(param, slot) {
+        var store = param.store;
+        return store !== void 0 && readEntry(store, slot) !== void 0;
+    }
+    function parse3(text) {
+        if (text === void 0) return {};
+        try {
+            return JSON.parse(text) || {};
+        } catch (e) {
+            return {};
+        }
+    }
+    function adopt(context, store, slot, entry) {
+        var _parse3 = parse3(entry), _parse3_version = _parse3.version, version = _parse3_version === void 0 ? "" : _parse3_version, token = _parse3.token, stored = _parse3.meta;
+        var meta = Object.assign({}, stored, {
+            store: store.id
+        });
+        var recordOf2 = function recordOf22(pair2, name) {
+            if (isFileKey2(slot)) meta.found = foundIn(pair2);
+            meta.notAfter = pair2.leaf.notAfter;
+            var seen = token === context.storeToken ? context.token : STALE_TOKEN;
+            return makeVersionRecord(seen, meta, versionPath(store, name));
+        };
+        var fault;
+        try {
+            return recordOf2(readStored(store, version), version);
+        } catch (e) {
+            fault = e.message;
+        }
+        var record;
+        try {
+            var pair = readStored(store, meta.before || "");
+            record = recordOf2(pair, writePair(store, pair, [
+                slot
+            ], true));
+        } catch (e) {}
+        var consequence = record ? "the version before it is served" : "it is passed over";
+        context.r.error("cert_rotation: ".concat(nameOf(slot), ": stored version: ").concat(fault, "; ").concat(consequence));
+        return record;
+    }
+    function readStored(store, version) {
+        var pair = readPair(readVersion(store, version));
+        if (fingerprintOf(pair.leaf) !== fingerprintIn(version)) {
+            throw new Error("".concat(versionPath(store, version), ": it is not the certificate of that name"));
+        }
+        return pair;
+    }
+    /**
+     * Writes a pair as a version; nothing leads to it yet.
+     *
+     * @param slots those that it is for
+     * @param isDurable it is on the disk when this returns
+     * @returns its name. Throws an error of the file system
+     */
+    function writePair(store, pair, slots, isDurable) {
+        var names = slots.map(nameOf).filter(function(name, i, all) {
+            return all.indexOf(name) === i;
+        });
+        var owner = names.length > 1 ? ALL_NAMES : slots[0];
+        return writeVersion(store, fingerprintOf(pair.leaf), servedPem(pair), owner, isDurable);
+    }
+    /**
+     * The text of an entry for a version.
+     *
+     * @param token the store's clear token that it has seen
+     * @param meta `before` is the version that it replaces
+     */
+    function entryOfVersion(version, token, meta) {
+        var kept = Object.assign({}, meta);
+        delete kept.problem;
+        delete kept.store;
+        var text = JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+        if (text.length <= LONGEST_ENTRY) return text;
+        delete kept.found;
+        return JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+    }
+    /** The version that an entry leads to; '' where it leads to none. */
+    function versionOfEntry(entry) {
+        return parse3(entry).version || "";
+    }
+    /** The clear that an entry has seen. */
+    function tokenIn(entry) {
+        return parse3(entry).token || STALE_TOKEN;
+    }
+    /** Makes the entry of a slot stale, as after a clear. @throws Error of the file system */
+    function clearEntry(store, slot) {
+        var entry = parse3(readEntry(store, slot));
+        if (entry.version === void 0) return;
+        entry.token = STALE_TOKEN;
+        placeEntry(store, slot, JSON.stringify(entry));
+    }
+    /** Makes a pointer what is current for a slot. What a link has no room for, the scan finds again. */
+    function placePointer(store, slot, file, others) {
+        var text = JSON.stringify({
+            file: file,
+            others: others
+        });
+        if (text.length > LONGEST_ENTRY) text = JSON.stringify({
+            file: file
+        });
+        placeEntry(store, slot, text);
+    }
+    /**
+     * Notes that a slot was deleted, and removes the mark later: until then every nginx that shares the store has seen it.
+     *
+     * @throws Error of the file system: neither a mark was made nor the entry removed
+     */
+    function placeMark(store, slot) {
+        try {
+            retireMark(store, slot);
+            placeEntry(store, slot, JSON.stringify({
+                deleted: true
+            }));
+        } catch (e) {
+            removeEntry(store, slot);
+        }
+    }
+    /**
+     * Removes versions and marks that are due.
+     *
+     * @returns whether more may be due. Throws an error of the file system
+     */
+    function sweepStore(store, most) {
+        return sweep(store, {
+            isCurrent: function isCurrent(version, owner) {
+                return slotsOfOwner(store, version, owner).some(function(slot) {
+                    return parse3(readEntry(store, slot)).version === version;
+                });
+            },
+            removeMark: function removeMark(slot) {
+                if (parse3(readEntry(store, slot)).deleted) removeEntry(store, slot);
+            }
+        }, most);
+    }
+    function slotsOfOwner(store, version, owner) {
+        if (isFileKey2(owner)) return [
+            owner
+        ];
+        if (owner !== ALL_NAMES) return [
+            owner,
+            rsaKey2(owner)
+        ];
+        try {
+            var names = serverNamesOf(readLeaf(readVersion(store, version)));
+            return names.reduce(function(all, name) {
+                return all.concat(slotKeys2(name, true, false));
+            }, []);
+        } catch (e) {
+            return [];
+        }
+    }
+    // src/certs/held.ts
+    /**
+     * The pair in a slot, by the zone and the store together: another nginx may have put it there, or deleted it.
+     *
+     * @param slot its key
+     * @returns null where nothing is held, or only why files were refused
+     */
+    function findHeld(context, slot) {
+        var zone = context.zone;
+        var record = currentOf(context, slot, zone && findRecord2(zone, slot)).record;
+        if (record !== void 0 && isPointer2(record)) return findFound(context, record);
+        var meta = record !== void 0 && holdsPair2(record) ? readMeta2(record) : null;
+        return record === void 0 || meta === null ? null : {
+            record: record,
+            meta: meta
+        };
+    }
+    function findFound(context, pointer) {
+        var _a;
+        var file = targetOf22(pointer);
+        var held = findHeld(context, file);
+        var problem = (_a = readMeta2(pointer)) == null ? void 0 : _a.problem;
+        if (!held) return null;
+        return {
+            record: held.record,
+            meta: problem ? Object.assign({}, held.meta, {
+                problem: problem
+            }) : held.meta,
+            file: file
+        };
+    }
+    /** What is held of a name: that of its first slot, then that of its RSA slot. */
+    function findAllHeld(context, name) {
+        return slotsOf(context.settings, name).map(function(slot) {
+            return findHeld(context, slot);
+        }).filter(function(held) {
+            return held !== null;
+        });
+    }
+    /** The fingerprint of its leaf, SHA-256 in lower-case hex; '' where nothing is held. */
+    function fingerprintOfHeld(held) {
+        return held ? fingerprintOf(leafOf(held.record)) : "";
+    }
+    // src/certs/install.ts
+    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    /**
+     * The pair with its key proven, in a form that proves itself the next time where that is possible.
+     *
+     * @throws (rejects with) key-mismatch, malformed, unsupported-key
+     */
     function provePair(pair) {
         return _async_to_generator(function() {
             var curve, privateKey, key;
@@ -4350,6 +4664,13 @@ function start() {
             });
         })();
     }
+    /**
+     * Puts a pair into slots: into the store, where there is one, then into the zone. The caller must hold the slots' locks.
+     *
+     * @param etcd the value's version, of `versionOf`, where the pair comes from there; '' where it does not
+     * @returns the records, in the order of the slots
+     * @throws zone-full, store-failed: every slot has what it had
+     */
     function installPair(context, zone, slots, pair, etcd) {
         var store = context.store, misses = context.misses;
         var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
@@ -4362,7 +4683,7 @@ function start() {
                 if (store && version) replaced.push(placeVersion(context, store, slot, version, meta, undone));
                 var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken2(zone), meta, servedPem(pair));
                 undone.push(undoneBy(zone, slot));
-                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM2);
+                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
                 records.push(record);
             });
         } catch (e) {
@@ -4425,9 +4746,15 @@ function start() {
         if (etcd) meta.etcd = etcd;
         return meta;
     }
+    /** The record of a pair that was put into a slot now, for who describes it. */
     function recordOfPut(context, slot, pair, etcd) {
         return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
     }
+    /**
+     * Drops what is in slots, from the store and the zone. The caller must hold the slots' locks.
+     *
+     * @throws store-failed: everything is as it was
+     */
     function removePair(context, zone, slots) {
         var store = context.store;
         var undone = [];
@@ -4474,408 +4801,901 @@ function start() {
             return refusal;
         }
     }
-    function expectAllowed(r, methods) {
-        if (!isAllowedClient(r)) {
-            refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
+    // src/certs/keep.ts
+    /**
+     * Keeps in the store what a look has found.
+     *
+     * @param attempt at the slot's lock: who is not sure to have it writes a version to serve it, and changes nothing else
+     * @returns the record to keep in the zone, of a version where the store could be written
+     */
+    function keepInStore(context, slot, current, result, attempt) {
+        var store = context.store;
+        var record = result.record;
+        if (!store) return record;
+        var mayPlace = attempt.state === "no-room" || attempt.isLocked();
+        try {
+            var kept = holdsPair2(record) ? keepPair(context, store, slot, current, result, mayPlace) : record;
+            if (record === "" && mayPlace) dropStored(store, slot, current);
+            sayFault(context, "");
+            return kept;
+        } catch (e) {
+            sayFault(context, e.message);
+            return record;
         }
-        if (isFromPage(function(name) {
-            return r.headersIn[name];
-        })) {
-            refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
+    }
+    function keepPair(context, store, slot, current, param, mayPlace) {
+        var record = param.record, pair = param.pair;
+        var meta = readMeta2(record);
+        if (isVersion2(record) && meta.store === store.id) {
+            if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
+            return record;
         }
-        if (methods.indexOf(r.method) < 0) {
-            r.headersOut["Allow"] = methods.join(", ");
-            refuse("method-not-allowed", "Use ".concat(methods.join(" or "), "."));
+        var version = writePair(store, pair || pairOf(record), [
+            slot
+        ], false);
+        meta.store = store.id;
+        meta.before = current.version;
+        if (mayPlace) {
+            placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
+            if (current.version) retire(store, current.version, slot);
+        }
+        var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
+        return withCheckedAt(stored, checkedAtText(record));
+    }
+    function pairOf(record) {
+        return readPair(pemIn(record));
+    }
+    function placeIfChanged(param, store, slot, current, record, meta) {
+        var storeToken = param.storeToken;
+        var version = versionIn(record);
+        if (meta.problem && version === current.version) return;
+        var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
+        if (!isNew) return;
+        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        if (current.version && version !== current.version) retire(store, current.version, slot);
+    }
+    function dropStored(store, slot, current) {
+        if (!current.version) return;
+        placeMark(store, slot);
+        retire(store, current.version, slot);
+    }
+    /**
+     * Keeps in the store where a slot points to: the names of files that a scan found are served after a start before it has
+     * come to them.
+     *
+     * @param file the key of a file; '' where the slot has no pointer any more
+     * @param others the keys of other files with a certificate for the name
+     */
+    function keepPointer(context, slot, file, others) {
+        var store = context.store;
+        if (!store) return;
+        try {
+            var version = versionOfEntry(readEntry(store, slot));
+            if (file) placePointer(store, slot, file, others);
+            else removeEntry(store, slot);
+            if (version) retire(store, version, slot);
+        } catch (e) {
+            sayFault(context, e.message);
         }
     }
-    function isAllowedClient(r) {
-        var variables = variablesOf2(r);
-        return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
+    function sayFault(param, fault) {
+        var r = param.r, zone = param.zone;
+        if (fault && zone) count(zone, "store_failures_total", "");
+        if (zone ? isNewToSay(zone, "store-write", fault) : fault) {
+            r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
+        }
     }
-    function isLocalClient(variables) {
-        return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
+    var SWEEP_INTERVAL_MS = 1e4;
+    var MOST_SWEPT = 16;
+    /** Removes versions of the store that were replaced long enough ago, if nobody has looked for some for a while. */
+    function sweepIfDue(param) {
+        var r = param.r, store = param.store, zone = param.zone;
+        if (!store) return;
+        var last = zone && findSwept(zone);
+        if (last !== void 0 && isWithin2(last, 0, SWEEP_INTERVAL_MS)) return;
+        try {
+            if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp2());
+        } catch (e) {
+            if (zone) putSwept(zone, timestamp2());
+            r.log("cert_rotation: the store: ".concat(e.message));
+        }
     }
-    function isLocalAddress(address) {
-        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
+    // src/certs/pair_text.ts
+    /**
+     * Reads what is JSON or PEM text.
+     *
+     * @throws malformed
+     */
+    function readText(text) {
+        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
+        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
+            pem: text
+        };
     }
-    function isFromPage(header) {
-        if (header("origin") !== void 0) return true;
-        var site = header("sec-fetch-site");
-        if (site !== void 0) return site !== "none" && site !== "same-origin";
-        return /^Mozilla\//.test(header("user-agent") || "");
+    function readJson(text) {
+        try {
+            return JSON.parse(text.replace(/^\ufeff/, ""));
+        } catch (e) {
+            return refuse("malformed", "The body begins like JSON, and is none.");
+        }
     }
-    var PROBLEMS = {
-        malformed: {
-            status: 400,
-            title: "The request cannot be understood"
-        },
-        forbidden: {
-            status: 403,
-            title: "This client is not allowed"
-        },
-        "not-found": {
-            status: 404,
-            title: "No certificate is held under this name"
-        },
-        "method-not-allowed": {
-            status: 405,
-            title: "The method is not taken here"
-        },
-        "precondition-failed": {
-            status: 412,
-            title: "The certificate is another one by now"
-        },
-        "too-large": {
-            status: 413,
-            title: "The body is too large"
-        },
-        "key-mismatch": {
-            status: 422,
-            title: "The private key is not the certificate's",
-            advice: "Send certificate and key of one issuance."
-        },
-        expired: {
-            status: 422,
-            title: "The certificate has expired",
-            advice: "Send its renewal."
-        },
-        "name-not-covered": {
-            status: 422,
-            title: "The certificate is not for this name",
-            advice: "Put it under one of its own names, or under /certs/ for all of them."
-        },
-        "encrypted-key": {
-            status: 422,
-            title: "The private key is encrypted"
-        },
-        weak: {
-            status: 422,
-            title: "OpenSSL would refuse this as too weak",
-            advice: "Have a new certificate issued."
-        },
-        "unsupported-key": {
-            status: 422,
-            title: "The private key cannot be used"
-        },
-        "bad-chain": {
-            status: 422,
-            title: "The certificates are no chain",
-            advice: "Send the leaf first, then each one's issuer."
-        },
-        internal: {
-            status: 500,
-            title: "A fault in this program"
-        },
-        "store-failed": {
-            status: 500,
-            title: "The store could not be written"
-        },
-        "store-unavailable": {
-            status: 503,
-            title: "The store cannot be written"
-        },
-        "zone-full": {
-            status: 507,
-            title: "The shared dictionary has no room"
+    function fieldsOf(fields, kind) {
+        var cert = fields.cert, key = fields.key;
+        if (typeof cert !== "string" || typeof key !== "string") {
+            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
+        }
+        return {
+            pem: cert,
+            keyPem: key
+        };
+    }
+    // src/certs/pointers.ts
+    var RESERVED = 1 / 16;
+    /** Whether there is room for more pairs that a scan finds. */
+    function isRoomy(zone) {
+        var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free2 = _spaceOf.free;
+        return free2 >= capacity * RESERVED;
+    }
+    /** The slots in which a certificate is served. */
+    function slotsFor(settings, names, isRsa2) {
+        return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
+    }
+    /**
+     * Stores or drops a file's record, and has the pointers follow. Only for who holds the file's lock.
+     *
+     * @param key of a file
+     * @param record '' drops the one that is there
+     * @returns false where another worker is busy with one of its slots: nothing was written
+     */
+    function keepFile(context, zone, key, record) {
+        var _a, _b, _c;
+        var settings = context.settings;
+        var names = ((_b = (_a = readMeta2(findRecord2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
+        var found = (_c = readMeta2(record)) == null ? void 0 : _c.found;
+        var slots = found ? slotsFor(settings, found.names, found.isRsa) : [];
+        var left = names.concat(names.map(rsaKey2)).filter(function(slot) {
+            return slots.indexOf(slot) < 0;
+        });
+        return tryWithLocks(zone, slots.concat(left), function(param) {
+            var state = param.state;
+            if (state === "busy") return false;
+            left.forEach(function(slot) {
+                takePointer(context, zone, slot, key);
+            });
+            storeFile(zone, key, record);
+            slots.forEach(function(slot) {
+                putPointer(context, zone, slot, key);
+            });
+            return true;
+        });
+    }
+    /**
+     * Puts a pointer to a file into a slot, or chooses anew between the files that it knows.
+     *
+     * @returns false where another worker is busy with the slot
+     */
+    function restorePointer(context, zone, slot, key) {
+        return tryWithLocks(zone, [
+            slot
+        ], function(param) {
+            var state = param.state;
+            if (state === "busy") return false;
+            putPointer(context, zone, slot, key);
+            return true;
+        });
+    }
+    /**
+     * Puts pointers into slots that were emptied, to what a scan has found for them. What another worker is busy with, the next scan
+     * does.
+     *
+     * @param keys of the zone, with those of files among them
+     */
+    function restorePointers(context, zone, keys, isEmptied) {
+        keys.filter(isFileKey2).forEach(function(key) {
+            var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
+            slotsFor(context.settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
+                restorePointer(context, zone, slot, key);
+            });
+        });
+    }
+    /** Whether a slot's record is a pointer to that file, and says nothing else. */
+    function pointsOnlyTo(record, key) {
+        if (record === void 0 || !isPointer2(record) || targetOf22(record) !== key) return false;
+        var meta = readMeta2(record);
+        return meta !== null && !meta.others && !meta.problem && !meta.files;
+    }
+    function storeFile(zone, key, record) {
+        if (record === "") {
+            removeRecord(zone, key);
+            return;
+        }
+        var hasPlace = isRoomy(zone) || holdsPair2(findRecord2(zone, key) || "");
+        if (hasPlace && putRecord(zone, key, record)) return;
+        removeRecord(zone, key);
+        putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN2, readMeta2(record), null)));
+    }
+    function putPointer(context, zone, slot, key) {
+        var settings = context.settings;
+        var held = heldIn(context, zone, slot);
+        var meta = readMeta2(held);
+        var isOwn = scannedFileOf(settings, slot) === key;
+        if (meta && holdsPair2(held) && !givesWay(settings, meta, isOwn, readMeta2(findRecord2(zone, key) || ""))) return;
+        var known = isPointer2(held) && meta ? filesIn(held, meta) : [];
+        pointTo(context, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
+    }
+    function heldIn(context, zone, slot) {
+        var record = findRecord2(zone, slot);
+        return (record === void 0 ? currentOf(context, slot, void 0).record : record) || "";
+    }
+    function takePointer(context, zone, slot, key) {
+        var held = heldIn(context, zone, slot);
+        var meta = readMeta2(held);
+        if (!isPointer2(held) || !meta) return;
+        var known = filesIn(held, meta);
+        if (known.indexOf(key) < 0) return;
+        pointTo(context, zone, slot, known.filter(function(one) {
+            return one !== key;
+        }));
+    }
+    function givesWay(settings, meta, isOwn, file) {
+        if (meta.source === "disk") return isOwn;
+        if (meta.source === "etcd" && settings.followsEtcd) return false;
+        var isNewer = file !== null && meta.loadedAt < file.loadedAt;
+        return meta.files === "" && (meta.isCleared === true || isNewer);
+    }
+    function filesIn(pointer, meta) {
+        return [
+            targetOf22(pointer)
+        ].concat(meta.others || []);
+    }
+    function pointTo(context, zone, slot, keys) {
+        var held = heldIn(context, zone, slot);
+        var meta = readMeta2(held);
+        var files = keys.length > 1 ? ranked(context.settings, zone, slot, keys) : keys;
+        var best = files[0];
+        var others = files.slice(1);
+        if (best === void 0) {
+            keepPointer(context, slot, "", []);
+            removeRecord(zone, slot);
+            return;
+        }
+        var rest = others.length > 0 ? {
+            others: others
+        } : {};
+        if ((meta == null ? void 0 : meta.problem) && !holdsPair2(held)) {
+            rest.files = meta.files;
+            rest.problem = meta.problem;
+            if (meta.etcd !== void 0) rest.etcd = meta.etcd;
+        }
+        var isSame = isPointer2(held) && meta !== null && targetOf22(held) === best && (meta.others || []).join() === others.join();
+        if (!isSame) keepPointer(context, slot, best, others);
+        if (!isSame || findRecord2(zone, slot) === void 0) {
+            putRecord(zone, slot, makePointer(best, rest));
+        }
+    }
+    function ranked(settings, zone, slot, keys) {
+        var now = Date.now() / 1e3;
+        var name = nameOf(slot);
+        var own = scannedFileOf(settings, slot);
+        var candidates = [];
+        keys.forEach(function(key) {
+            var meta = readMeta2(findRecord2(zone, key) || "");
+            if (!(meta == null ? void 0 : meta.found) || meta.found.names.indexOf(name) < 0) return;
+            var notAfter = meta.notAfter, found = meta.found;
+            var isValid = found.notBefore <= now && now <= notAfter;
+            candidates.push({
+                key: key,
+                isOwn: key === own,
+                isValid: isValid,
+                notAfter: notAfter
+            });
+        });
+        return candidates.sort(better).map(function(param) {
+            var key = param.key;
+            return key;
+        });
+    }
+    function better(a, b) {
+        if (a.isOwn !== b.isOwn) return a.isOwn ? -1 : 1;
+        if (a.isValid !== b.isValid) return a.isValid ? -1 : 1;
+        if (a.notAfter !== b.notAfter) return b.notAfter - a.notAfter;
+        return a.key < b.key ? -1 : 1;
+    }
+    // src/certs/refresh.ts
+    /**
+     * Looks at a slot's files and at the store, and keeps what it finds: a new pair, or the one that is there where they did not
+     * change or cannot be used. Only the worker that gets the slot's lock writes it down. Meanwhile the others serve what is
+     * there: a new pair that they found by themselves would be followed by the old one. After a clear they must look.
+     *
+     * @param slot its key
+     * @returns a record with a pair, or a pointer; '' where there is none to serve
+     */
+    function refreshSlot(context, slot) {
+        var zone = context.zone, misses = context.misses, settings = context.settings;
+        if (misses) expireMissing(misses, slot);
+        var isKnown = zone !== void 0 && findRecord2(zone, slot) !== void 0;
+        if (!isKnown && !stampOfSlot(settings, slot) && !hasEntry(context, slot)) {
+            if (misses) noteMissing(misses, slot, context.token);
+            return "";
+        }
+        if (!zone) return checkAndKeep(context, slot, NO_LOCK);
+        return tryWithLocks(zone, [
+            slot
+        ], function(attempt) {
+            var now = withTokens(context);
+            if (attempt.state === "busy") {
+                var record = findRecord2(zone, slot);
+                if (record !== void 0 && readMeta2(record) && !isCleared(record, now.token)) {
+                    return isAnswer(record) ? record : "";
+                }
+            }
+            return checkAndKeep(now, slot, attempt);
+        });
+    }
+    var NO_LOCK = {
+        state: "no-room",
+        isLocked: function isLocked2() {
+            return false;
         }
     };
-    var CODES = Object.keys(PROBLEMS);
-    function answerProblem(r, code, reason) {
-        var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
-        var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
-        r.headersOut["Content-Type"] = "application/problem+json";
-        answer(r, status, JSON.stringify({
-            title: title,
-            status: status,
-            code: code,
-            detail: detail
-        }) + "\n");
+    function checkAndKeep(context, slot, attempt) {
+        var zone = context.zone, misses = context.misses, token = context.token;
+        var began = Date.now();
+        var current = currentOf(context, slot, zone && findRecord2(zone, slot));
+        var result = look(context, slot, current, timestamp2());
+        var stored = keepInStore(context, slot, current, result, attempt);
+        var record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS2));
+        if (zone && attempt.isLocked()) {
+            keep(context, slot, record, result);
+        } else if (!zone && result.message !== void 0 && result.isError) {
+            context.r.error(result.message);
+        }
+        if (misses && result.isMissing) noteMissing(misses, slot, token);
+        sweepIfDue(context);
+        return isAnswer(record) ? record : "";
     }
-    function sentence(reason) {
-        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
-        return /[.?!]$/.test(text) ? text : "".concat(text, ".");
+    function look(context, slot, current, began) {
+        var record = current.record;
+        if (record !== void 0 && isVersion2(record) && !current.isAdopted) {
+            var isDue = isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
+            if (!isDue) return {
+                record: record
+            };
+        }
+        var result = checkFiles(context, slot, record);
+        if (result.record) result.record = withCheckedAt(result.record, began);
+        return result;
     }
-    function answerJson(r, status, body) {
-        r.headersOut["Content-Type"] = "application/json";
-        answer(r, status, JSON.stringify(body) + "\n");
+    function keep(context, slot, record, result) {
+        var zone = context.zone;
+        if (!zone) return;
+        if (isFileKey2(slot)) {
+            if (!keepFile(context, zone, slot, record)) return;
+            if (result.leftOut !== void 0 && isSettled(result.leftOut)) {
+                noteLeftOut(zone, slot, result.leftOut);
+            }
+        } else if (record) putRecord(zone, slot, record);
+        else removeRecord(zone, slot);
+        if (result.result) count(zone, "loads_total", 'result="'.concat(result.result, '"'));
+        if (result.code) count(zone, "refusals_total", refusalLabels("disk", result.code));
+        if (result.message === void 0) return;
+        if (result.isError) context.r.error(result.message);
+        else context.r.log(result.message);
     }
-    function answer(r, status, text) {
+    // src/certs/resolve.ts
+    var LONGEST_RETRY_MS = 1e3;
+    /**
+     * Finds the pair for a handshake, in this order:
+     *
+     * 1. the server name's own, or that of `$cert_name` instead;
+     * 2. that of the wildcard above it;
+     * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
+     *
+     * Of each, files of its own come before those that a scan found it in.
+     *
+     * Of each, the handler's own slot comes before the other one. A slot's pair is taken from the zone while it is fresh, and
+     * looked for on disk otherwise. Never throws: a fault under one name is logged, and what is held of that name is served,
+     * or the next in the order.
+     *
+     * @param isForRsa for the handlers of the RSA slot
+     * @returns a record with a pair; '' where there is none
+     */
+    function resolve2(r, isForRsa) {
         try {
-            r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
+            var context = contextOf(r);
+            var variables = variablesOf2(r);
+            var asked = variables["cert_name"] || variables["ssl_server_name"];
+            var name = asked ? normalise(asked) : "";
+            var isStandIn = name.startsWith("".concat(context.settings.wildcardLabel, "."));
+            var hasRsaSlot2 = context.settings.certFileRsa !== "";
+            var names = [
+                isStandIn ? "" : name,
+                wildcardOf2(name),
+                context.fallback
+            ];
+            for(var i = 0; i < names.length; i++){
+                var candidate = names[i];
+                if (!candidate || names.indexOf(candidate) < i) continue;
+                var slots = slotKeys2(candidate, hasRsaSlot2, isForRsa);
+                for(var j = 0; j < slots.length; j++){
+                    var record = recordOf(context, slots[j]);
+                    if (record) return record;
+                }
+            }
+            return "";
         } catch (e) {
-            r.log("cert_rotation: ".concat(e.message));
+            r.error("cert_rotation: ".concat(e.message));
+            return "";
         }
     }
-    var NJS_0_9_1 = 2305;
-    var DONE = 203;
-    function isJudgedByNginx(param) {
-        var headersIn = param.headersIn;
-        var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
-        return isConditional && njs.version_number < NJS_0_9_1;
+    var MOST_POINTERS = 3;
+    function recordOf(context, slot) {
+        var _a, _b;
+        var record = recordUnder(context, slot);
+        for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
+            var pair = recordUnder(context, targetOf22(record));
+            if (pair && ((_b = (_a = readMeta2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
+            record = context.zone && findRecord2(context.zone, slot) || "";
+        }
+        return holdsPair2(record) ? record : "";
     }
-    function handle(r, methods, work2) {
+    function recordUnder(context, slot) {
+        var zone = context.zone, misses = context.misses, token = context.token, interval = context.interval;
+        var held;
+        try {
+            var found = zone && findRecord2(zone, slot);
+            if (found !== void 0 && readMeta2(found)) held = found;
+            if (held !== void 0 && isAnswer(held)) {
+                if (isFresh2(held, token, interval)) return held;
+            } else if (held !== void 0 && isFresh2(held, token, retryInterval(interval))) {
+                return "";
+            }
+            if (held === void 0 && misses && isMissing2(misses, slot, token, interval)) return "";
+            return refreshSlot(context, slot);
+        } catch (e) {
+            context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(e.message));
+            return held !== void 0 && isAnswer(held) ? held : "";
+        }
+    }
+    function retryInterval(interval) {
+        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+    }
+    // src/certs/sync.ts
+    var TICK_MS2 = 2e3;
+    /**
+     * Gives each name of the store a record in the zone, to be read and checked by its first handshake, and drops the records of
+     * names that another nginx has deleted. Folders that have not changed since the last time are passed over.
+     */
+    function syncNames(context) {
         return _async_to_generator(function() {
-            var context, e;
+            var store, zone, changed, shards, yieldIfDue, i, shard, stamp, slots, isWhole22, j;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        context = contextOf(r);
+                        store = context.store, zone = context.zone;
+                        if (!store || !zone) return [
+                            2
+                        ];
+                        changed = {};
+                        shards = shardsOf(store, "names", function(name) {
+                            return name;
+                        }).concat(shardsOf(store, "rsa", rsaKey2), shardsOf(store, "files", fileKey));
+                        yieldIfDue = timeSlicer2();
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < shards.length)) return [
+                            3,
+                            7
+                        ];
+                        shard = shards[i];
+                        stamp = shardStamp(store, shard);
+                        if (stamp.text === findShardStamp(zone, shard.path)) return [
+                            3,
+                            6
+                        ];
+                        changed[shard.path] = true;
+                        slots = slotsIn(store, shard);
+                        isWhole22 = true;
+                        j = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(j < slots.length)) return [
+                            3,
+                            5
+                        ];
+                        isWhole22 = addSlot(store, zone, slots[j]) && isWhole22;
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        j++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 5:
+                        if (isWhole22 && Math.abs(Date.now() - stamp.changed) > TICK_MS2) {
+                            putShardStamp(zone, shard.path, stamp.text);
+                        }
+                        _state.label = 6;
+                    case 6:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 7:
+                        if (Object.keys(changed).length === 0) return [
+                            2
+                        ];
+                        return [
+                            4,
+                            eachSlice(keysOf(zone), function(slots2) {
+                                slots2.forEach(function(slot) {
+                                    if (changed[shardOfSlot(slot)]) dropIfDeleted(store, zone, slot);
+                                });
+                            })
+                        ];
+                    case 8:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function addSlot(store, zone, slot) {
+        if (findRecord2(zone, slot) !== void 0) return true;
+        var entry = readEntry(store, slot);
+        var record = entry === void 0 ? "" : dormantRecord(store, entry);
+        if (!record) return true;
+        return tryWithLocks(zone, [
+            slot
+        ], function(param) {
+            var state = param.state;
+            if (state !== "locked") return false;
+            return findRecord2(zone, slot) !== void 0 || putRecord(zone, slot, record);
+        });
+    }
+    function dropIfDeleted(store, zone, slot) {
+        var _a;
+        var record = findRecord2(zone, slot);
+        if (record === void 0 || !isVersion2(record)) return;
+        if (((_a = readMeta2(record)) == null ? void 0 : _a.store) !== store.id) return;
+        var entry = readEntry(store, slot);
+        if (entry !== void 0 && dormantRecord(store, entry)) return;
+        tryWithLocks(zone, [
+            slot
+        ], function(param) {
+            var state = param.state;
+            if (state === "locked" && findRecord2(zone, slot) === record) removeRecord(zone, slot);
+        });
+    }
+
+    // ======== etcd/: follows etcd, and writes puts and deletes to it first
+    // src/etcd/position.ts
+    var FOLLOWER = "#etcd";
+    var PLACE = 4096;
+    /**
+     * Checks that this worker still holds the lock, before each write: a worker that was halted, or a slow answer from etcd, may have
+     * cost it.
+     *
+     * @param ticket of the lock `FOLLOWER`
+     * @throws store-unavailable: the lock is lost, and another worker may have written something newer
+     */
+    function expectFollower(zone, ticket) {
+        if (!isLocked(zone, FOLLOWER, ticket)) {
+            refuse("store-unavailable", "etcd: the round took too long, and another worker took over");
+        }
+    }
+    /** @returns null where no position is noted, or only one for another prefix */
+    function findPosition(etcd) {
+        var text = findNote(etcd.zone, "state");
+        var position = text === void 0 ? null : JSON.parse(text);
+        return position && position.prefix === etcd.prefix ? position : null;
+    }
+    /** @throws zone-full: the next round would repeat the work of this one */
+    function putPosition(zone, position) {
+        position.at = timestamp2();
+        var text = JSON.stringify(position);
+        var padding = " ".repeat(PLACE - text.length % PLACE);
+        if (!putNote(zone, "state", text + padding)) {
+            refuse("zone-full", "etcd: the zone has no room for the position. Give js_shared_dict_zone a larger size");
+        }
+    }
+    /** The revision up to which the zone has the changes of all ranges. */
+    function sinceOf(param) {
+        var ranges = param.ranges;
+        return ranges.reduce(function(least, param2) {
+            var since = param2.since;
+            return Math.min(least, since);
+        }, Infinity);
+    }
+    /**
+     * Marks the range of a key for a listing, where the key was created after the range's revision: the number of keys would not tell
+     * that such a key was deleted again. The caller has to write the position before the slot.
+     *
+     * @param created the revision at which the key was created
+     * @returns whether the position has changed
+     */
+    function expectNew(param, key, created) {
+        var ranges = param.ranges;
+        var range = ranges.filter(function(one) {
+            return isInRange(one, key);
+        })[0];
+        if (!range || range.needsListing || created <= range.since) return false;
+        range.needsListing = true;
+        return true;
+    }
+    /** Whether an answer continues the history of a position. A restored etcd has lost elections or revisions. */
+    function isSameHistory(param, header) {
+        var cluster = param.cluster, term = param.term, ranges = param.ranges;
+        return header.cluster === cluster && header.term >= term && ranges.every(function(param2) {
+            var since = param2.since;
+            return header.revision >= since;
+        });
+    }
+    /**
+     * Whether a key's slot has, or may have, a value from after a revision. A value of that revision must not be written there then.
+     *
+     * @param held the version that the slot's record notes
+     */
+    function hasPassed(position, key, held, revision) {
+        if (!position) return false;
+        var ranges = position.ranges, historyId = position.historyId;
+        return ranges.some(function(one) {
+            return one.since >= revision && isInRange(one, key);
+        }) || historyIdIn(held) === historyId && revisionIn(held) > revision;
+    }
+    function isInRange(param, key) {
+        var after = param.after, to = param.to;
+        return key > after && (to === "" || key <= to);
+    }
+    /** The version of a value, `HISTORY:REVISION`: a record notes it for the value that it was made from, or that was refused. */
+    function versionOf(position, revision) {
+        return "".concat(position ? position.historyId : "", ":").concat(revision);
+    }
+    /** The revision in a version that `versionOf` made. */
+    function revisionIn(version) {
+        return +version.slice(version.indexOf(":") + 1);
+    }
+    function historyIdIn(version) {
+        return version.slice(0, version.indexOf(":"));
+    }
+    // src/etcd/seal.ts
+    var PREFIX = "sealed:1:";
+    var KEY_BYTES = 32;
+    var NONCE_BYTES = 12;
+    var GCM = "AES-GCM";
+    /**
+     * Seals a text for etcd, where `$cert_seal_key_file` is set; otherwise leaves it as it is.
+     *
+     * @param slot the key of the slot that the value is for
+     * @throws (rejects with) store-unavailable: the seal key cannot be used
+     */
+    function sealValue(_0, _1, _2) {
+        return _async_to_generator(function(param, slot, text) {
+            var sealKeyFile, nonce, key, sealed;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        sealKeyFile = param.sealKeyFile;
+                        if (!sealKeyFile) return [
+                            2,
+                            text
+                        ];
+                        nonce = Buffer.alloc(NONCE_BYTES);
+                        crypto.getRandomValues(nonce);
+                        return [
+                            4,
+                            keyOf22(sealKeyFile, "encrypt", "store-unavailable")
+                        ];
+                    case 1:
+                        key = _state.sent();
+                        return [
+                            4,
+                            subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text))
+                        ];
+                    case 2:
+                        sealed = _state.sent();
+                        return [
+                            2,
+                            PREFIX + Buffer.concat([
+                                nonce,
+                                Buffer.from(sealed)
+                            ]).toString("base64")
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    /**
+     * Opens a value from etcd, where `$cert_seal_key_file` is set; otherwise returns it as it is.
+     *
+     * @param slot the key of the slot that the value is for
+     * @throws (rejects with) bad-seal: the value is not sealed, or not with this key for this slot; the seal key cannot be used
+     */
+    function openValue(_0, _1, _2) {
+        return _async_to_generator(function(param, slot, value) {
+            var sealKeyFile, key, bytes, nonce, text, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        sealKeyFile = param.sealKeyFile;
+                        if (!sealKeyFile) return [
+                            2,
+                            value
+                        ];
+                        return [
+                            4,
+                            keyOf22(sealKeyFile, "decrypt", "bad-seal")
+                        ];
+                    case 1:
+                        key = _state.sent();
+                        if (!value.startsWith(PREFIX)) refuse("bad-seal", "the value is not sealed");
+                        bytes = Buffer.from(value.slice(PREFIX.length).trim(), "base64");
+                        nonce = bytes.slice(0, NONCE_BYTES);
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            4,
+                            ,
+                            5
+                        ]);
+                        return [
+                            4,
+                            subtle().decrypt(algorithm(nonce, slot), key, bytes.slice(NONCE_BYTES))
+                        ];
+                    case 3:
+                        text = _state.sent();
+                        return [
+                            2,
+                            Buffer.from(text).toString()
+                        ];
+                    case 4:
+                        e = _state.sent();
+                        return [
+                            2,
+                            refuse("bad-seal", "the value was sealed with another key, or for another name")
+                        ];
+                    case 5:
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function algorithm(nonce, slot) {
+        return {
+            name: GCM,
+            iv: nonce,
+            additionalData: Buffer.from(slot)
+        };
+    }
+    function keyOf22(path, usage, code) {
+        return _async_to_generator(function() {
+            var key;
+            return _ts_generator(this, function(_state) {
+                try {
+                    key = readBytes(path);
+                } catch (e) {
+                    return [
+                        2,
+                        refuse(code, e.message)
+                    ];
+                }
+                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": the seal key must have ").concat(KEY_BYTES, " bytes"));
+                return [
+                    2,
+                    subtle().importKey("raw", key, {
+                        name: GCM
+                    }, false, [
+                        usage
+                    ])
+                ];
+            });
+        })();
+    }
+    function subtle() {
+        return crypto.subtle;
+    }
+    // src/etcd/apply.ts
+    function withSlot(param, slot, work2) {
+        var zone = param.zone, ticket = param.ticket;
+        return withLocks(zone, [
+            slot
+        ], function() {
+            expectFollower(zone, ticket);
+            return work2();
+        });
+    }
+    /**
+     * Installs the pair of a value. A value that is refused is counted, logged, and noted in the slot's record; the pair that the slot
+     * holds stays.
+     *
+     * @param slot the slot's key, for which `isSlotKey` is true
+     * @param value as etcd has it: PEM or JSON, sealed where `$cert_seal_key_file` is set
+     * @param version of the value: see `versionOf`
+     * @throws (rejects with) store-unavailable: see `expectFollower`
+     */
+    function applyPut(into, slot, value, version) {
+        return _async_to_generator(function() {
+            var context, zone, etcd, name, sent, pair, proven, until, e, code;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = into.context, zone = into.zone, etcd = into.etcd;
+                        name = nameOf(slot);
                         _state.label = 1;
                     case 1:
                         _state.trys.push([
                             1,
-                            3,
+                            5,
                             ,
-                            4
+                            7
                         ]);
-                        expectAllowed(r, methods);
+                        if (value.length > LARGEST_FILE) refuse("malformed", "the value is larger than 1 MiB");
                         return [
                             4,
-                            work2(context)
+                            openValue(etcd, slot, value)
                         ];
                     case 2:
-                        _state.sent();
-                        return [
-                            3,
-                            4
-                        ];
-                    case 3:
-                        e = _state.sent();
-                        if (isRefusal(e)) {
-                            answerRefused(r, context, e.code, e.message);
-                        } else if (isZoneFull2(e)) {
-                            answerRefused(r, context, "zone-full", NO_ROOM2);
-                        } else {
-                            r.error("cert_rotation: ".concat(e.message));
-                            answerRefused(r, context, "internal", "The error log says more.");
-                        }
-                        return [
-                            3,
-                            4
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function answerRefused(r, param, code, reason) {
-        var zone = param.zone;
-        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
-        answerProblem(r, code, reason);
-    }
-    var FOLDER2 = "/certs/";
-    function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER2);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
-        var name = normaliseWithWildcard(text);
-        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
-        return name;
-    }
-    function clear_cache2(r) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            handle(r, [
-                                "GET",
-                                "POST"
-                            ], function(context) {
-                                return _async_to_generator(function() {
-                                    var _tmp;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                _tmp = [
-                                                    r,
-                                                    200
-                                                ];
-                                                return [
-                                                    4,
-                                                    clear(context, r.args["name"])
-                                                ];
-                                            case 1:
-                                                answerJson.apply(void 0, _tmp.concat([
-                                                    _state2.sent()
-                                                ]));
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function clear(context, asked) {
-        return _async_to_generator(function() {
-            var r, zone, misses, token, name, slots, keys, cached, _tmp;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        r = context.r, zone = context.zone, misses = context.misses;
-                        if (!(asked === void 0)) return [
-                            3,
-                            3
-                        ];
-                        token = newToken();
-                        placeClear(context, token);
-                        if (!zone) return [
-                            3,
-                            2
-                        ];
-                        clearAll(zone, token);
-                        count(zone, "clears_total", 'scope="all"');
-                        return [
-                            4,
-                            scanNow(r)
-                        ];
-                    case 1:
-                        _state.sent();
-                        _state.label = 2;
-                    case 2:
-                        return [
-                            2,
-                            {
-                                cleared: "all"
-                            }
-                        ];
-                    case 3:
-                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name or one wildcard such as *.example.com.");
-                        slots = [
-                            name,
-                            rsaKey2(name)
-                        ];
-                        keys = zone ? slots.concat(filesBehind(context, slots)) : [];
-                        _tmp = zone !== void 0;
-                        if (!_tmp) return [
-                            3,
-                            5
-                        ];
-                        return [
-                            4,
-                            withLocks(zone, keys, function() {
-                                return keys.map(function(key) {
-                                    return clearOne(context, zone, key);
-                                }).indexOf(true) >= 0;
-                            })
-                        ];
-                    case 4:
-                        _tmp = _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        cached = _tmp;
-                        slots.forEach(function(slot) {
-                            if (misses) forgetMissing(misses, slot);
+                        sent = readText.apply(void 0, [
+                            _state.sent()
+                        ]);
+                        pair = readPair(sent.pem, sent.keyPem);
+                        expectAcceptable(context, slot, pair, {
+                            from: "sender"
                         });
-                        if (!zone) return [
+                        return [
+                            4,
+                            provePair(pair)
+                        ];
+                    case 3:
+                        proven = _state.sent();
+                        return [
+                            4,
+                            withSlot(into, slot, function() {
+                                return installPair(context, zone, [
+                                    slot
+                                ], proven, version);
+                            })
+                        ];
+                    case 4:
+                        _state.sent();
+                        until = new Date(pair.leaf.notAfter * 1e3).toISOString();
+                        context.r.log("cert_rotation: ".concat(name, ": taken from etcd ").concat(whereIn(version), ", valid until ").concat(until));
+                        return [
                             3,
                             7
                         ];
-                        count(zone, "clears_total", 'scope="name"');
+                    case 5:
+                        e = _state.sent();
+                        code = isRefusal(e) ? e.code : isZoneFull2(e) ? "zone-full" : "internal";
+                        if (code === "store-unavailable") throw e;
                         return [
                             4,
-                            scanNow(r)
+                            noteRefused(into, slot, version, {
+                                code: code,
+                                detail: e.message,
+                                isOfEtcd: true
+                            })
                         ];
                     case 6:
                         _state.sent();
-                        _state.label = 7;
+                        return [
+                            3,
+                            7
+                        ];
                     case 7:
-                        return [
-                            2,
-                            {
-                                cleared: name,
-                                cached: cached
-                            }
-                        ];
-                }
-            });
-        })();
-    }
-    function filesBehind(context, slots) {
-        return slots.map(function(slot) {
-            return recordNow(context, slot);
-        }).filter(isPointer2).map(targetOf2).filter(function(key, i, all) {
-            return all.indexOf(key) === i;
-        });
-    }
-    function recordNow(context, slot) {
-        var zone = context.zone;
-        return currentOf(context, slot, zone && findRecord2(zone, slot)).record || "";
-    }
-    function placeClear(param, token) {
-        var r = param.r, zone = param.zone, store = param.store;
-        if (!store) return;
-        try {
-            placeClearToken(store, token);
-            if (zone) noteStoreToken(zone, token);
-        } catch (e) {
-            r.error("cert_rotation: the store does not note the clear: ".concat(e.message));
-        }
-    }
-    function clearOne(context, zone, slot) {
-        var held = recordNow(context, slot);
-        if (!isAnswer(held) || !readMeta2(held)) {
-            removeRecord(zone, slot);
-            return false;
-        }
-        if (!putRecord(zone, slot, markStale(held))) {
-            refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
-        }
-        try {
-            if (context.store) clearEntry(context.store, slot);
-        } catch (e) {
-            context.r.error("cert_rotation: the store does not note the clear: ".concat(e.message));
-        }
-        return true;
-    }
-    function clear_stream2(s) {
-        var isRead = false;
-        s.on("upload", function(text) {
-            if (isRead || text.indexOf("\r\n\r\n") < 0) return;
-            isRead = true;
-            work(s, text).then(function() {
-                s.allow();
-            }, function(e) {
-                var code = isRefusal(e) ? "".concat(e.code, ": ") : "";
-                s.error("cert_rotation: /clear: ".concat(code).concat(e.message));
-                s.deny();
-            });
-        });
-    }
-    function work(s, text) {
-        return _async_to_generator(function() {
-            var _readRequest, names, headers;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        if (!isLocalClient(variablesOf2(s))) {
-                            refuse("forbidden", "only clients on loopback or a unix socket are answered");
-                        }
-                        _readRequest = readRequest(text), names = _readRequest.names, headers = _readRequest.headers;
-                        if (isFromPage(function(name) {
-                            return headers[name];
-                        })) {
-                            refuse("forbidden", "requests that a web page makes are not answered");
-                        }
-                        return [
-                            4,
-                            clear(contextOf(s), names.length > 1 ? names : names[0])
-                        ];
-                    case 1:
-                        _state.sent();
                         return [
                             2
                         ];
@@ -4883,66 +5703,224 @@ function start() {
             });
         })();
     }
-    function readRequest(text) {
-        var lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
-        var line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0]);
-        if (!line) return refuse("malformed", "no GET or POST request of HTTP/1");
-        var headers = {};
-        lines.slice(1).forEach(function(header) {
-            var colon = header.indexOf(":");
-            headers[header.slice(0, colon).toLowerCase()] = header.slice(colon + 1).trim();
-        });
-        var names = (line[1] || "").split("&").filter(function(argument) {
-            return argument === "name" || argument.startsWith("name=");
-        }).map(function(argument) {
-            return decoded(argument.slice("name=".length));
-        });
+    /**
+     * Whether a text is the key of a slot that etcd may fill. The keys of scanned files are not: a scan alone writes those.
+     *
+     * @param text an etcd key without the prefix
+     */
+    function isSlotKey(text) {
+        var name = isFileKey2(text) ? "" : nameOf(text);
+        return name !== "" && normaliseWithWildcard(name) === name;
+    }
+    /**
+     * Logs in one line that etcd has keys that belong to no slot.
+     *
+     * @param texts those keys, without the prefix; none are logged where it is empty
+     */
+    function noteForeign(param, texts) {
+        var context = param.context;
+        var first = texts[0];
+        if (first === void 0) return;
+        var more = texts.length > 1 ? ", and ".concat(texts.length - 1, " more like it") : "";
+        context.r.error('cert_rotation: etcd has the key "'.concat(printable(first), '", which is no server name, nor a wildcard').concat(more));
+    }
+    function whereIn(version) {
+        return "at revision ".concat(revisionIn(version));
+    }
+    function printable(text) {
+        return text.slice(0, 100).replace(/[^!-~]/g, "?");
+    }
+    function noteRefused(into, slot, version, problem) {
+        return _async_to_generator(function() {
+            var context, zone, isPair, consequence;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = into.context, zone = into.zone;
+                        return [
+                            4,
+                            withSlot(into, slot, function() {
+                                var held = findRecord2(zone, slot) || "";
+                                var last = readMeta2(held);
+                                var token = clearToken2(zone);
+                                var record = last && isAnswer(held) ? withMeta(held, token, Object.assign({}, last, {
+                                    problem: problem,
+                                    etcd: version
+                                })) : makeRecord(token, refusedFacts(problem, version), null);
+                                putRecord(zone, slot, record);
+                                return isAnswer(record);
+                            })
+                        ];
+                    case 1:
+                        isPair = _state.sent();
+                        count(zone, "refusals_total", refusalLabels("etcd", problem.code));
+                        consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
+                        context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(problem.code, ": ").concat(problem.detail, " (etcd ").concat(whereIn(version), "); ").concat(consequence));
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function refusedFacts(problem, etcd) {
         return {
-            names: names,
-            headers: headers
+            source: "etcd",
+            files: "",
+            notAfter: 0,
+            loadedAt: 0,
+            problem: problem,
+            etcd: etcd
         };
     }
-    function decoded(text) {
-        try {
-            return decodeURIComponent(text);
-        } catch (e) {
-            return refuse("malformed", "an argument that is not encoded as one");
-        }
+    /**
+     * Whether `applyDelete` would change a slot whose key is gone from etcd.
+     *
+     * @param isCleared whether pairs go that another etcd had: see `applyDelete`
+     */
+    function isToDelete(zone, slot, isCleared2) {
+        if (findVersion(zone, slot) === "") return false;
+        return isCleared2 || readSummary2(findSummary(zone, slot)).problem !== GONE.code;
     }
-    function findHeld(context, slot) {
-        var zone = context.zone;
-        var record = currentOf(context, slot, zone && findRecord2(zone, slot)).record;
-        if (record !== void 0 && isPointer2(record)) return findFound(context, record);
-        var meta = record !== void 0 && holdsPair2(record) ? readMeta2(record) : null;
-        return record === void 0 || meta === null ? null : {
-            record: record,
-            meta: meta
-        };
+    /**
+     * Removes the pair of a slot whose key is gone from etcd. A pair that came from another history stays until it is cleared or
+     * deleted: nobody has deleted it from this etcd, which may be empty by mistake. Its files stay even after a clear.
+     *
+     * @param historyId of the etcd that lacks the key
+     * @param isCleared removes the pair whatever history it came from
+     * @returns whether the slot was emptied; false also where `removePair` failed, which the record then notes
+     * @throws (rejects with) store-unavailable: see `expectFollower`
+     */
+    function applyDelete(into, slot, historyId, isCleared2) {
+        return _async_to_generator(function() {
+            var context, zone, why, name;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = into.context, zone = into.zone;
+                        return [
+                            4,
+                            withSlot(into, slot, function() {
+                                var held = findRecord2(zone, slot) || "";
+                                var last = readMeta2(held);
+                                if (!last || last.etcd === void 0) return void 0;
+                                var keepFor = function keepFor2(reason) {
+                                    var _a;
+                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), Object.assign({}, last, {
+                                        problem: reason
+                                    })));
+                                    return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
+                                };
+                                var source = last.source, problem = last.problem;
+                                if (source !== "etcd") {
+                                    var rest = Object.assign({}, last);
+                                    delete rest.etcd;
+                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
+                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), rest));
+                                    return void 0;
+                                }
+                                var isOwn = historyIdIn(last.etcd) === historyId;
+                                if (!isOwn && !isCleared2) return keepFor(GONE);
+                                try {
+                                    removePair(context, zone, [
+                                        slot
+                                    ]);
+                                } catch (e) {
+                                    if (!isRefusal(e)) throw e;
+                                    return keepFor({
+                                        code: e.code,
+                                        isOfEtcd: true,
+                                        detail: e.message
+                                    });
+                                }
+                                return null;
+                            })
+                        ];
+                    case 1:
+                        why = _state.sent();
+                        name = nameOf(slot);
+                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": deleted in etcd, and removed here"));
+                        if (why) {
+                            context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
+                        }
+                        return [
+                            2,
+                            why === null
+                        ];
+                }
+            });
+        })();
     }
-    function findFound(context, pointer) {
+    var GONE = {
+        code: "gone",
+        isOfEtcd: true,
+        detail: "etcd was replaced or restored and does not have this name; a clear removes it"
+    };
+    // src/etcd/backoff.ts
+    var FIRST_RETRY_MS = 500;
+    var LONGEST_RETRY_MS2 = 4e3;
+    var SUCCESS_LASTS_MS = 1e3;
+    /** Whether the next attempt is not due yet. */
+    function isWaiting(param) {
+        var until = param.until;
+        var left = until - Date.now();
+        return left > 0 && left <= LONGEST_RETRY_MS2;
+    }
+    /**
+     * Finds the failure of the last round.
+     *
+     * @param misses the zone of negative answers, where there is one
+     * @returns null where the last round succeeded
+     */
+    function findFailure(zone, misses) {
         var _a;
-        var file = targetOf2(pointer);
-        var held = findHeld(context, file);
-        var problem = (_a = readMeta2(pointer)) == null ? void 0 : _a.problem;
-        if (!held) return null;
-        return {
-            record: held.record,
-            meta: problem ? Object.assign({}, held.meta, {
-                problem: problem
-            }) : held.meta,
-            file: file
+        var text = (_a = findNote(zone, "failure")) != null ? _a : misses && findNote(misses, "failure");
+        return text === void 0 ? null : JSON.parse(text);
+    }
+    /**
+     * Notes that a round succeeded. The note goes to the zone of negative answers where there is one: nginx writes a zone with a
+     * `state=` file to the disk as a whole after each change.
+     *
+     * @param failure of the round before, which ends with this one; null where there was none
+     */
+    function noteSuccess(param, zone, failure) {
+        var r = param.r, misses = param.misses;
+        var notes = misses || zone;
+        var last = findNote(notes, "success");
+        if (last === void 0 || !isWithin2(last, 0, SUCCESS_LASTS_MS)) {
+            putNote(notes, "success", timestamp2());
+        }
+        if (!failure) return;
+        dropNote(zone, "failure");
+        if (misses) dropNote(misses, "failure");
+        r.log("cert_rotation: etcd answers again");
+    }
+    /**
+     * Notes that a round failed, and when the next attempt is due. Logs the reason, unless the attempt before had the same one.
+     *
+     * @param failure of the round before; null where that one succeeded
+     */
+    function noteFailure(context, zone, failure, e) {
+        var message = e.message;
+        var attempts = failure ? failure.attempts + 1 : 1;
+        if (!failure || failure.message !== message) {
+            context.r.error("cert_rotation: ".concat(message, "; the current pairs are still served"));
+        }
+        var next = {
+            message: message,
+            attempts: attempts,
+            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
+            succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
         };
+        var text = JSON.stringify(next);
+        if (!putNote(zone, "failure", text) && context.misses) putNote(context.misses, "failure", text);
     }
-    function findAllHeld(context, name) {
-        return slotsOf(context.settings, name).map(function(slot) {
-            return findHeld(context, slot);
-        }).filter(function(held) {
-            return held !== null;
-        });
+    /** When a round last succeeded, in milliseconds since 1970; 0 where none is known to have. */
+    function succeededAt(zone, misses, position) {
+        var failure = findFailure(zone, misses);
+        return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
     }
-    function fingerprintOfHeld(held) {
-        return held ? fingerprintOf(leafOf(held.record)) : "";
-    }
+    // src/etcd/wire.ts
     var LONGEST_EXCERPT = 120;
     function getOperation(key) {
         return {
@@ -4968,6 +5946,7 @@ function start() {
             }
         };
     }
+    /** The comparison that a key was last written at a revision, or, where that is 0, does not exist. */
     function isUnchanged(key, modRevision) {
         return {
             key: encodeKey(key),
@@ -4976,12 +5955,15 @@ function start() {
             mod_revision: "".concat(modRevision)
         };
     }
+    /** @throws store-unavailable, always */
     function unavailable(detail) {
         return refuse("store-unavailable", "etcd: ".concat(detail));
     }
+    /** The message of the gateway's error; '' where there is none. */
     function messageOf(fields) {
         return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
     }
+    /** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
     function excerpt(text) {
         var words = wordsOf(text.replace(/<[^>]*>/g, " "));
         return words ? ": ".concat(words) : "";
@@ -4989,10 +5971,12 @@ function start() {
     function wordsOf(text) {
         return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_EXCERPT);
     }
+    /** The key after the last one that begins with a prefix: the `range_end` of a request for all of them. */
     function endOf(prefix) {
         var last = prefix.length - 1;
         return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
     }
+    /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
         var header = partOf(answer2, "header");
         var cluster = textOf2(header["cluster_id"]);
@@ -5039,6 +6023,7 @@ function start() {
         for(var i = 0; i < key.length; i++)bytes[i] = key.charCodeAt(i);
         return bytes.toString("base64");
     }
+    /** A text with one character for each byte, so that bytes that are not UTF-8 are kept, and the order of keys is that of bytes. */
     function bytesOf(bytes) {
         var text = bytes.toString();
         if (/^[\0-\x7f]*$/.test(text)) return text;
@@ -5046,9 +6031,15 @@ function start() {
         for(var i = 0; i < bytes.length; i++)all += String.fromCharCode(bytes[i]);
         return all;
     }
+    // src/etcd/client.ts
     var LARGEST_ANSWER = 33 * 1024 * 1024;
     var DEFAULT_PREFIX = "/certs/";
     var UNAUTHENTICATED = 16;
+    /**
+     * Reads the settings of etcd.
+     *
+     * @returns undefined where `$cert_etcd` is not set
+     */
     function etcdOf(variables, zone) {
         var url = variables["cert_etcd"];
         if (!url) return void 0;
@@ -5061,6 +6052,12 @@ function start() {
             zone: zone
         };
     }
+    /**
+     * Reads the current revision, by a request for a single key: the prefix itself, which belongs to no slot. So the answer stays small
+     * whatever the number of keys.
+     *
+     * @throws (rejects with) store-unavailable
+     */
     function readHeader(etcd) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
@@ -5084,6 +6081,13 @@ function start() {
             });
         })();
     }
+    /**
+     * Reads the keys under the prefix in a range, with their values.
+     *
+     * @param after the key before the range, which need not exist; '' for the beginning
+     * @param to the last key of the range, which need not exist; '' for the end
+     * @throws (rejects with) store-unavailable
+     */
     function readKeys(etcd, after, to, options) {
         return _async_to_generator(function() {
             var answer2;
@@ -5115,6 +6119,11 @@ function start() {
             });
         })();
     }
+    /**
+     * Does all operations at one revision, provided that all comparisons are true.
+     *
+     * @throws (rejects with) store-unavailable: etcd may have done the operations all the same
+     */
     function transact(etcd, compare2, success) {
         return _async_to_generator(function() {
             var answer2;
@@ -5319,2060 +6328,24 @@ function start() {
         if (status !== 200) unavailable(messageOf(fields) || "the answer has status ".concat(status));
         return fields;
     }
-    function readText(text) {
-        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
-        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
-            pem: text
-        };
-    }
-    function readJson(text) {
-        try {
-            return JSON.parse(text.replace(/^\ufeff/, ""));
-        } catch (e) {
-            return refuse("malformed", "The body begins like JSON, and is none.");
-        }
-    }
-    function fieldsOf(fields, kind) {
-        var cert = fields.cert, key = fields.key;
-        if (typeof cert !== "string" || typeof key !== "string") {
-            return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
-        }
-        return {
-            pem: cert,
-            keyPem: key
-        };
-    }
-    var FOLLOWER = "#etcd";
-    var PLACE2 = 4096;
-    function expectFollower(zone, ticket) {
-        if (!isLocked(zone, FOLLOWER, ticket)) {
-            refuse("store-unavailable", "etcd: the round took too long, and another worker took over");
-        }
-    }
-    function findPosition(etcd) {
-        var text = findNote(etcd.zone, "state");
-        var position = text === void 0 ? null : JSON.parse(text);
-        return position && position.prefix === etcd.prefix ? position : null;
-    }
-    function putPosition(zone, position) {
-        position.at = timestamp2();
-        var text = JSON.stringify(position);
-        var padding = " ".repeat(PLACE2 - text.length % PLACE2);
-        if (!putNote(zone, "state", text + padding)) {
-            refuse("zone-full", "etcd: the zone has no room for the position. Give js_shared_dict_zone a larger size");
-        }
-    }
-    function sinceOf(param) {
-        var ranges = param.ranges;
-        return ranges.reduce(function(least, param2) {
-            var since = param2.since;
-            return Math.min(least, since);
-        }, Infinity);
-    }
-    function expectNew(param, key, created) {
-        var ranges = param.ranges;
-        var range = ranges.filter(function(one) {
-            return isInRange(one, key);
-        })[0];
-        if (!range || range.needsListing || created <= range.since) return false;
-        range.needsListing = true;
-        return true;
-    }
-    function isSameHistory(param, header) {
-        var cluster = param.cluster, term = param.term, ranges = param.ranges;
-        return header.cluster === cluster && header.term >= term && ranges.every(function(param2) {
-            var since = param2.since;
-            return header.revision >= since;
-        });
-    }
-    function hasPassed(position, key, held, revision) {
-        if (!position) return false;
-        var ranges = position.ranges, historyId = position.historyId;
-        return ranges.some(function(one) {
-            return one.since >= revision && isInRange(one, key);
-        }) || historyIdIn(held) === historyId && revisionIn(held) > revision;
-    }
-    function isInRange(param, key) {
-        var after = param.after, to = param.to;
-        return key > after && (to === "" || key <= to);
-    }
-    function versionOf(position, revision) {
-        return "".concat(position ? position.historyId : "", ":").concat(revision);
-    }
-    function revisionIn(version) {
-        return +version.slice(version.indexOf(":") + 1);
-    }
-    function historyIdIn(version) {
-        return version.slice(0, version.indexOf(":"));
-    }
-    var PREFIX = "sealed:1:";
-    var KEY_BYTES = 32;
-    var NONCE_BYTES = 12;
-    var GCM = "AES-GCM";
-    function sealValue(_0, _1, _2) {
-        return _async_to_generator(function(param, slot, text) {
-            var sealKeyFile, nonce, key, sealed;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        sealKeyFile = param.sealKeyFile;
-                        if (!sealKeyFile) return [
-                            2,
-                            text
-                        ];
-                        nonce = Buffer.alloc(NONCE_BYTES);
-                        crypto.getRandomValues(nonce);
-                        return [
-                            4,
-                            keyOf22(sealKeyFile, "encrypt", "store-unavailable")
-                        ];
-                    case 1:
-                        key = _state.sent();
-                        return [
-                            4,
-                            subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text))
-                        ];
-                    case 2:
-                        sealed = _state.sent();
-                        return [
-                            2,
-                            PREFIX + Buffer.concat([
-                                nonce,
-                                Buffer.from(sealed)
-                            ]).toString("base64")
-                        ];
-                }
-            });
-        }).apply(this, arguments);
-    }
-    function openValue(_0, _1, _2) {
-        return _async_to_generator(function(param, slot, value) {
-            var sealKeyFile, key, bytes, nonce, text, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        sealKeyFile = param.sealKeyFile;
-                        if (!sealKeyFile) return [
-                            2,
-                            value
-                        ];
-                        return [
-                            4,
-                            keyOf22(sealKeyFile, "decrypt", "bad-seal")
-                        ];
-                    case 1:
-                        key = _state.sent();
-                        if (!value.startsWith(PREFIX)) refuse("bad-seal", "the value is not sealed");
-                        bytes = Buffer.from(value.slice(PREFIX.length).trim(), "base64");
-                        nonce = bytes.slice(0, NONCE_BYTES);
-                        _state.label = 2;
-                    case 2:
-                        _state.trys.push([
-                            2,
-                            4,
-                            ,
-                            5
-                        ]);
-                        return [
-                            4,
-                            subtle().decrypt(algorithm(nonce, slot), key, bytes.slice(NONCE_BYTES))
-                        ];
-                    case 3:
-                        text = _state.sent();
-                        return [
-                            2,
-                            Buffer.from(text).toString()
-                        ];
-                    case 4:
-                        e = _state.sent();
-                        return [
-                            2,
-                            refuse("bad-seal", "the value was sealed with another key, or for another name")
-                        ];
-                    case 5:
-                        return [
-                            2
-                        ];
-                }
-            });
-        }).apply(this, arguments);
-    }
-    function algorithm(nonce, slot) {
-        return {
-            name: GCM,
-            iv: nonce,
-            additionalData: Buffer.from(slot)
-        };
-    }
-    function keyOf22(path, usage, code) {
-        return _async_to_generator(function() {
-            var key;
-            return _ts_generator(this, function(_state) {
-                try {
-                    key = readBytes(path);
-                } catch (e) {
-                    return [
-                        2,
-                        refuse(code, e.message)
-                    ];
-                }
-                if (key.length !== KEY_BYTES) refuse(code, "".concat(path, ": the seal key must have ").concat(KEY_BYTES, " bytes"));
-                return [
-                    2,
-                    subtle().importKey("raw", key, {
-                        name: GCM
-                    }, false, [
-                        usage
-                    ])
-                ];
-            });
-        })();
-    }
-    function subtle() {
-        return crypto.subtle;
-    }
-    var MOST_ATTEMPTS = 10;
-    function putThrough(context, conditions, etcd, names, targets, pair) {
-        return _async_to_generator(function() {
-            var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = etcd.zone;
-                        slots = targets.reduce(function(all, own) {
-                            return all.concat(own);
-                        }, []);
-                        text = pair.chain + pair.key;
-                        operations = [];
-                        i = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(i < slots.length)) return [
-                            3,
-                            4
-                        ];
-                        slot = slots[i];
-                        _ = operations.push;
-                        _tmp = [
-                            etcd.prefix + slot
-                        ];
-                        return [
-                            4,
-                            sealValue(etcd, slot, text)
-                        ];
-                    case 2:
-                        _.apply(operations, [
-                            putOperation.apply(void 0, _tmp.concat([
-                                _state.sent()
-                            ]))
-                        ]);
-                        _state.label = 3;
-                    case 3:
-                        i++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            4,
-                            change(conditions, etcd, slots, operations, function(found) {
-                                return _async_to_generator(function() {
-                                    var i2;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                i2 = 0;
-                                                _state2.label = 1;
-                                            case 1:
-                                                if (!(i2 < names.length)) return [
-                                                    3,
-                                                    4
-                                                ];
-                                                return [
-                                                    4,
-                                                    expectMet(context, conditions, etcd, names[i2], targets[i2], slots, found)
-                                                ];
-                                            case 2:
-                                                _state2.sent();
-                                                _state2.label = 3;
-                                            case 3:
-                                                i2++;
-                                                return [
-                                                    3,
-                                                    1
-                                                ];
-                                            case 4:
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 5:
-                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
-                        isNew = targets.some(function(own) {
-                            return own.every(function(slot2) {
-                                return !before[slots.indexOf(slot2)] && !findHeld(context, slot2);
-                            });
-                        });
-                        _state.label = 6;
-                    case 6:
-                        _state.trys.push([
-                            6,
-                            8,
-                            ,
-                            10
-                        ]);
-                        return [
-                            4,
-                            withLocks(zone, [
-                                FOLLOWER
-                            ].concat(slots), function() {
-                                var position = findPosition(etcd);
-                                var version = versionOf(position, revision);
-                                var open = slots.filter(function(slot2) {
-                                    return !isOvertaken(etcd, slot2, revision);
-                                });
-                                var created = open.map(function(slot2) {
-                                    var _a, _b;
-                                    return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
-                                });
-                                if (position) noteNew(etcd, position, open, created);
-                                installPair(context, zone, open, pair, version);
-                                return recordOfPut(context, slots[0], pair, version);
-                            })
-                        ];
-                    case 7:
-                        record = _state.sent();
-                        return [
-                            2,
-                            {
-                                isNew: isNew,
-                                record: record
-                            }
-                        ];
-                    case 8:
-                        e = _state.sent();
-                        return [
-                            4,
-                            takeBack(etcd, slots, before, revision)
-                        ];
-                    case 9:
-                        _state.sent();
-                        throw e;
-                    case 10:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function deleteThrough(context, conditions, etcd, name) {
-        return _async_to_generator(function() {
-            var zone, slots, operations, _ref, before, revision, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = etcd.zone;
-                        slots = [
-                            name,
-                            rsaKey2(name)
-                        ];
-                        operations = slots.map(function(slot) {
-                            return deleteOperation(etcd.prefix + slot);
-                        });
-                        return [
-                            4,
-                            change(conditions, etcd, slots, operations, function(found) {
-                                return _async_to_generator(function() {
-                                    var isThere;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                return [
-                                                    4,
-                                                    expectMet(context, conditions, etcd, name, slots, slots, found)
-                                                ];
-                                            case 1:
-                                                _state2.sent();
-                                                isThere = found.some(function(kv) {
-                                                    return kv !== void 0;
-                                                }) || findAllHeld(context, name).length > 0;
-                                                if (!isThere) refuse("not-found", "Nothing is held under ".concat(name, "."));
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 1:
-                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
-                        _state.label = 2;
-                    case 2:
-                        _state.trys.push([
-                            2,
-                            4,
-                            ,
-                            6
-                        ]);
-                        return [
-                            4,
-                            withLocksIfRoom(zone, [
-                                FOLLOWER
-                            ].concat(slots), function() {
-                                var open = slots.filter(function(slot) {
-                                    return !isOvertaken(etcd, slot, revision);
-                                });
-                                removePair(context, zone, open);
-                            })
-                        ];
-                    case 3:
-                        _state.sent();
-                        return [
-                            3,
-                            6
-                        ];
-                    case 4:
-                        e = _state.sent();
-                        return [
-                            4,
-                            takeBack(etcd, slots, before, 0)
-                        ];
-                    case 5:
-                        _state.sent();
-                        throw e;
-                    case 6:
-                        return [
-                            2,
-                            revision
-                        ];
-                }
-            });
-        })();
-    }
-    function change(conditions, etcd, slots, operations, expect) {
-        return _async_to_generator(function() {
-            var _loop, keys, attempt, _ret;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        _loop = function _loop(attempt2) {
-                            var found, compare2, _ref, succeeded, header, before;
-                            return _ts_generator(this, function(_state2) {
-                                switch(_state2.label){
-                                    case 0:
-                                        return [
-                                            4,
-                                            transact(etcd, [], keys.map(getOperation))
-                                        ];
-                                    case 1:
-                                        found = _state2.sent().found;
-                                        return [
-                                            4,
-                                            expect(found)
-                                        ];
-                                    case 2:
-                                        _state2.sent();
-                                        compare2 = conditions.isConditional ? keys.map(function(key, i) {
-                                            return isUnchanged(key, found[i] ? found[i].modRevision : 0);
-                                        }) : [];
-                                        return [
-                                            4,
-                                            transact(etcd, compare2, operations)
-                                        ];
-                                    case 3:
-                                        _ref = _state2.sent(), succeeded = _ref.succeeded, header = _ref.header, before = _ref.found;
-                                        if (succeeded) return [
-                                            2,
-                                            {
-                                                v: {
-                                                    before: before,
-                                                    revision: header.revision
-                                                }
-                                            }
-                                        ];
-                                        return [
-                                            2
-                                        ];
-                                }
-                            });
-                        };
-                        keys = slots.map(function(slot) {
-                            return etcd.prefix + slot;
-                        });
-                        attempt = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(attempt < MOST_ATTEMPTS)) return [
-                            3,
-                            4
-                        ];
-                        return [
-                            5,
-                            _ts_values(_loop(attempt))
-                        ];
-                    case 2:
-                        _ret = _state.sent();
-                        if (_type_of(_ret) === "object") return [
-                            2,
-                            _ret.v
-                        ];
-                        _state.label = 3;
-                    case 3:
-                        attempt++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        return [
-                            2,
-                            refuse("precondition-failed", "Other clients keep changing it. Read it again.")
-                        ];
-                }
-            });
-        })();
-    }
-    function noteNew(etcd, position, slots, created) {
-        var isToNote = false;
-        for(var i = 0; i < slots.length; i++){
-            var key = etcd.prefix + slots[i];
-            isToNote = expectNew(position, key, created[i]) || isToNote;
-        }
-        if (isToNote) putPosition(etcd.zone, position);
-    }
-    function expectMet(context, conditions, etcd, name, own, slots, found) {
-        return _async_to_generator(function() {
-            var fingerprint, i, slot;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        if (!conditions.isConditional) return [
-                            2
-                        ];
-                        fingerprint = "";
-                        i = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(i < own.length && !fingerprint)) return [
-                            3,
-                            4
-                        ];
-                        slot = own[i];
-                        return [
-                            4,
-                            fingerprintIn2(context, etcd, slot, found[slots.indexOf(slot)])
-                        ];
-                    case 2:
-                        fingerprint = _state.sent();
-                        _state.label = 3;
-                    case 3:
-                        i++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 4:
-                        conditions.check(name, fingerprint);
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function fingerprintIn2(context, etcd, slot, kv) {
-        return _async_to_generator(function() {
-            var held, sent, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        held = findHeld(context, slot);
-                        if (!kv) return [
-                            2,
-                            held && held.meta.source === "etcd" ? "" : fingerprintOfHeld(held)
-                        ];
-                        if (versionOf(findPosition(etcd), kv.modRevision) === findVersion(etcd.zone, slot)) return [
-                            2,
-                            fingerprintOfHeld(held)
-                        ];
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            3,
-                            ,
-                            4
-                        ]);
-                        return [
-                            4,
-                            openValue(etcd, slot, kv.value)
-                        ];
-                    case 2:
-                        sent = readText.apply(void 0, [
-                            _state.sent()
-                        ]);
-                        return [
-                            2,
-                            fingerprintOf(readPair(sent.pem, sent.keyPem).leaf)
-                        ];
-                    case 3:
-                        e = _state.sent();
-                        return [
-                            2,
-                            fingerprintOfHeld(held)
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function isOvertaken(etcd, slot, revision) {
-        var held = findVersion(etcd.zone, slot);
-        return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
-    }
-    function takeBack(etcd, slots, before, revision) {
-        return _async_to_generator(function() {
-            var keys, compare2, operations, e;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        keys = slots.map(function(slot) {
-                            return etcd.prefix + slot;
-                        });
-                        compare2 = keys.map(function(key) {
-                            return isUnchanged(key, revision);
-                        });
-                        operations = keys.map(function(key, i) {
-                            var kv = before[i];
-                            return kv ? putOperation(key, kv.value) : deleteOperation(key);
-                        });
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            3,
-                            ,
-                            4
-                        ]);
-                        return [
-                            4,
-                            transact(etcd, compare2, operations)
-                        ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            3,
-                            4
-                        ];
-                    case 3:
-                        e = _state.sent();
-                        return [
-                            3,
-                            4
-                        ];
-                    case 4:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function entityTag(fingerprint) {
-        return '"'.concat(fingerprint, '"');
-    }
-    function conditionsOf(param) {
-        var headersIn = param.headersIn;
-        var ifMatch = headersIn["If-Match"];
-        var ifNoneMatch = headersIn["If-None-Match"];
-        return {
-            isConditional: ifMatch !== void 0 || ifNoneMatch !== void 0,
-            check: function check(name, fingerprint) {
-                var tag = fingerprint && entityTag(fingerprint);
-                var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
-                if (isMet) return;
-                var now = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
-                refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
-            }
-        };
-    }
-    function isListed(list, tag) {
-        if (tag === "") return false;
-        if (list.trim() === "*") return true;
-        return list.split(",").some(function(one) {
-            return one.trim() === tag;
-        });
-    }
-    function delete_cert2(r) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            handle(r, [
-                                "DELETE"
-                            ], function(context) {
-                                return _async_to_generator(function() {
-                                    var zone, name, etcd, answer2;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                zone = context.zone;
-                                                name = nameInPath(r) || refuse("malformed", "The path needs a name: /certs/NAME.");
-                                                if (!zone) return [
-                                                    2,
-                                                    refuse("not-found", "Nothing is held under ".concat(name, ": there is no zone."))
-                                                ];
-                                                etcd = etcdOf(variablesOf2(r), zone);
-                                                answer2 = {
-                                                    deleted: name
-                                                };
-                                                if (!etcd) return [
-                                                    3,
-                                                    2
-                                                ];
-                                                return [
-                                                    4,
-                                                    deleteThrough(context, conditionsOf(r), etcd, name)
-                                                ];
-                                            case 1:
-                                                answer2.revision = _state2.sent();
-                                                return [
-                                                    3,
-                                                    4
-                                                ];
-                                            case 2:
-                                                return [
-                                                    4,
-                                                    deleteHere(r, context, zone, name)
-                                                ];
-                                            case 3:
-                                                _state2.sent();
-                                                _state2.label = 4;
-                                            case 4:
-                                                return [
-                                                    4,
-                                                    scanNow(r)
-                                                ];
-                                            case 5:
-                                                _state2.sent();
-                                                count(zone, "deletes_total", "");
-                                                r.log("cert_rotation: ".concat(name, ": deleted by ").concat(r.remoteAddress));
-                                                answerJson(r, 200, answer2);
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function deleteHere(r, context, zone, name) {
-        return _async_to_generator(function() {
-            var slots;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        slots = [
-                            name,
-                            rsaKey2(name)
-                        ];
-                        return [
-                            4,
-                            withLocksIfRoom(zone, slots, function() {
-                                var held = findAllHeld(context, name)[0];
-                                var conditions = conditionsOf(r);
-                                if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
-                                if (!held) refuse("not-found", "Nothing is held under ".concat(name, "."));
-                                removePair(context, zone, slots);
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    var TICK_MS2 = 2e3;
-    function syncNames(context) {
-        return _async_to_generator(function() {
-            var store, zone, changed, shards, yieldIfDue, i, shard, stamp, slots, isWhole22, j;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        store = context.store, zone = context.zone;
-                        if (!store || !zone) return [
-                            2
-                        ];
-                        changed = {};
-                        shards = shardsOf(store, "names", function(name) {
-                            return name;
-                        }).concat(shardsOf(store, "rsa", rsaKey2), shardsOf(store, "files", fileKey));
-                        yieldIfDue = timeSlicer2();
-                        i = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(i < shards.length)) return [
-                            3,
-                            7
-                        ];
-                        shard = shards[i];
-                        stamp = shardStamp(store, shard);
-                        if (stamp.text === findShardStamp(zone, shard.path)) return [
-                            3,
-                            6
-                        ];
-                        changed[shard.path] = true;
-                        slots = slotsIn(store, shard);
-                        isWhole22 = true;
-                        j = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(j < slots.length)) return [
-                            3,
-                            5
-                        ];
-                        isWhole22 = addSlot(store, zone, slots[j]) && isWhole22;
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
-                    case 4:
-                        j++;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 5:
-                        if (isWhole22 && Math.abs(Date.now() - stamp.changed) > TICK_MS2) {
-                            putShardStamp(zone, shard.path, stamp.text);
-                        }
-                        _state.label = 6;
-                    case 6:
-                        i++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 7:
-                        if (Object.keys(changed).length === 0) return [
-                            2
-                        ];
-                        return [
-                            4,
-                            eachSlice(keysOf(zone), function(slots2) {
-                                slots2.forEach(function(slot) {
-                                    if (changed[shardOfSlot(slot)]) dropIfDeleted(store, zone, slot);
-                                });
-                            })
-                        ];
-                    case 8:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function addSlot(store, zone, slot) {
-        if (findRecord2(zone, slot) !== void 0) return true;
-        var entry = readEntry(store, slot);
-        var record = entry === void 0 ? "" : dormantRecord(store, entry);
-        if (!record) return true;
-        return tryWithLocks(zone, [
-            slot
-        ], function(param) {
-            var state = param.state;
-            if (state !== "locked") return false;
-            return findRecord2(zone, slot) !== void 0 || putRecord(zone, slot, record);
-        });
-    }
-    function dropIfDeleted(store, zone, slot) {
-        var _a;
-        var record = findRecord2(zone, slot);
-        if (record === void 0 || !isVersion2(record)) return;
-        if (((_a = readMeta2(record)) == null ? void 0 : _a.store) !== store.id) return;
-        var entry = readEntry(store, slot);
-        if (entry !== void 0 && dormantRecord(store, entry)) return;
-        tryWithLocks(zone, [
-            slot
-        ], function(param) {
-            var state = param.state;
-            if (state === "locked" && findRecord2(zone, slot) === record) removeRecord(zone, slot);
-        });
-    }
-    var DAY_S = 86400;
-    function entryOf(name, record, meta) {
-        var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
-        var left = leaf.notAfter - Date.now() / 1e3;
-        var problem = meta.problem;
-        var entry = Object.assign({
-            name: name
-        }, describe(leaf), {
-            days_left: Math.floor(left / DAY_S),
-            source: meta.source,
-            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
-            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
-            loaded_at: new Date(meta.loadedAt).toISOString(),
-            checked_at: new Date(checkedAt(record)).toISOString()
-        });
-        if (meta.etcd !== void 0) entry.revision = revisionIn(meta.etcd);
-        return entry;
-    }
-    function namesAfter(zone, after, most) {
-        return keysAfter(zone, after, most, false);
-    }
-    function stemsAfter(zone, after, most) {
-        return keysAfter(zone, after, most, true);
-    }
-    function keysAfter(zone, after, most, isForFiles) {
-        return _async_to_generator(function() {
-            var first;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        first = [];
-                        return [
-                            4,
-                            eachSlice(keysOf(zone), function(slots) {
-                                var end = first.length === most ? first[most - 1] : void 0;
-                                var found = slots.filter(function(slot) {
-                                    return isFileKey2(slot) === isForFiles;
-                                }).map(nameOf).filter(function(name) {
-                                    return name > after && (end === void 0 || name < end);
-                                });
-                                if (found.length > 0) first = distinct(first.concat(found).sort()).slice(0, most);
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2,
-                            first
-                        ];
-                }
-            });
-        })();
-    }
-    function distinct(sorted) {
-        return sorted.filter(function(name, i) {
-            return name !== sorted[i - 1];
-        });
-    }
-    function filePage(zone, settings, after, limit) {
-        return _async_to_generator(function() {
-            var files, stems, yieldIfDue, i, key, record, meta;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        files = [];
-                        return [
-                            4,
-                            stemsAfter(zone, after, limit + 1)
-                        ];
-                    case 1:
-                        stems = _state.sent();
-                        yieldIfDue = timeSlicer2();
-                        i = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(i < Math.min(stems.length, limit))) return [
-                            3,
-                            5
-                        ];
-                        key = fileKey(stems[i]);
-                        record = findRecord2(zone, key) || "";
-                        meta = readMeta2(record);
-                        if (meta) files.push(fileEntryOf(slotPaths(settings, key).cert, record, meta));
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
-                    case 4:
-                        i++;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 5:
-                        return [
-                            2,
-                            {
-                                files: files,
-                                next: stems.length > limit ? stems[limit - 1] : null
-                            }
-                        ];
-                }
-            });
-        })();
-    }
-    function fileEntryOf(file, record, meta) {
-        var names = meta.found ? meta.found.names : [];
-        var problem = meta.problem;
-        var entry = {
-            file: file,
-            names: names,
-            state: problem ? "refused" : "not-held",
-            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
-            checked_at: new Date(checkedAt(record)).toISOString()
-        };
-        if (holdsPair2(record)) {
-            entry.certificate = entryOf(names[0] || "", record, meta);
-            entry.state = entry.certificate.state;
-        }
-        return entry;
-    }
-    var DEFAULT_LIMIT = 100;
-    var LARGEST_LIMIT = 1e3;
-    var CHAIN_TYPE = "application/pem-certificate-chain";
-    function list_certs2(r) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            handle(r, [
-                                "GET"
-                            ], function(context) {
-                                return _async_to_generator(function() {
-                                    var name;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                name = nameInPath(r);
-                                                if (!name) return [
-                                                    3,
-                                                    1
-                                                ];
-                                                answerOne(r, context, name);
-                                                return [
-                                                    3,
-                                                    5
-                                                ];
-                                            case 1:
-                                                if (!(r.args["files"] !== void 0)) return [
-                                                    3,
-                                                    3
-                                                ];
-                                                return [
-                                                    4,
-                                                    answerFiles(r, context)
-                                                ];
-                                            case 2:
-                                                _state2.sent();
-                                                return [
-                                                    3,
-                                                    5
-                                                ];
-                                            case 3:
-                                                return [
-                                                    4,
-                                                    answerPage(r, context)
-                                                ];
-                                            case 4:
-                                                _state2.sent();
-                                                _state2.label = 5;
-                                            case 5:
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function answerOne(r, context, name) {
-        var zone = context.zone, settings = context.settings;
-        var held = zone ? findAllHeld(context, name) : [];
-        var shown = held[0];
-        if (!shown) {
-            var why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey2(name)) : "";
-            return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
-        }
-        var entry = entryOfAll(settings, name, shown, held[1]);
-        r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
-        r.headersOut["Vary"] = "Accept";
-        if (wantsChain(r.headersIn["Accept"] || "")) {
-            r.headersOut["Content-Type"] = CHAIN_TYPE;
-            answer(r, 200, chainIn(shown.record));
-        } else {
-            answerJson(r, 200, entry);
-        }
-    }
-    function whyNot(zone, slot) {
-        var meta = readMeta2(findRecord2(zone, slot) || "");
-        if (!meta || !meta.problem) return "";
-        var what = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
-        return " ".concat(what, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
-    }
-    function entryOfAll(settings, name, shown, other) {
-        var entry = entryOfHeld(settings, name, shown);
-        if (other) entry.rsa = entryOfHeld(settings, name, other);
-        return entry;
-    }
-    function entryOfHeld(settings, name, param) {
-        var record = param.record, meta = param.meta, file = param.file;
-        var entry = entryOf(name, record, meta);
-        if (file !== void 0) entry.file = slotPaths(settings, file).cert;
-        return entry;
-    }
-    function wantsChain(accept) {
-        var weight = weightOf(accept, CHAIN_TYPE);
-        return weight > 0 && weight >= weightOf(accept, "application/json");
-    }
-    function weightOf(accept, type) {
-        var ranges = accept.toLowerCase().replace(/\s/g, "").split(",");
-        var range = ranges.filter(function(one) {
-            return one.split(";")[0] === type;
-        })[0];
-        if (range === void 0) return 0;
-        var weight = /;q=([0-9.]+)/.exec(range);
-        return weight ? +weight[1] : 1;
-    }
-    function answerPage(r, context) {
-        return _async_to_generator(function() {
-            var zone, limit, after, certs, next;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = context.zone;
-                        return [
-                            4,
-                            syncNames(context)
-                        ];
-                    case 1:
-                        _state.sent();
-                        limit = limitOf(r.args["limit"]);
-                        after = afterOf(r.args["after"]);
-                        certs = [];
-                        next = after;
-                        _state.label = 2;
-                    case 2:
-                        if (!(zone && next !== null && certs.length < limit)) return [
-                            3,
-                            4
-                        ];
-                        return [
-                            4,
-                            addEntries(certs, context, zone, next, limit)
-                        ];
-                    case 3:
-                        next = _state.sent();
-                        return [
-                            3,
-                            2
-                        ];
-                    case 4:
-                        answerJson(r, 200, {
-                            certs: certs,
-                            next: zone ? next : null
-                        });
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function addEntries(certs, context, zone, after, limit) {
-        return _async_to_generator(function() {
-            var wanted, following, names, yieldIfDue, i, name, _findAllHeld, shown, other;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        wanted = limit - certs.length;
-                        return [
-                            4,
-                            namesAfter(zone, after, wanted + 1)
-                        ];
-                    case 1:
-                        following = _state.sent();
-                        names = following.slice(0, wanted);
-                        yieldIfDue = timeSlicer2();
-                        i = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(i < names.length)) return [
-                            3,
-                            5
-                        ];
-                        name = names[i];
-                        _findAllHeld = _sliced_to_array(findAllHeld(context, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
-                        if (shown) certs.push(entryOfAll(context.settings, name, shown, other));
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
-                    case 4:
-                        i++;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 5:
-                        return [
-                            2,
-                            following.length > wanted ? names[wanted - 1] : null
-                        ];
-                }
-            });
-        })();
-    }
-    function answerFiles(r, context) {
-        return _async_to_generator(function() {
-            var zone, settings, limit, asked, after, _tmp, _tmp1;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = context.zone, settings = context.settings;
-                        return [
-                            4,
-                            syncNames(context)
-                        ];
-                    case 1:
-                        _state.sent();
-                        limit = limitOf(r.args["limit"]);
-                        asked = r.args["after"];
-                        after = typeof asked === "string" ? asked : "";
-                        _tmp = [
-                            r,
-                            200
-                        ];
-                        if (!zone) return [
-                            3,
-                            3
-                        ];
-                        return [
-                            4,
-                            filePage(zone, settings, after, limit)
-                        ];
-                    case 2:
-                        _tmp1 = _state.sent();
-                        return [
-                            3,
-                            4
-                        ];
-                    case 3:
-                        _tmp1 = {
-                            files: [],
-                            next: null
-                        };
-                        _state.label = 4;
-                    case 4:
-                        answerJson.apply(void 0, _tmp.concat([
-                            _tmp1
-                        ]));
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function limitOf(asked) {
-        if (asked === void 0) return DEFAULT_LIMIT;
-        var limit = typeof asked === "string" && /^[0-9]+$/.test(asked) ? +asked : 0;
-        if (!(limit >= 1 && limit <= LARGEST_LIMIT)) {
-            refuse("malformed", "limit= takes a number from 1 to ".concat(LARGEST_LIMIT, "."));
-        }
-        return limit;
-    }
-    function afterOf(asked) {
-        if (asked === void 0 || asked === "") return "";
-        var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
-        return after || refuse("malformed", "after= takes a server name, or a wildcard.");
-    }
-    var FIRST_RETRY_MS = 500;
-    var LONGEST_RETRY_MS2 = 4e3;
-    var SUCCESS_LASTS_MS = 1e3;
-    function isWaiting(param) {
-        var until = param.until;
-        var left = until - Date.now();
-        return left > 0 && left <= LONGEST_RETRY_MS2;
-    }
-    function findFailure(zone, misses) {
-        var _a;
-        var text = (_a = findNote(zone, "failure")) != null ? _a : misses && findNote(misses, "failure");
-        return text === void 0 ? null : JSON.parse(text);
-    }
-    function noteSuccess(param, zone, failure) {
-        var r = param.r, misses = param.misses;
-        var notes = misses || zone;
-        var last = findNote(notes, "success");
-        if (last === void 0 || !isWithin2(last, 0, SUCCESS_LASTS_MS)) {
-            putNote(notes, "success", timestamp2());
-        }
-        if (!failure) return;
-        dropNote(zone, "failure");
-        if (misses) dropNote(misses, "failure");
-        r.log("cert_rotation: etcd answers again");
-    }
-    function noteFailure(context, zone, failure, e) {
-        var message = e.message;
-        var attempts = failure ? failure.attempts + 1 : 1;
-        if (!failure || failure.message !== message) {
-            context.r.error("cert_rotation: ".concat(message, "; the current pairs are still served"));
-        }
-        var next = {
-            message: message,
-            attempts: attempts,
-            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
-            succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
-        };
-        var text = JSON.stringify(next);
-        if (!putNote(zone, "failure", text) && context.misses) putNote(context.misses, "failure", text);
-    }
-    function succeededAt(zone, misses, position) {
-        var failure = findFailure(zone, misses);
-        return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
-    }
-    var PREFIX2 = "cert_rotation_";
-    function headOf(metric, type, help) {
-        return "# HELP ".concat(PREFIX2).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX2).concat(metric, " ").concat(type, "\n");
-    }
-    function sample(series, value) {
-        return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
-    }
-    var TYPE = "text/plain; version=0.0.4; charset=utf-8";
-    var PAIR_CODES = [
-        "malformed",
-        "key-mismatch",
-        "expired",
-        "name-not-covered",
-        "encrypted-key",
-        "weak",
-        "unsupported-key",
-        "bad-chain"
-    ];
-    var DISK_CODES = PAIR_CODES.concat("unreadable");
-    var ETCD_CODES = PAIR_CODES.concat("bad-seal", "zone-full", "store-failed", "internal");
-    var COUNTERS = [
-        {
-            family: "loads_total",
-            help: "Pairs read from files, by result.",
-            labels: [
-                'result="loaded"',
-                'result="unchanged"',
-                'result="refused"'
-            ]
-        },
-        {
-            family: "puts_total",
-            help: "Pairs put through the API.",
-            labels: [
-                'result="created"',
-                'result="replaced"'
-            ]
-        },
-        {
-            family: "deletes_total",
-            help: "Names deleted through the API.",
-            labels: [
-                ""
-            ]
-        },
-        {
-            family: "clears_total",
-            help: "Clears, of all names or of one.",
-            labels: [
-                'scope="all"',
-                'scope="name"'
-            ]
-        },
-        {
-            family: "store_failures_total",
-            help: "Pairs that went to nginx as text, since the store could not be written.",
-            labels: [
-                ""
-            ]
-        },
-        {
-            family: "refusals_total",
-            help: "Refused files, requests and values of etcd, by code.",
-            labels: DISK_CODES.map(function(code) {
-                return refusalLabels("disk", code);
-            }).concat(CODES.map(function(code) {
-                return refusalLabels("api", code);
-            }), ETCD_CODES.map(function(code) {
-                return refusalLabels("etcd", code);
-            }))
-        }
-    ];
-    function metrics2(r) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            handle(r, [
-                                "GET"
-                            ], function(context) {
-                                return _async_to_generator(function() {
-                                    var zone, misses, settings, keys, counts;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                zone = context.zone, misses = context.misses, settings = context.settings;
-                                                if (isJudgedByNginx(r)) {
-                                                    refuse("precondition-failed", "Metrics have no entity tag. Send the request without conditions.");
-                                                }
-                                                return [
-                                                    4,
-                                                    syncNames(context)
-                                                ];
-                                            case 1:
-                                                _state2.sent();
-                                                keys = zone ? keysOf(zone) : [];
-                                                counts = zone ? countsOf(zone, keys) : {};
-                                                r.status = 200;
-                                                r.headersOut["Content-Type"] = TYPE;
-                                                r.sendHeader();
-                                                if (!zone) return [
-                                                    3,
-                                                    3
-                                                ];
-                                                return [
-                                                    4,
-                                                    sendNames(r, zone, keys, settings)
-                                                ];
-                                            case 2:
-                                                _state2.sent();
-                                                _state2.label = 3;
-                                            case 3:
-                                                r.send(countersText(counts));
-                                                r.send(zonesText(zoneName2(variablesOf2(r)), zone, misses));
-                                                if (zone) r.send(etcdText(variablesOf2(r), zone, misses));
-                                                r.finish();
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    var RSA_LABEL = ',slot="rsa"';
-    function sendNames(r, zone, keys, settings) {
-        return _async_to_generator(function() {
-            var hasRsaSlot2, now, stateOf, files, fileProblems, first, rsa, problems;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        hasRsaSlot2 = settings.certFileRsa !== "";
-                        now = Date.now() / 1e3;
-                        stateOf = function stateOf2(param) {
-                            var isPair = param.isPair, notAfter = param.notAfter, problem = param.problem;
-                            return !isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok";
-                        };
-                        files = noStates();
-                        fileProblems = [];
-                        first = noStates();
-                        rsa = noStates();
-                        problems = [];
-                        r.send(headOf("certificate_not_after_seconds", "gauge", "Expiry of the current certificate, in seconds since 1970."));
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                var lines = [];
-                                slots.forEach(function(slot) {
-                                    var isRsa2 = isRsaKey(slot);
-                                    var text = isRsa2 && !hasRsaSlot2 ? "" : findSummary(zone, slot);
-                                    if (!text) return;
-                                    var summary = readSummary2(text);
-                                    var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
-                                    if (isFileKey2(slot)) {
-                                        files[stateOf(summary)]++;
-                                        if (problem) fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
-                                        return;
-                                    }
-                                    var name = nameOf(slot);
-                                    var which = isRsa2 ? RSA_LABEL : "";
-                                    if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"').concat(which, "}"), notAfter));
-                                    if (problem) {
-                                        var held = isPair ? "yes" : "no";
-                                        problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"').concat(which, "}"), 1));
-                                    }
-                                    var states = isRsa2 ? rsa : first;
-                                    states[stateOf(summary)]++;
-                                });
-                                if (lines.length > 0) r.send(lines.join(""));
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        r.send(headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function fileProblem(file, param) {
-        var isPair = param.isPair, problem = param.problem;
-        var held = isPair ? "yes" : "no";
-        return sample('file_problem{file="'.concat(escaped(file), '",code="').concat(problem, '",held="').concat(held, '"}'), 1);
-    }
-    function filesText(zone, files, problems) {
-        var state = readScanState(zone);
-        return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "A scanned file was refused; held: whether its older pair is served.") + problems.join("") + headOf("scan_began_seconds", "gauge", "Start of the latest scan, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Files that the latest scan has not looked at yet.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "1 where the latest scan could not list the folder or store all names.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
-    }
-    function noStates() {
-        return {
-            ok: 0,
-            "last-good": 0,
-            expired: 0,
-            refused: 0
-        };
-    }
-    function statesText(metric, states, which) {
-        return Object.keys(states).map(function(state) {
-            return sample("".concat(metric, '{state="').concat(state, '"').concat(which, "}"), states[state]);
-        }).join("");
-    }
-    function countersText(counts) {
-        return COUNTERS.map(function(param) {
-            var family = param.family, help = param.help, labels = param.labels;
-            var samples = labels.map(function(labelled) {
-                var series = seriesOf(family, labelled);
-                return sample(series, counts[series] || 0);
-            });
-            return headOf(family, "counter", help) + samples.join("");
-        }).join("");
-    }
-    function zonesText(name, zone, misses) {
-        var zones = zone ? [
-            {
-                label: labelOf(name),
-                space: spaceOf(zone)
-            }
-        ] : [];
-        if (misses) zones.push({
-            label: labelOf(missesName2(name)),
-            space: spaceOf(misses)
-        });
-        return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
-            var label = param.label, space = param.space;
-            return sample("zone_capacity_bytes".concat(label), space.capacity);
-        }).join("") + headOf("zone_free_bytes", "gauge", "Free pages of a shared dictionary, in bytes.") + zones.map(function(param) {
-            var label = param.label, space = param.space;
-            return sample("zone_free_bytes".concat(label), space.free);
-        }).join("");
-    }
-    function labelOf(zone) {
-        return '{zone="'.concat(escaped(zone), '"}');
-    }
-    function escaped(text) {
-        return text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
-    }
-    function etcdText(variables, zone, misses) {
-        var etcd = etcdOf(variables, zone);
-        if (!etcd) return "";
-        var progress = findPosition(etcd);
-        return headOf("etcd_last_success_seconds", "gauge", "When a round of following etcd last succeeded, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd up to which all changes are served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
-    }
-    var MOST_FIELDS = 16;
-    var LONGEST_HEADER = 4096;
-    function isForm(contentType) {
-        return /^\s*multipart\/form-data\b/i.test(contentType);
-    }
-    function readForm(text, contentType) {
-        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
-        if (boundary === null) return refuse("malformed", "A form without a boundary.");
-        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
-        var last = parts.pop();
-        if (parts.length === 0 || last.slice(0, 2) !== "--") {
-            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
-        }
-        var fields = /* @__PURE__ */ Object.create(null);
-        for(var i = 1; i < parts.length; i++){
-            var part = parts[i];
-            var bodyAt = part.indexOf("\r\n\r\n");
-            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
-            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
-            if (name === null) return refuse("malformed", "A form with a field that has no name.");
-            var field = name[1];
-            if (field in fields) refuse("malformed", "A form with two fields of one name.");
-            fields[field] = part.slice(bodyAt + 4);
-        }
-        return fields;
-    }
-    var TOO_LARGE = "A body of at most 1 MiB is taken.";
-    function readBody(r) {
-        var text = bodyText(r);
-        var type = r.headersIn["Content-Type"] || "";
-        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
-    }
-    function bodyText(r) {
-        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        var text;
-        try {
-            text = r.requestText;
-        } catch (e) {
-            return spooledText(r);
-        }
-        if (!text) return "";
-        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
-        return text;
-    }
-    function spooledText(r) {
-        var path = variablesOf2(r)["request_body_file"] || "";
-        try {
-            return exists(path) ? readFile(path) : readUnnamed(path);
-        } catch (e) {
-            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
-        }
-    }
-    function put_cert2(r) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            handle(r, [
-                                "PUT",
-                                "POST"
-                            ], function(context) {
-                                return _async_to_generator(function() {
-                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, conditions, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                settings = context.settings;
-                                                zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
-                                                asked = nameInPath(r);
-                                                sent = readBody(r);
-                                                pair = readPair(sent.pem, sent.keyPem);
-                                                names = asked ? [
-                                                    asked
-                                                ] : namesOf(pair);
-                                                names.forEach(function(name) {
-                                                    expectAcceptable(context, name, pair, {
-                                                        from: "sender"
-                                                    });
-                                                });
-                                                return [
-                                                    4,
-                                                    provePair(pair)
-                                                ];
-                                            case 1:
-                                                proven = _state2.sent();
-                                                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
-                                                if (goesToRsa) {
-                                                    names.forEach(function(name) {
-                                                        return refreshSlot(context, name);
-                                                    });
-                                                }
-                                                conditions = conditionsOf(r);
-                                                targetsNow = function targetsNow2() {
-                                                    return names.map(function(name) {
-                                                        return goesToRsa ? rsaTargets(context, name) : [
-                                                            name
-                                                        ];
-                                                    });
-                                                };
-                                                putHere = function putHere2() {
-                                                    var targets = targetsNow();
-                                                    var replaced = targets.map(function(own) {
-                                                        return findFirst(context, own);
-                                                    });
-                                                    names.forEach(function(name, i) {
-                                                        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
-                                                    });
-                                                    var records = installPair(context, zone, flat(targets), proven, "");
-                                                    return {
-                                                        isNew: replaced.indexOf(null) >= 0,
-                                                        record: records[0]
-                                                    };
-                                                };
-                                                etcd = etcdOf(variablesOf2(r), zone);
-                                                if (!etcd) return [
-                                                    3,
-                                                    3
-                                                ];
-                                                return [
-                                                    4,
-                                                    putThrough(context, conditions, etcd, names, targetsNow(), proven)
-                                                ];
-                                            case 2:
-                                                _tmp = _state2.sent();
-                                                return [
-                                                    3,
-                                                    5
-                                                ];
-                                            case 3:
-                                                return [
-                                                    4,
-                                                    withLocks(zone, flat(names.map(function(name) {
-                                                        return slotsOf(settings, name);
-                                                    })), putHere)
-                                                ];
-                                            case 4:
-                                                _tmp = _state2.sent();
-                                                _state2.label = 5;
-                                            case 5:
-                                                _ref = _tmp, isNew = _ref.isNew, record = _ref.record;
-                                                count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
-                                                until = new Date(pair.leaf.notAfter * 1e3).toISOString();
-                                                r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
-                                                entry = entryOf(names[0], record, readMeta2(record), pair.leaf);
-                                                r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
-                                                answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
-                                                    names: names
-                                                }, entry));
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function namesOf(pair) {
-        var names = serverNamesOf(pair.leaf);
-        if (names.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
-        return names;
-    }
-    function rsaTargets(context, name) {
-        var first = findHeld(context, name);
-        return first && holdsRsa(first.record) ? [
-            rsaKey2(name),
-            name
-        ] : [
-            rsaKey2(name)
-        ];
-    }
-    function findFirst(context, slots) {
-        return slots.reduce(function(held, slot) {
-            return held || findHeld(context, slot);
-        }, null);
-    }
-    function flat(lists) {
-        return lists.reduce(function(all, list) {
-            return all.concat(list);
-        }, []);
-    }
-    function admin2(r) {
-        return _async_to_generator(function() {
-            return _ts_generator(this, function(_state) {
-                switch(r.method){
-                    case "GET":
-                        return [
-                            2,
-                            list_certs2(r)
-                        ];
-                    case "PUT":
-                    case "POST":
-                        return [
-                            2,
-                            put_cert2(r)
-                        ];
-                    case "DELETE":
-                        return [
-                            2,
-                            delete_cert2(r)
-                        ];
-                    default:
-                        return [
-                            2,
-                            handle(r, [
-                                "GET",
-                                "PUT",
-                                "POST",
-                                "DELETE"
-                            ], function() {
-                                return void 0;
-                            })
-                        ];
-                }
-                return [
-                    2
-                ];
-            });
-        })();
-    }
-    function withSlot(param, slot, work2) {
-        var zone = param.zone, ticket = param.ticket;
-        return withLocks(zone, [
-            slot
-        ], function() {
-            expectFollower(zone, ticket);
-            return work2();
-        });
-    }
-    function applyPut(into, slot, value, version) {
-        return _async_to_generator(function() {
-            var context, zone, etcd, name, sent, pair, proven, until, e, code;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = into.context, zone = into.zone, etcd = into.etcd;
-                        name = nameOf(slot);
-                        _state.label = 1;
-                    case 1:
-                        _state.trys.push([
-                            1,
-                            5,
-                            ,
-                            7
-                        ]);
-                        if (value.length > LARGEST_FILE) refuse("malformed", "the value is larger than 1 MiB");
-                        return [
-                            4,
-                            openValue(etcd, slot, value)
-                        ];
-                    case 2:
-                        sent = readText.apply(void 0, [
-                            _state.sent()
-                        ]);
-                        pair = readPair(sent.pem, sent.keyPem);
-                        expectAcceptable(context, slot, pair, {
-                            from: "sender"
-                        });
-                        return [
-                            4,
-                            provePair(pair)
-                        ];
-                    case 3:
-                        proven = _state.sent();
-                        return [
-                            4,
-                            withSlot(into, slot, function() {
-                                return installPair(context, zone, [
-                                    slot
-                                ], proven, version);
-                            })
-                        ];
-                    case 4:
-                        _state.sent();
-                        until = new Date(pair.leaf.notAfter * 1e3).toISOString();
-                        context.r.log("cert_rotation: ".concat(name, ": taken from etcd ").concat(whereIn(version), ", valid until ").concat(until));
-                        return [
-                            3,
-                            7
-                        ];
-                    case 5:
-                        e = _state.sent();
-                        code = isRefusal(e) ? e.code : isZoneFull2(e) ? "zone-full" : "internal";
-                        if (code === "store-unavailable") throw e;
-                        return [
-                            4,
-                            noteRefused(into, slot, version, {
-                                code: code,
-                                detail: e.message,
-                                isOfEtcd: true
-                            })
-                        ];
-                    case 6:
-                        _state.sent();
-                        return [
-                            3,
-                            7
-                        ];
-                    case 7:
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function isSlotKey(text) {
-        var name = isFileKey2(text) ? "" : nameOf(text);
-        return name !== "" && normaliseWithWildcard(name) === name;
-    }
-    function noteForeign(param, texts) {
-        var context = param.context;
-        var first = texts[0];
-        if (first === void 0) return;
-        var more = texts.length > 1 ? ", and ".concat(texts.length - 1, " more like it") : "";
-        context.r.error('cert_rotation: etcd has the key "'.concat(printable(first), '", which is no server name, nor a wildcard').concat(more));
-    }
-    function whereIn(version) {
-        return "at revision ".concat(revisionIn(version));
-    }
-    function printable(text) {
-        return text.slice(0, 100).replace(/[^!-~]/g, "?");
-    }
-    function noteRefused(into, slot, version, problem) {
-        return _async_to_generator(function() {
-            var context, zone, isPair, consequence;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = into.context, zone = into.zone;
-                        return [
-                            4,
-                            withSlot(into, slot, function() {
-                                var held = findRecord2(zone, slot) || "";
-                                var last = readMeta2(held);
-                                var token = clearToken2(zone);
-                                var record = last && isAnswer(held) ? withMeta(held, token, Object.assign({}, last, {
-                                    problem: problem,
-                                    etcd: version
-                                })) : makeRecord(token, refusedFacts(problem, version), null);
-                                putRecord(zone, slot, record);
-                                return isAnswer(record);
-                            })
-                        ];
-                    case 1:
-                        isPair = _state.sent();
-                        count(zone, "refusals_total", refusalLabels("etcd", problem.code));
-                        consequence = isPair ? "the pair held before is still served" : "nothing is served for it";
-                        context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(problem.code, ": ").concat(problem.detail, " (etcd ").concat(whereIn(version), "); ").concat(consequence));
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function refusedFacts(problem, etcd) {
-        return {
-            source: "etcd",
-            files: "",
-            notAfter: 0,
-            loadedAt: 0,
-            problem: problem,
-            etcd: etcd
-        };
-    }
-    function isToDelete(zone, slot, isCleared2) {
-        if (findVersion(zone, slot) === "") return false;
-        return isCleared2 || readSummary2(findSummary(zone, slot)).problem !== GONE.code;
-    }
-    function applyDelete(into, slot, historyId, isCleared2) {
-        return _async_to_generator(function() {
-            var context, zone, why, name;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = into.context, zone = into.zone;
-                        return [
-                            4,
-                            withSlot(into, slot, function() {
-                                var held = findRecord2(zone, slot) || "";
-                                var last = readMeta2(held);
-                                if (!last || last.etcd === void 0) return void 0;
-                                var keepFor = function keepFor2(reason) {
-                                    var _a;
-                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), Object.assign({}, last, {
-                                        problem: reason
-                                    })));
-                                    return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
-                                };
-                                var source = last.source, problem = last.problem;
-                                if (source !== "etcd") {
-                                    var rest = Object.assign({}, last);
-                                    delete rest.etcd;
-                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
-                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), rest));
-                                    return void 0;
-                                }
-                                var isOwn = historyIdIn(last.etcd) === historyId;
-                                if (!isOwn && !isCleared2) return keepFor(GONE);
-                                try {
-                                    removePair(context, zone, [
-                                        slot
-                                    ]);
-                                } catch (e) {
-                                    if (!isRefusal(e)) throw e;
-                                    return keepFor({
-                                        code: e.code,
-                                        isOfEtcd: true,
-                                        detail: e.message
-                                    });
-                                }
-                                return null;
-                            })
-                        ];
-                    case 1:
-                        why = _state.sent();
-                        name = nameOf(slot);
-                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": deleted in etcd, and removed here"));
-                        if (why) {
-                            context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
-                        }
-                        return [
-                            2,
-                            why === null
-                        ];
-                }
-            });
-        })();
-    }
-    var GONE = {
-        code: "gone",
-        isOfEtcd: true,
-        detail: "etcd was replaced or restored and does not have this name; a clear removes it"
-    };
+    // src/etcd/follow.ts
     var BUDGET_MS = 400;
     var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
     var BATCH = 16;
     var PAGE = 512;
+    /**
+     * Brings the zone up to the keys under `$cert_etcd_prefix`, in one round, for `js_periodic`.
+     *
+     * 1. One request tells whether anything has changed in etcd since the last round, whatever the number of names.
+     * 2. If so, the values that were written since then are read, range by range. The number of keys in a range tells whether keys
+     *    were deleted.
+     * 3. A range is listed where keys were deleted, where many values were written, or where nothing is known of it: the values of
+     *    the keys that differ are read, and pairs whose keys are gone are removed.
+     *
+     * Work that the round has no time for is left to the next rounds, which begin with the range that is furthest behind.
+     *
+     * Each pair passes the checks of a put. Whatever fails, the current pairs are served.
+     */
     function follow2(session) {
         return _async_to_generator(function() {
             var context, zone, etcd, failure, e;
@@ -7531,7 +6504,7 @@ function start() {
                         token = clearToken2(zone);
                         position = findPosition(etcd);
                         if (!position || !isSameHistory(position, header)) {
-                            position = begun2(etcd, header, token);
+                            position = begun(etcd, header, token);
                             note2(one, position);
                         } else if (position.token !== token) {
                             position.token = token;
@@ -7593,7 +6566,7 @@ function start() {
         expectFollower(zone, ticket);
         putPosition(zone, position);
     }
-    function begun2(etcd, param, token) {
+    function begun(etcd, param, token) {
         var cluster = param.cluster, term = param.term;
         return {
             prefix: etcd.prefix,
@@ -7916,6 +6889,2435 @@ function start() {
             });
         })();
     }
+    // src/etcd/write_through.ts
+    var MOST_ATTEMPTS = 10;
+    /**
+     * Puts a pair into etcd, and installs it here.
+     *
+     * @param names the names that the conditions are checked for
+     * @param targets the keys of the slots to write, one list for each name
+     * @param pair a proven pair: see `provePair`
+     * @throws (rejects with) store-unavailable, precondition-failed, zone-full, store-failed: nothing has changed, unless etcd did
+     *   a write that it has not answered
+     */
+    function putThrough(context, conditions, etcd, names, targets, pair) {
+        return _async_to_generator(function() {
+            var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = etcd.zone;
+                        slots = targets.reduce(function(all, own) {
+                            return all.concat(own);
+                        }, []);
+                        text = pair.chain + pair.key;
+                        operations = [];
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < slots.length)) return [
+                            3,
+                            4
+                        ];
+                        slot = slots[i];
+                        _ = operations.push;
+                        _tmp = [
+                            etcd.prefix + slot
+                        ];
+                        return [
+                            4,
+                            sealValue(etcd, slot, text)
+                        ];
+                    case 2:
+                        _.apply(operations, [
+                            putOperation.apply(void 0, _tmp.concat([
+                                _state.sent()
+                            ]))
+                        ]);
+                        _state.label = 3;
+                    case 3:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            4,
+                            change(conditions, etcd, slots, operations, function(found) {
+                                return _async_to_generator(function() {
+                                    var i2;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                i2 = 0;
+                                                _state2.label = 1;
+                                            case 1:
+                                                if (!(i2 < names.length)) return [
+                                                    3,
+                                                    4
+                                                ];
+                                                return [
+                                                    4,
+                                                    expectMet(context, conditions, etcd, names[i2], targets[i2], slots, found)
+                                                ];
+                                            case 2:
+                                                _state2.sent();
+                                                _state2.label = 3;
+                                            case 3:
+                                                i2++;
+                                                return [
+                                                    3,
+                                                    1
+                                                ];
+                                            case 4:
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 5:
+                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
+                        isNew = targets.some(function(own) {
+                            return own.every(function(slot2) {
+                                return !before[slots.indexOf(slot2)] && !findHeld(context, slot2);
+                            });
+                        });
+                        _state.label = 6;
+                    case 6:
+                        _state.trys.push([
+                            6,
+                            8,
+                            ,
+                            10
+                        ]);
+                        return [
+                            4,
+                            withLocks(zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                var position = findPosition(etcd);
+                                var version = versionOf(position, revision);
+                                var open = slots.filter(function(slot2) {
+                                    return !isOvertaken(etcd, slot2, revision);
+                                });
+                                var created = open.map(function(slot2) {
+                                    var _a, _b;
+                                    return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+                                });
+                                if (position) noteNew(etcd, position, open, created);
+                                installPair(context, zone, open, pair, version);
+                                return recordOfPut(context, slots[0], pair, version);
+                            })
+                        ];
+                    case 7:
+                        record = _state.sent();
+                        return [
+                            2,
+                            {
+                                isNew: isNew,
+                                record: record
+                            }
+                        ];
+                    case 8:
+                        e = _state.sent();
+                        return [
+                            4,
+                            takeBack(etcd, slots, before, revision)
+                        ];
+                    case 9:
+                        _state.sent();
+                        throw e;
+                    case 10:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Deletes a name from etcd, and here.
+     *
+     * @returns the revision of etcd at which it was deleted
+     * @throws (rejects with) not-found, store-unavailable, precondition-failed, store-failed: as `putThrough`
+     */
+    function deleteThrough(context, conditions, etcd, name) {
+        return _async_to_generator(function() {
+            var zone, slots, operations, _ref, before, revision, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = etcd.zone;
+                        slots = [
+                            name,
+                            rsaKey2(name)
+                        ];
+                        operations = slots.map(function(slot) {
+                            return deleteOperation(etcd.prefix + slot);
+                        });
+                        return [
+                            4,
+                            change(conditions, etcd, slots, operations, function(found) {
+                                return _async_to_generator(function() {
+                                    var isThere;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                return [
+                                                    4,
+                                                    expectMet(context, conditions, etcd, name, slots, slots, found)
+                                                ];
+                                            case 1:
+                                                _state2.sent();
+                                                isThere = found.some(function(kv) {
+                                                    return kv !== void 0;
+                                                }) || findAllHeld(context, name).length > 0;
+                                                if (!isThere) refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
+                        _state.label = 2;
+                    case 2:
+                        _state.trys.push([
+                            2,
+                            4,
+                            ,
+                            6
+                        ]);
+                        return [
+                            4,
+                            withLocksIfRoom(zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                var open = slots.filter(function(slot) {
+                                    return !isOvertaken(etcd, slot, revision);
+                                });
+                                removePair(context, zone, open);
+                            })
+                        ];
+                    case 3:
+                        _state.sent();
+                        return [
+                            3,
+                            6
+                        ];
+                    case 4:
+                        e = _state.sent();
+                        return [
+                            4,
+                            takeBack(etcd, slots, before, 0)
+                        ];
+                    case 5:
+                        _state.sent();
+                        throw e;
+                    case 6:
+                        return [
+                            2,
+                            revision
+                        ];
+                }
+            });
+        })();
+    }
+    function change(conditions, etcd, slots, operations, expect) {
+        return _async_to_generator(function() {
+            var _loop, keys, attempt, _ret;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        _loop = function _loop(attempt2) {
+                            var found, compare2, _ref, succeeded, header, before;
+                            return _ts_generator(this, function(_state2) {
+                                switch(_state2.label){
+                                    case 0:
+                                        return [
+                                            4,
+                                            transact(etcd, [], keys.map(getOperation))
+                                        ];
+                                    case 1:
+                                        found = _state2.sent().found;
+                                        return [
+                                            4,
+                                            expect(found)
+                                        ];
+                                    case 2:
+                                        _state2.sent();
+                                        compare2 = conditions.isConditional ? keys.map(function(key, i) {
+                                            return isUnchanged(key, found[i] ? found[i].modRevision : 0);
+                                        }) : [];
+                                        return [
+                                            4,
+                                            transact(etcd, compare2, operations)
+                                        ];
+                                    case 3:
+                                        _ref = _state2.sent(), succeeded = _ref.succeeded, header = _ref.header, before = _ref.found;
+                                        if (succeeded) return [
+                                            2,
+                                            {
+                                                v: {
+                                                    before: before,
+                                                    revision: header.revision
+                                                }
+                                            }
+                                        ];
+                                        return [
+                                            2
+                                        ];
+                                }
+                            });
+                        };
+                        keys = slots.map(function(slot) {
+                            return etcd.prefix + slot;
+                        });
+                        attempt = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(attempt < MOST_ATTEMPTS)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            5,
+                            _ts_values(_loop(attempt))
+                        ];
+                    case 2:
+                        _ret = _state.sent();
+                        if (_type_of(_ret) === "object") return [
+                            2,
+                            _ret.v
+                        ];
+                        _state.label = 3;
+                    case 3:
+                        attempt++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2,
+                            refuse("precondition-failed", "Other clients keep changing it. Read it again.")
+                        ];
+                }
+            });
+        })();
+    }
+    function noteNew(etcd, position, slots, created) {
+        var isToNote = false;
+        for(var i = 0; i < slots.length; i++){
+            var key = etcd.prefix + slots[i];
+            isToNote = expectNew(position, key, created[i]) || isToNote;
+        }
+        if (isToNote) putPosition(etcd.zone, position);
+    }
+    function expectMet(context, conditions, etcd, name, own, slots, found) {
+        return _async_to_generator(function() {
+            var fingerprint, i, slot;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        if (!conditions.isConditional) return [
+                            2
+                        ];
+                        fingerprint = "";
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < own.length && !fingerprint)) return [
+                            3,
+                            4
+                        ];
+                        slot = own[i];
+                        return [
+                            4,
+                            fingerprintIn2(context, etcd, slot, found[slots.indexOf(slot)])
+                        ];
+                    case 2:
+                        fingerprint = _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        conditions.check(name, fingerprint);
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function fingerprintIn2(context, etcd, slot, kv) {
+        return _async_to_generator(function() {
+            var held, sent, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        held = findHeld(context, slot);
+                        if (!kv) return [
+                            2,
+                            held && held.meta.source === "etcd" ? "" : fingerprintOfHeld(held)
+                        ];
+                        if (versionOf(findPosition(etcd), kv.modRevision) === findVersion(etcd.zone, slot)) return [
+                            2,
+                            fingerprintOfHeld(held)
+                        ];
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            openValue(etcd, slot, kv.value)
+                        ];
+                    case 2:
+                        sent = readText.apply(void 0, [
+                            _state.sent()
+                        ]);
+                        return [
+                            2,
+                            fingerprintOf(readPair(sent.pem, sent.keyPem).leaf)
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        return [
+                            2,
+                            fingerprintOfHeld(held)
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function isOvertaken(etcd, slot, revision) {
+        var held = findVersion(etcd.zone, slot);
+        return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
+    }
+    function takeBack(etcd, slots, before, revision) {
+        return _async_to_generator(function() {
+            var keys, compare2, operations, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        keys = slots.map(function(slot) {
+                            return etcd.prefix + slot;
+                        });
+                        compare2 = keys.map(function(key) {
+                            return isUnchanged(key, revision);
+                        });
+                        operations = keys.map(function(key, i) {
+                            var kv = before[i];
+                            return kv ? putOperation(key, kv.value) : deleteOperation(key);
+                        });
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            transact(etcd, compare2, operations)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+
+    // ======== scan/: finds the certificates of a folder, a slice of work at a time
+    // src/scan/state.ts
+    var PLACE2 = 1024;
+    var PART = 64;
+    var SEPARATOR = "/";
+    function readScanState(zone) {
+        var text = findScan(zone);
+        return text === void 0 ? null : JSON.parse(text);
+    }
+    /** @returns false where the zone has no room */
+    function writeScanState(zone, state) {
+        var text = JSON.stringify(state);
+        while(text.length < PLACE2)text += " ";
+        return putScan(zone, text);
+    }
+    /** The part of the list that holds a label, and where in that it is. */
+    function stemsAt(zone, number) {
+        var part = findScanPart(zone, Math.floor(number / PART));
+        return {
+            stems: part ? part.split(SEPARATOR) : [],
+            at: number % PART
+        };
+    }
+    /** All labels of the list. */
+    function listedStems(zone, count2) {
+        var parts = [];
+        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
+        var text = parts.filter(function(part) {
+            return part !== "";
+        }).join(SEPARATOR);
+        return text ? text.split(SEPARATOR) : [];
+    }
+    /**
+     * Replaces the list.
+     *
+     * @param before how many labels the last one had
+     * @returns false where the zone has no room
+     */
+    function writeStems(zone, stems, before) {
+        var hasRoom22 = true;
+        for(var at = 0; at < Math.max(stems.length, before); at += PART){
+            var part = stems.slice(at, at + PART).join(SEPARATOR);
+            hasRoom22 = putScanPart(zone, at / PART, part) && hasRoom22;
+        }
+        return hasRoom22;
+    }
+    // src/scan/pass.ts
+    var RATE = 2e3;
+    var SCAN_INTERVAL_MS = 500;
+    var MINUTE_MS = 6e4;
+    var LOCK = "#scan";
+    var NO_ROOM2 = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
+    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
+    /**
+     * Does one slice of a scan, if there is one to do and nobody else is at it. A scan that goes on is brought to its end before
+     * another one begins: however many ask for one, all come to the last file.
+     *
+     * @param since only a scan that began after it will do
+     */
+    function scanSlice(caller, since, effort) {
+        var context = contextOf(caller);
+        var zone = context.zone, settings = context.settings;
+        if (!settings.scan) return "done";
+        if (!zone) {
+            if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
+            return "done";
+        }
+        if (!isToDo(context, readScanState(zone), since)) return "done";
+        return tryWithLocks(zone, [
+            LOCK
+        ], function(param) {
+            var lockState = param.state;
+            if (lockState === "busy") return "more";
+            var end = Date.now() + SLICE_MS;
+            var last = readScanState(zone);
+            if (!isToDo(context, last, since)) return "done";
+            var state = last;
+            if (!state || state.ended || state.settings !== settingsOf(settings)) {
+                state = begun2(context, zone, last, since);
+            } else {
+                lookOn(context, zone, state, end, effort);
+            }
+            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM2;
+            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
+            if (state.fault) state.said = state.fault;
+            if (state.done >= state.count) {
+                state.ended = Date.now();
+                if (!state.fault) state.said = "";
+            }
+            if (!writeScanState(zone, state)) return "done";
+            return state.ended && state.began > since ? "done" : "more";
+        });
+    }
+    function isToDo(param, last, since) {
+        var settings = param.settings, token = param.token, interval = param.interval;
+        if (!last || !last.ended || last.began <= since) return true;
+        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
+        var age = Date.now() - last.began;
+        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
+    }
+    function settingsOf(settings) {
+        return [
+            settings.scan,
+            settings.keyFile,
+            settings.certFileRsa ? "RSA" : ""
+        ].join("\n");
+    }
+    function begun2(context, zone, last, since) {
+        var began = Math.max(Date.now(), since + 1);
+        var _listed2 = listed2(context, zone, last), folder = _listed2.folder, count2 = _listed2.count, fault = _listed2.fault;
+        return {
+            settings: settingsOf(context.settings),
+            folder: folder,
+            token: context.token,
+            began: began,
+            count: count2,
+            done: 0,
+            ended: 0,
+            fault: fault,
+            said: last ? last.said : ""
+        };
+    }
+    function listed2(param, zone, last) {
+        var settings = param.settings;
+        var before = last ? last.count : 0;
+        var folder;
+        var stems = [];
+        var fault = "";
+        try {
+            var template = readScanPattern(settings.scan);
+            folder = stampOf({
+                cert: template.folder,
+                key: template.folder
+            });
+            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
+                return {
+                    folder: folder,
+                    count: before,
+                    fault: ""
+                };
+            }
+            if (!isSettled(folder)) folder = "";
+            stems = stemsIn(template, listFolder(template.folder));
+        } catch (e) {
+            folder = "";
+            fault = e.message;
+        }
+        var isListed2 = {};
+        for(var i = 0; i < stems.length; i++)isListed2["/" + stems[i]] = true;
+        var gone = listedStems(zone, before).filter(function(stem) {
+            return !isListed2["/" + stem] && findSummary(zone, fileKey(stem)) !== "";
+        });
+        stems = stems.concat(gone);
+        if (!writeStems(zone, stems, before)) {
+            fault = NO_ROOM2;
+            folder = "";
+        }
+        return {
+            folder: folder,
+            count: stems.length,
+            fault: fault
+        };
+    }
+    function lookOn(context, zone, state, end, effort) {
+        var _stemsAt = stemsAt(zone, state.done), stems = _stemsAt.stems, at = _stemsAt.at;
+        while(state.done < state.count){
+            var stem = stems[at];
+            if (stem !== void 0 && !lookAt(context, zone, stem, effort)) return;
+            state.done++;
+            at++;
+            if (Date.now() >= end) return;
+            var ref;
+            if (at >= stems.length) ref = stemsAt(zone, state.done), stems = ref.stems, at = ref.at, ref;
+        }
+    }
+    function lookAt(context, zone, stem, effort) {
+        var key = fileKey(stem);
+        try {
+            return index(context, zone, key, effort);
+        } catch (e) {
+            context.r.error("cert_rotation: scan: ".concat(slotPaths(context.settings, key).cert, ": ").concat(e.message));
+            return true;
+        }
+    }
+    function index(context, zone, key, effort) {
+        var stamp = stampOfSlot(context.settings, key);
+        var summary = findSummary(zone, key);
+        effort.lookedAt++;
+        var known = readFileSummary(summary);
+        if (!stamp && findRecord2(zone, key) === void 0) {
+            noteLeftOut(zone, key, "");
+            return true;
+        }
+        if (!summary || stamp === "" || stamp !== known.files) {
+            effort.read++;
+            var loaded = refreshSlot(context, key);
+            var held = findRecord2(zone, key);
+            if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) return false;
+            if (loaded && held === void 0) {
+                if (isRoomy(zone)) return false;
+                effort.lacksRoom = true;
+            }
+            known = readFileSummary(findSummary(zone, key));
+        }
+        var slots = slotsFor(context.settings, known.names, known.isRsa);
+        var isBusy = slots.filter(function(slot) {
+            return !ensurePointer(context, zone, slot, key);
+        }).length > 0;
+        if (!isBusy && slots.some(function(slot) {
+            return findRecord2(zone, slot) === void 0;
+        })) effort.lacksRoom = true;
+        return !isBusy;
+    }
+    function ensurePointer(context, zone, slot, key) {
+        var held = findRecord2(zone, slot);
+        if (pointsOnlyTo(held, key)) return true;
+        if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) refreshSlot(context, slot);
+        return restorePointer(context, zone, slot, key);
+    }
+    // src/scan/scan.ts
+    var CALL_MS = SCAN_INTERVAL_MS - 100;
+    var MOST_READ = 200;
+    var MOST_LOOKED_AT = 2500;
+    var PATIENCE_MS = 6e3;
+    /**
+     * For `js_periodic`, with an interval of 500 ms: keeps the index of the certificates under `$cert_scan`. Looks at all
+     * files when nginx starts, after each clear, and when `$cert_check_interval` is over; reads those that have changed.
+     */
+    function scan2(session) {
+        return _async_to_generator(function() {
+            var caller, effort, end, now, longest, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        caller = callerOf(session);
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            5,
+                            ,
+                            6
+                        ]);
+                        effort = {
+                            read: 0,
+                            lookedAt: 0,
+                            lacksRoom: false
+                        };
+                        end = Date.now() + CALL_MS;
+                        now = Date.now();
+                        longest = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(now + longest < end && hasStrength(effort))) return [
+                            3,
+                            4
+                        ];
+                        if (scanSlice(caller, 0, effort) === "done") return [
+                            2
+                        ];
+                        return [
+                            4,
+                            yieldFor(now)
+                        ];
+                    case 3:
+                        _state.sent();
+                        longest = Math.max(longest, Date.now() - now);
+                        now = Date.now();
+                        return [
+                            3,
+                            2
+                        ];
+                    case 4:
+                        return [
+                            3,
+                            6
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        caller.error("cert_rotation: scan: ".concat(e.message));
+                        return [
+                            3,
+                            6
+                        ];
+                    case 6:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Looks at all files now, for who has to know that the index is up to date. Does a part of it, and waits for `js_periodic` to do
+     * the rest of it where there is more. Does nothing without `$cert_scan`.
+     */
+    function scanNow(caller) {
+        return _async_to_generator(function() {
+            var since, effort, progress, patience, began, zone, state, now;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        since = Date.now();
+                        effort = {
+                            read: 0,
+                            lookedAt: 0,
+                            lacksRoom: false
+                        };
+                        progress = "";
+                        patience = 0;
+                        _state.label = 1;
+                    case 1:
+                        began = Date.now();
+                        if (hasStrength(effort)) {
+                            if (scanSlice(caller, since, effort) === "done") return [
+                                2
+                            ];
+                        } else {
+                            zone = contextOf(caller).zone;
+                            state = zone && readScanState(zone);
+                            if (!state || state.ended > 0 && state.began > since) return [
+                                2
+                            ];
+                            now = "".concat(state.began, " ").concat(state.done);
+                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
+                            else if (Date.now() > patience) {
+                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
+                                return [
+                                    2
+                                ];
+                            }
+                            progress = now;
+                        }
+                        return [
+                            4,
+                            yieldFor(began)
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function hasStrength(param) {
+        var read = param.read, lookedAt = param.lookedAt;
+        return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
+    }
+
+    // ======== admin/: the HTTP API, the clear for stream, and the metrics
+    // src/admin/form.ts
+    var MOST_FIELDS = 16;
+    var LONGEST_HEADER = 4096;
+    function isForm(contentType) {
+        return /^\s*multipart\/form-data\b/i.test(contentType);
+    }
+    /**
+     * Reads the fields of a form. Fields with a file name are fields like others.
+     *
+     * @param contentType of the request, with the boundary
+     * @returns texts by field name
+     * @throws malformed: no boundary, cut off, a part without a name, a field that is there twice
+     */
+    function readForm(text, contentType) {
+        var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
+        if (boundary === null) return refuse("malformed", "A form without a boundary.");
+        var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
+        var last = parts.pop();
+        if (parts.length === 0 || last.slice(0, 2) !== "--") {
+            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
+        }
+        var fields = /* @__PURE__ */ Object.create(null);
+        for(var i = 1; i < parts.length; i++){
+            var part = parts[i];
+            var bodyAt = part.indexOf("\r\n\r\n");
+            var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
+            var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
+            if (name === null) return refuse("malformed", "A form with a field that has no name.");
+            var field = name[1];
+            if (field in fields) refuse("malformed", "A form with two fields of one name.");
+            fields[field] = part.slice(bodyAt + 4);
+        }
+        return fields;
+    }
+    // src/admin/body.ts
+    var TOO_LARGE = "A body of at most 1 MiB is taken.";
+    /**
+     * Reads a body, which is one of:
+     *
+     * - `multipart/form-data` (RFC 7578) with the fields `cert` and `key`;
+     * - JSON, `{"cert":"…","key":"…"}`, whatever the Content-Type;
+     * - PEM text with chain and key in any order, whatever the Content-Type.
+     *
+     * @throws too-large, malformed
+     */
+    function readBody(r) {
+        var text = bodyText(r);
+        var type = r.headersIn["Content-Type"] || "";
+        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
+    }
+    function bodyText(r) {
+        if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        var text;
+        try {
+            text = r.requestText;
+        } catch (e) {
+            return spooledText(r);
+        }
+        if (!text) return "";
+        if (text.length > LARGEST_FILE) refuse("too-large", TOO_LARGE);
+        return text;
+    }
+    function spooledText(r) {
+        var path = variablesOf2(r)["request_body_file"] || "";
+        try {
+            return exists(path) ? readFile(path) : readUnnamed(path);
+        } catch (e) {
+            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
+        }
+    }
+    // src/admin/guard.ts
+    /**
+     * Lets a request through, or refuses it.
+     *
+     * `$remote_user` is what the client claims unless the location has `auth_basic`: then no request without the right
+     * password comes this far.
+     *
+     * @param methods those that the handler takes
+     * @throws forbidden: the client is neither local nor authenticated by nginx, or a browser sends it for a page of another
+     *   site; method-not-allowed, with `Allow` set
+     */
+    function expectAllowed(r, methods) {
+        if (!isAllowedClient(r)) {
+            refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
+        }
+        if (isFromPage(function(name) {
+            return r.headersIn[name];
+        })) {
+            refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
+        }
+        if (methods.indexOf(r.method) < 0) {
+            r.headersOut["Allow"] = methods.join(", ");
+            refuse("method-not-allowed", "Use ".concat(methods.join(" or "), "."));
+        }
+    }
+    function isAllowedClient(r) {
+        var variables = variablesOf2(r);
+        return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
+    }
+    /** Whether the client is connected through a unix socket, or from this machine. */
+    function isLocalClient(variables) {
+        return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
+    }
+    function isLocalAddress(address) {
+        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
+    }
+    /**
+     * Whether a web page may be behind the request. A browser sends `Origin` with everything but GET and HEAD, to the page's
+     * own site as well (Fetch standard, 3.2): that also stops a page whose name was made to point here. Of the others
+     * `Sec-Fetch-Site` tells, and browsers that trust the address (TLS, or loopback by its own name) send it. Without it
+     * nothing tells an operator's GET from that of an image in a page.
+     *
+     * @param header the request's, by lower-case name
+     */
+    function isFromPage(header) {
+        if (header("origin") !== void 0) return true;
+        var site = header("sec-fetch-site");
+        if (site !== void 0) return site !== "none" && site !== "same-origin";
+        return /^Mozilla\//.test(header("user-agent") || "");
+    }
+    // src/admin/problems.ts
+    var PROBLEMS = {
+        malformed: {
+            status: 400,
+            title: "The request cannot be understood"
+        },
+        forbidden: {
+            status: 403,
+            title: "This client is not allowed"
+        },
+        "not-found": {
+            status: 404,
+            title: "No certificate is held under this name"
+        },
+        "method-not-allowed": {
+            status: 405,
+            title: "The method is not taken here"
+        },
+        "precondition-failed": {
+            status: 412,
+            title: "The certificate is another one by now"
+        },
+        "too-large": {
+            status: 413,
+            title: "The body is too large"
+        },
+        "key-mismatch": {
+            status: 422,
+            title: "The private key is not the certificate's",
+            advice: "Send certificate and key of one issuance."
+        },
+        expired: {
+            status: 422,
+            title: "The certificate has expired",
+            advice: "Send its renewal."
+        },
+        "name-not-covered": {
+            status: 422,
+            title: "The certificate is not for this name",
+            advice: "Put it under one of its own names, or under /certs/ for all of them."
+        },
+        "encrypted-key": {
+            status: 422,
+            title: "The private key is encrypted"
+        },
+        weak: {
+            status: 422,
+            title: "OpenSSL would refuse this as too weak",
+            advice: "Have a new certificate issued."
+        },
+        "unsupported-key": {
+            status: 422,
+            title: "The private key cannot be used"
+        },
+        "bad-chain": {
+            status: 422,
+            title: "The certificates are no chain",
+            advice: "Send the leaf first, then each one's issuer."
+        },
+        internal: {
+            status: 500,
+            title: "A fault in this program"
+        },
+        "store-failed": {
+            status: 500,
+            title: "The store could not be written"
+        },
+        "store-unavailable": {
+            status: 503,
+            title: "The store cannot be written"
+        },
+        "zone-full": {
+            status: 507,
+            title: "The shared dictionary has no room"
+        }
+    };
+    var CODES = Object.keys(PROBLEMS);
+    // src/admin/response.ts
+    /**
+     * Answers with `application/problem+json` (RFC 9457).
+     *
+     * @param reason what is wrong; no key material
+     */
+    function answerProblem(r, code, reason) {
+        var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
+        var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
+        r.headersOut["Content-Type"] = "application/problem+json";
+        answer(r, status, JSON.stringify({
+            title: title,
+            status: status,
+            code: code,
+            detail: detail
+        }) + "\n");
+    }
+    function sentence(reason) {
+        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
+        return /[.?!]$/.test(text) ? text : "".concat(text, ".");
+    }
+    /** Answers with a body of JSON. */
+    function answerJson(r, status, body) {
+        r.headersOut["Content-Type"] = "application/json";
+        answer(r, status, JSON.stringify(body) + "\n");
+    }
+    /** Sends an answer, once: a second try would crash the worker. */
+    function answer(r, status, text) {
+        try {
+            r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
+        } catch (e) {
+            r.log("cert_rotation: ".concat(e.message));
+        }
+    }
+    var NJS_0_9_1 = 2305;
+    var DONE = 203;
+    /**
+     * Whether nginx itself would turn a 200 into a 412 or 304, though what was asked for is done. Before njs 0.9.1 it compares
+     * the conditions of the request with the answer, whose entity tag it does not know.
+     */
+    function isJudgedByNginx(param) {
+        var headersIn = param.headersIn;
+        var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
+        return isConditional && njs.version_number < NJS_0_9_1;
+    }
+    // src/admin/request.ts
+    /**
+     * Does the work of an HTTP handler for who may ask for it. Whatever is thrown becomes the answer.
+     *
+     * @param methods those that the handler takes
+     */
+    function handle(r, methods, work2) {
+        return _async_to_generator(function() {
+            var context, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = contextOf(r);
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        expectAllowed(r, methods);
+                        return [
+                            4,
+                            work2(context)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        if (isRefusal(e)) {
+                            answerRefused(r, context, e.code, e.message);
+                        } else if (isZoneFull2(e)) {
+                            answerRefused(r, context, "zone-full", NO_ROOM);
+                        } else {
+                            r.error("cert_rotation: ".concat(e.message));
+                            answerRefused(r, context, "internal", "The error log says more.");
+                        }
+                        return [
+                            3,
+                            4
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function answerRefused(r, param, code, reason) {
+        var zone = param.zone;
+        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
+        answerProblem(r, code, reason);
+    }
+    var FOLDER2 = "/certs/";
+    /**
+     * The name that a request is about: what follows `/certs/` in its path.
+     *
+     * @returns normalised, or a wildcard; '' where the path has none
+     * @throws malformed: what is there is no name
+     */
+    function nameInPath(r) {
+        var at = r.uri.indexOf(FOLDER2);
+        var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
+        var name = normaliseWithWildcard(text);
+        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
+        return name;
+    }
+    // src/admin/clear.ts
+    /**
+     * `GET` or `POST /clear`: has the files of every name, or of the one in `?name=`, read again at its next handshake, on every
+     * worker. A clear also forgets that a name has no files. A pair stays where its files turn out to be unusable. The index of
+     * `$cert_scan` is up to date when the answer is sent.
+     *
+     * Answers 200 `{"cleared":"all"}` or `{"cleared":NAME,"cached":true}`; 400 where `?name=` is not a name; 507 where the zone has
+     * no room to note the clear.
+     */
+    function clear_cache2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "GET",
+                                "POST"
+                            ], function(context) {
+                                return _async_to_generator(function() {
+                                    var _tmp;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                _tmp = [
+                                                    r,
+                                                    200
+                                                ];
+                                                return [
+                                                    4,
+                                                    clear(context, r.args["name"])
+                                                ];
+                                            case 1:
+                                                answerJson.apply(void 0, _tmp.concat([
+                                                    _state2.sent()
+                                                ]));
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Marks the records of one name, or of all names, as stale.
+     *
+     * @param asked the argument `name` as a request or a connection has it; undefined for all names
+     * @throws (rejects with) malformed, zone-full
+     */
+    function clear(context, asked) {
+        return _async_to_generator(function() {
+            var r, zone, misses, token, name, slots, keys, cached, _tmp;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        r = context.r, zone = context.zone, misses = context.misses;
+                        if (!(asked === void 0)) return [
+                            3,
+                            3
+                        ];
+                        token = newToken();
+                        placeClear(context, token);
+                        if (!zone) return [
+                            3,
+                            2
+                        ];
+                        clearAll(zone, token);
+                        count(zone, "clears_total", 'scope="all"');
+                        return [
+                            4,
+                            scanNow(r)
+                        ];
+                    case 1:
+                        _state.sent();
+                        _state.label = 2;
+                    case 2:
+                        return [
+                            2,
+                            {
+                                cleared: "all"
+                            }
+                        ];
+                    case 3:
+                        name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name or one wildcard such as *.example.com.");
+                        slots = [
+                            name,
+                            rsaKey2(name)
+                        ];
+                        keys = zone ? slots.concat(filesBehind(context, slots)) : [];
+                        _tmp = zone !== void 0;
+                        if (!_tmp) return [
+                            3,
+                            5
+                        ];
+                        return [
+                            4,
+                            withLocks(zone, keys, function() {
+                                return keys.map(function(key) {
+                                    return clearOne(context, zone, key);
+                                }).indexOf(true) >= 0;
+                            })
+                        ];
+                    case 4:
+                        _tmp = _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        cached = _tmp;
+                        slots.forEach(function(slot) {
+                            if (misses) forgetMissing(misses, slot);
+                        });
+                        if (!zone) return [
+                            3,
+                            7
+                        ];
+                        count(zone, "clears_total", 'scope="name"');
+                        return [
+                            4,
+                            scanNow(r)
+                        ];
+                    case 6:
+                        _state.sent();
+                        _state.label = 7;
+                    case 7:
+                        return [
+                            2,
+                            {
+                                cleared: name,
+                                cached: cached
+                            }
+                        ];
+                }
+            });
+        })();
+    }
+    function filesBehind(context, slots) {
+        return slots.map(function(slot) {
+            return recordNow(context, slot);
+        }).filter(isPointer2).map(targetOf22).filter(function(key, i, all) {
+            return all.indexOf(key) === i;
+        });
+    }
+    function recordNow(context, slot) {
+        var zone = context.zone;
+        return currentOf(context, slot, zone && findRecord2(zone, slot)).record || "";
+    }
+    function placeClear(param, token) {
+        var r = param.r, zone = param.zone, store = param.store;
+        if (!store) return;
+        try {
+            placeClearToken(store, token);
+            if (zone) noteStoreToken(zone, token);
+        } catch (e) {
+            r.error("cert_rotation: the store does not note the clear: ".concat(e.message));
+        }
+    }
+    function clearOne(context, zone, slot) {
+        var held = recordNow(context, slot);
+        if (!isAnswer(held) || !readMeta2(held)) {
+            removeRecord(zone, slot);
+            return false;
+        }
+        if (!putRecord(zone, slot, markStale(held))) {
+            refuse("zone-full", "Nothing was cleared. Give js_shared_dict_zone a larger size.");
+        }
+        try {
+            if (context.store) clearEntry(context.store, slot);
+        } catch (e) {
+            context.r.error("cert_rotation: the store does not note the clear: ".concat(e.message));
+        }
+        return true;
+    }
+    // src/admin/clear_stream.ts
+    /**
+     * What `/clear` is in `http`, for the zone of a `stream` block: for `js_preread` in a server of its own, which answers by
+     * `return`. nginx comes to that when the clear is done. Where it is refused or fails, the reason is logged and the
+     * connection closed without an answer.
+     *
+     * Takes `GET` or `POST`, whatever the path, of clients on loopback or a unix socket alone.
+     */
+    function clear_stream2(s) {
+        var isRead = false;
+        s.on("upload", function(text) {
+            if (isRead || text.indexOf("\r\n\r\n") < 0) return;
+            isRead = true;
+            work(s, text).then(function() {
+                s.allow();
+            }, function(e) {
+                var code = isRefusal(e) ? "".concat(e.code, ": ") : "";
+                s.error("cert_rotation: /clear: ".concat(code).concat(e.message));
+                s.deny();
+            });
+        });
+    }
+    function work(s, text) {
+        return _async_to_generator(function() {
+            var _readRequest, names, headers;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        if (!isLocalClient(variablesOf2(s))) {
+                            refuse("forbidden", "only clients on loopback or a unix socket are answered");
+                        }
+                        _readRequest = readRequest(text), names = _readRequest.names, headers = _readRequest.headers;
+                        if (isFromPage(function(name) {
+                            return headers[name];
+                        })) {
+                            refuse("forbidden", "requests that a web page makes are not answered");
+                        }
+                        return [
+                            4,
+                            clear(contextOf(s), names.length > 1 ? names : names[0])
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function readRequest(text) {
+        var lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
+        var line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0]);
+        if (!line) return refuse("malformed", "no GET or POST request of HTTP/1");
+        var headers = {};
+        lines.slice(1).forEach(function(header) {
+            var colon = header.indexOf(":");
+            headers[header.slice(0, colon).toLowerCase()] = header.slice(colon + 1).trim();
+        });
+        var names = (line[1] || "").split("&").filter(function(argument) {
+            return argument === "name" || argument.startsWith("name=");
+        }).map(function(argument) {
+            return decoded(argument.slice("name=".length));
+        });
+        return {
+            names: names,
+            headers: headers
+        };
+    }
+    function decoded(text) {
+        try {
+            return decodeURIComponent(text);
+        } catch (e) {
+            return refuse("malformed", "an argument that is not encoded as one");
+        }
+    }
+    // src/admin/preconditions.ts
+    /** The entity tag of a certificate (RFC 9110, 8.8.3): a reader and a writer of it get the same one. */
+    function entityTag(fingerprint) {
+        return '"'.concat(fingerprint, '"');
+    }
+    /**
+     * The conditions that guard against two writers of one name (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag
+     * that was read, `If-None-Match: *` for a name that has no pair yet.
+     */
+    function conditionsOf(param) {
+        var headersIn = param.headersIn;
+        var ifMatch = headersIn["If-Match"];
+        var ifNoneMatch = headersIn["If-None-Match"];
+        return {
+            isConditional: ifMatch !== void 0 || ifNoneMatch !== void 0,
+            check: function check(name, fingerprint) {
+                var tag = fingerprint && entityTag(fingerprint);
+                var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
+                if (isMet) return;
+                var now = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
+                refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
+            }
+        };
+    }
+    function isListed(list, tag) {
+        if (tag === "") return false;
+        if (list.trim() === "*") return true;
+        return list.split(",").some(function(one) {
+            return one.trim() === tag;
+        });
+    }
+    // src/admin/delete.ts
+    /**
+     * `DELETE /certs/NAME`: removes the pairs of a name from both its slots, and from the store. The next handshake reads the
+     * name's files again, if there are any.
+     *
+     * With `$cert_etcd` the name is deleted in etcd first: see write_through.ts.
+     *
+     * Answers 200 `{"deleted":NAME}`, with etcd also the `revision` of the delete; 404 where there is no pair.
+     */
+    function delete_cert2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "DELETE"
+                            ], function(context) {
+                                return _async_to_generator(function() {
+                                    var zone, name, etcd, answer2;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                zone = context.zone;
+                                                name = nameInPath(r) || refuse("malformed", "The path needs a name: /certs/NAME.");
+                                                if (!zone) return [
+                                                    2,
+                                                    refuse("not-found", "Nothing is held under ".concat(name, ": there is no zone."))
+                                                ];
+                                                etcd = etcdOf(variablesOf2(r), zone);
+                                                answer2 = {
+                                                    deleted: name
+                                                };
+                                                if (!etcd) return [
+                                                    3,
+                                                    2
+                                                ];
+                                                return [
+                                                    4,
+                                                    deleteThrough(context, conditionsOf(r), etcd, name)
+                                                ];
+                                            case 1:
+                                                answer2.revision = _state2.sent();
+                                                return [
+                                                    3,
+                                                    4
+                                                ];
+                                            case 2:
+                                                return [
+                                                    4,
+                                                    deleteHere(r, context, zone, name)
+                                                ];
+                                            case 3:
+                                                _state2.sent();
+                                                _state2.label = 4;
+                                            case 4:
+                                                return [
+                                                    4,
+                                                    scanNow(r)
+                                                ];
+                                            case 5:
+                                                _state2.sent();
+                                                count(zone, "deletes_total", "");
+                                                r.log("cert_rotation: ".concat(name, ": deleted by ").concat(r.remoteAddress));
+                                                answerJson(r, 200, answer2);
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function deleteHere(r, context, zone, name) {
+        return _async_to_generator(function() {
+            var slots;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        slots = [
+                            name,
+                            rsaKey2(name)
+                        ];
+                        return [
+                            4,
+                            withLocksIfRoom(zone, slots, function() {
+                                var held = findAllHeld(context, name)[0];
+                                var conditions = conditionsOf(r);
+                                if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
+                                if (!held) refuse("not-found", "Nothing is held under ".concat(name, "."));
+                                removePair(context, zone, slots);
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    // src/admin/entry.ts
+    var DAY_S = 86400;
+    /**
+     * Describes what is held under a name.
+     *
+     * @param record with a pair
+     * @param facts those of the record
+     * @param leaf the same, where it has been read already
+     */
+    function entryOf(name, record, meta) {
+        var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
+        var left = leaf.notAfter - Date.now() / 1e3;
+        var problem = meta.problem;
+        var entry = Object.assign({
+            name: name
+        }, describe(leaf), {
+            days_left: Math.floor(left / DAY_S),
+            source: meta.source,
+            state: left < 0 ? "expired" : problem ? "last-good" : "ok",
+            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            loaded_at: new Date(meta.loadedAt).toISOString(),
+            checked_at: new Date(checkedAt(record)).toISOString()
+        });
+        if (meta.etcd !== void 0) entry.revision = revisionIn(meta.etcd);
+        return entry;
+    }
+    // src/admin/exposition.ts
+    var PREFIX2 = "cert_rotation_";
+    /** What comes before the samples of a metric. */
+    function headOf(metric, type, help) {
+        return "# HELP ".concat(PREFIX2).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX2).concat(metric, " ").concat(type, "\n");
+    }
+    /** @param series the metric and its labels */
+    function sample(series, value) {
+        return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
+    }
+    // src/admin/pages.ts
+    /** The first names that come after one, in order, and no more than `most`. */
+    function namesAfter(zone, after, most) {
+        return keysAfter(zone, after, most, false);
+    }
+    /** The same for the labels of the files that a scan found. */
+    function stemsAfter(zone, after, most) {
+        return keysAfter(zone, after, most, true);
+    }
+    function keysAfter(zone, after, most, isForFiles) {
+        return _async_to_generator(function() {
+            var first;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        first = [];
+                        return [
+                            4,
+                            eachSlice(keysOf(zone), function(slots) {
+                                var end = first.length === most ? first[most - 1] : void 0;
+                                var found = slots.filter(function(slot) {
+                                    return isFileKey2(slot) === isForFiles;
+                                }).map(nameOf).filter(function(name) {
+                                    return name > after && (end === void 0 || name < end);
+                                });
+                                if (found.length > 0) first = distinct(first.concat(found).sort()).slice(0, most);
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2,
+                            first
+                        ];
+                }
+            });
+        })();
+    }
+    function distinct(sorted) {
+        return sorted.filter(function(name, i) {
+            return name !== sorted[i - 1];
+        });
+    }
+    // src/admin/files.ts
+    /**
+     * The files whose labels come after one, in that order.
+     *
+     * @param after a label; '' for the first page
+     * @returns `next` is a label, or null where no file is left
+     */
+    function filePage(zone, settings, after, limit) {
+        return _async_to_generator(function() {
+            var files, stems, yieldIfDue, i, key, record, meta;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        files = [];
+                        return [
+                            4,
+                            stemsAfter(zone, after, limit + 1)
+                        ];
+                    case 1:
+                        stems = _state.sent();
+                        yieldIfDue = timeSlicer2();
+                        i = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(i < Math.min(stems.length, limit))) return [
+                            3,
+                            5
+                        ];
+                        key = fileKey(stems[i]);
+                        record = findRecord2(zone, key) || "";
+                        meta = readMeta2(record);
+                        if (meta) files.push(fileEntryOf(slotPaths(settings, key).cert, record, meta));
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            {
+                                files: files,
+                                next: stems.length > limit ? stems[limit - 1] : null
+                            }
+                        ];
+                }
+            });
+        })();
+    }
+    function fileEntryOf(file, record, meta) {
+        var names = meta.found ? meta.found.names : [];
+        var problem = meta.problem;
+        var entry = {
+            file: file,
+            names: names,
+            state: problem ? "refused" : "not-held",
+            error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            checked_at: new Date(checkedAt(record)).toISOString()
+        };
+        if (holdsPair2(record)) {
+            entry.certificate = entryOf(names[0] || "", record, meta);
+            entry.state = entry.certificate.state;
+        }
+        return entry;
+    }
+    // src/admin/list.ts
+    var DEFAULT_LIMIT = 100;
+    var LARGEST_LIMIT = 1e3;
+    var CHAIN_TYPE = "application/pem-certificate-chain";
+    /**
+     * `GET /certs/`: what is held, by name: `{"certs":[…],"next":NAME}`, where `next` is what `?after=` takes for the next
+     * page, or null. `?limit=` is 100 unless given, and at most 1000. `GET /certs/NAME`: one of them, with its entity tag; its
+     * chain as PEM where the request has `Accept: application/pem-certificate-chain`. `GET /certs/?files`: the files that a scan
+     * found, refused or not, in pages of that kind. Never a key.
+     */
+    function list_certs2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "GET"
+                            ], function(context) {
+                                return _async_to_generator(function() {
+                                    var name;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                name = nameInPath(r);
+                                                if (!name) return [
+                                                    3,
+                                                    1
+                                                ];
+                                                answerOne(r, context, name);
+                                                return [
+                                                    3,
+                                                    5
+                                                ];
+                                            case 1:
+                                                if (!(r.args["files"] !== void 0)) return [
+                                                    3,
+                                                    3
+                                                ];
+                                                return [
+                                                    4,
+                                                    answerFiles(r, context)
+                                                ];
+                                            case 2:
+                                                _state2.sent();
+                                                return [
+                                                    3,
+                                                    5
+                                                ];
+                                            case 3:
+                                                return [
+                                                    4,
+                                                    answerPage(r, context)
+                                                ];
+                                            case 4:
+                                                _state2.sent();
+                                                _state2.label = 5;
+                                            case 5:
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function answerOne(r, context, name) {
+        var zone = context.zone, settings = context.settings;
+        var held = zone ? findAllHeld(context, name) : [];
+        var shown = held[0];
+        if (!shown) {
+            var why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey2(name)) : "";
+            return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
+        }
+        var entry = entryOfAll(settings, name, shown, held[1]);
+        r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
+        r.headersOut["Vary"] = "Accept";
+        if (wantsChain(r.headersIn["Accept"] || "")) {
+            r.headersOut["Content-Type"] = CHAIN_TYPE;
+            answer(r, 200, chainIn(shown.record));
+        } else {
+            answerJson(r, 200, entry);
+        }
+    }
+    function whyNot(zone, slot) {
+        var meta = readMeta2(findRecord2(zone, slot) || "");
+        if (!meta || !meta.problem) return "";
+        var what = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
+        return " ".concat(what, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
+    }
+    function entryOfAll(settings, name, shown, other) {
+        var entry = entryOfHeld(settings, name, shown);
+        if (other) entry.rsa = entryOfHeld(settings, name, other);
+        return entry;
+    }
+    function entryOfHeld(settings, name, param) {
+        var record = param.record, meta = param.meta, file = param.file;
+        var entry = entryOf(name, record, meta);
+        if (file !== void 0) entry.file = slotPaths(settings, file).cert;
+        return entry;
+    }
+    function wantsChain(accept) {
+        var weight = weightOf(accept, CHAIN_TYPE);
+        return weight > 0 && weight >= weightOf(accept, "application/json");
+    }
+    function weightOf(accept, type) {
+        var ranges = accept.toLowerCase().replace(/\s/g, "").split(",");
+        var range = ranges.filter(function(one) {
+            return one.split(";")[0] === type;
+        })[0];
+        if (range === void 0) return 0;
+        var weight = /;q=([0-9.]+)/.exec(range);
+        return weight ? +weight[1] : 1;
+    }
+    function answerPage(r, context) {
+        return _async_to_generator(function() {
+            var zone, limit, after, certs, next;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = context.zone;
+                        return [
+                            4,
+                            syncNames(context)
+                        ];
+                    case 1:
+                        _state.sent();
+                        limit = limitOf(r.args["limit"]);
+                        after = afterOf(r.args["after"]);
+                        certs = [];
+                        next = after;
+                        _state.label = 2;
+                    case 2:
+                        if (!(zone && next !== null && certs.length < limit)) return [
+                            3,
+                            4
+                        ];
+                        return [
+                            4,
+                            addEntries(certs, context, zone, next, limit)
+                        ];
+                    case 3:
+                        next = _state.sent();
+                        return [
+                            3,
+                            2
+                        ];
+                    case 4:
+                        answerJson(r, 200, {
+                            certs: certs,
+                            next: zone ? next : null
+                        });
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function addEntries(certs, context, zone, after, limit) {
+        return _async_to_generator(function() {
+            var wanted, following, names, yieldIfDue, i, name, _findAllHeld, shown, other;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        wanted = limit - certs.length;
+                        return [
+                            4,
+                            namesAfter(zone, after, wanted + 1)
+                        ];
+                    case 1:
+                        following = _state.sent();
+                        names = following.slice(0, wanted);
+                        yieldIfDue = timeSlicer2();
+                        i = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(i < names.length)) return [
+                            3,
+                            5
+                        ];
+                        name = names[i];
+                        _findAllHeld = _sliced_to_array(findAllHeld(context, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
+                        if (shown) certs.push(entryOfAll(context.settings, name, shown, other));
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            following.length > wanted ? names[wanted - 1] : null
+                        ];
+                }
+            });
+        })();
+    }
+    function answerFiles(r, context) {
+        return _async_to_generator(function() {
+            var zone, settings, limit, asked, after, _tmp, _tmp1;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        zone = context.zone, settings = context.settings;
+                        return [
+                            4,
+                            syncNames(context)
+                        ];
+                    case 1:
+                        _state.sent();
+                        limit = limitOf(r.args["limit"]);
+                        asked = r.args["after"];
+                        after = typeof asked === "string" ? asked : "";
+                        _tmp = [
+                            r,
+                            200
+                        ];
+                        if (!zone) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            filePage(zone, settings, after, limit)
+                        ];
+                    case 2:
+                        _tmp1 = _state.sent();
+                        return [
+                            3,
+                            4
+                        ];
+                    case 3:
+                        _tmp1 = {
+                            files: [],
+                            next: null
+                        };
+                        _state.label = 4;
+                    case 4:
+                        answerJson.apply(void 0, _tmp.concat([
+                            _tmp1
+                        ]));
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function limitOf(asked) {
+        if (asked === void 0) return DEFAULT_LIMIT;
+        var limit = typeof asked === "string" && /^[0-9]+$/.test(asked) ? +asked : 0;
+        if (!(limit >= 1 && limit <= LARGEST_LIMIT)) {
+            refuse("malformed", "limit= takes a number from 1 to ".concat(LARGEST_LIMIT, "."));
+        }
+        return limit;
+    }
+    function afterOf(asked) {
+        if (asked === void 0 || asked === "") return "";
+        var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
+        return after || refuse("malformed", "after= takes a server name, or a wildcard.");
+    }
+    // src/admin/metrics.ts
+    var TYPE = "text/plain; version=0.0.4; charset=utf-8";
+    var PAIR_CODES = [
+        "malformed",
+        "key-mismatch",
+        "expired",
+        "name-not-covered",
+        "encrypted-key",
+        "weak",
+        "unsupported-key",
+        "bad-chain"
+    ];
+    var DISK_CODES = PAIR_CODES.concat("unreadable");
+    var ETCD_CODES = PAIR_CODES.concat("bad-seal", "zone-full", "store-failed", "internal");
+    var COUNTERS = [
+        {
+            family: "loads_total",
+            help: "Pairs read from files, by result.",
+            labels: [
+                'result="loaded"',
+                'result="unchanged"',
+                'result="refused"'
+            ]
+        },
+        {
+            family: "puts_total",
+            help: "Pairs put through the API.",
+            labels: [
+                'result="created"',
+                'result="replaced"'
+            ]
+        },
+        {
+            family: "deletes_total",
+            help: "Names deleted through the API.",
+            labels: [
+                ""
+            ]
+        },
+        {
+            family: "clears_total",
+            help: "Clears, of all names or of one.",
+            labels: [
+                'scope="all"',
+                'scope="name"'
+            ]
+        },
+        {
+            family: "store_failures_total",
+            help: "Pairs that went to nginx as text, since the store could not be written.",
+            labels: [
+                ""
+            ]
+        },
+        {
+            family: "refusals_total",
+            help: "Refused files, requests and values of etcd, by code.",
+            labels: DISK_CODES.map(function(code) {
+                return refusalLabels("disk", code);
+            }).concat(CODES.map(function(code) {
+                return refusalLabels("api", code);
+            }), ETCD_CODES.map(function(code) {
+                return refusalLabels("etcd", code);
+            }))
+        }
+    ];
+    /**
+     * `GET /metrics`: the state of every name, the counters, and the space in the zones, in Prometheus' text format. The answer is
+     * sent in pieces, so that handshakes do not wait until 10,000 names are written.
+     */
+    function metrics2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "GET"
+                            ], function(context) {
+                                return _async_to_generator(function() {
+                                    var zone, misses, settings, keys, counts;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                zone = context.zone, misses = context.misses, settings = context.settings;
+                                                if (isJudgedByNginx(r)) {
+                                                    refuse("precondition-failed", "Metrics have no entity tag. Send the request without conditions.");
+                                                }
+                                                return [
+                                                    4,
+                                                    syncNames(context)
+                                                ];
+                                            case 1:
+                                                _state2.sent();
+                                                keys = zone ? keysOf(zone) : [];
+                                                counts = zone ? countsOf(zone, keys) : {};
+                                                r.status = 200;
+                                                r.headersOut["Content-Type"] = TYPE;
+                                                r.sendHeader();
+                                                if (!zone) return [
+                                                    3,
+                                                    3
+                                                ];
+                                                return [
+                                                    4,
+                                                    sendNames(r, zone, keys, settings)
+                                                ];
+                                            case 2:
+                                                _state2.sent();
+                                                _state2.label = 3;
+                                            case 3:
+                                                r.send(countersText(counts));
+                                                r.send(zonesText(zoneName2(variablesOf2(r)), zone, misses));
+                                                if (zone) r.send(etcdText(variablesOf2(r), zone, misses));
+                                                r.finish();
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    var RSA_LABEL = ',slot="rsa"';
+    function sendNames(r, zone, keys, settings) {
+        return _async_to_generator(function() {
+            var hasRsaSlot2, now, stateOf, files, fileProblems, first, rsa, problems;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        hasRsaSlot2 = settings.certFileRsa !== "";
+                        now = Date.now() / 1e3;
+                        stateOf = function stateOf2(param) {
+                            var isPair = param.isPair, notAfter = param.notAfter, problem = param.problem;
+                            return !isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok";
+                        };
+                        files = noStates();
+                        fileProblems = [];
+                        first = noStates();
+                        rsa = noStates();
+                        problems = [];
+                        r.send(headOf("certificate_not_after_seconds", "gauge", "Expiry of the current certificate, in seconds since 1970."));
+                        return [
+                            4,
+                            eachSlice(keys, function(slots) {
+                                var lines = [];
+                                slots.forEach(function(slot) {
+                                    var isRsa2 = isRsaKey(slot);
+                                    var text = isRsa2 && !hasRsaSlot2 ? "" : findSummary(zone, slot);
+                                    if (!text) return;
+                                    var summary = readSummary2(text);
+                                    var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
+                                    if (isFileKey2(slot)) {
+                                        files[stateOf(summary)]++;
+                                        if (problem) fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
+                                        return;
+                                    }
+                                    var name = nameOf(slot);
+                                    var which = isRsa2 ? RSA_LABEL : "";
+                                    if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"').concat(which, "}"), notAfter));
+                                    if (problem) {
+                                        var held = isPair ? "yes" : "no";
+                                        problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"').concat(which, "}"), 1));
+                                    }
+                                    var states = isRsa2 ? rsa : first;
+                                    states[stateOf(summary)]++;
+                                });
+                                if (lines.length > 0) r.send(lines.join(""));
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        r.send(headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function fileProblem(file, param) {
+        var isPair = param.isPair, problem = param.problem;
+        var held = isPair ? "yes" : "no";
+        return sample('file_problem{file="'.concat(escaped(file), '",code="').concat(problem, '",held="').concat(held, '"}'), 1);
+    }
+    function filesText(zone, files, problems) {
+        var state = readScanState(zone);
+        return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "A scanned file was refused; held: whether its older pair is served.") + problems.join("") + headOf("scan_began_seconds", "gauge", "Start of the latest scan, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Files that the latest scan has not looked at yet.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "1 where the latest scan could not list the folder or store all names.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
+    }
+    function noStates() {
+        return {
+            ok: 0,
+            "last-good": 0,
+            expired: 0,
+            refused: 0
+        };
+    }
+    function statesText(metric, states, which) {
+        return Object.keys(states).map(function(state) {
+            return sample("".concat(metric, '{state="').concat(state, '"').concat(which, "}"), states[state]);
+        }).join("");
+    }
+    function countersText(counts) {
+        return COUNTERS.map(function(param) {
+            var family = param.family, help = param.help, labels = param.labels;
+            var samples = labels.map(function(labelled) {
+                var series = seriesOf(family, labelled);
+                return sample(series, counts[series] || 0);
+            });
+            return headOf(family, "counter", help) + samples.join("");
+        }).join("");
+    }
+    function zonesText(name, zone, misses) {
+        var zones = zone ? [
+            {
+                label: labelOf(name),
+                space: spaceOf(zone)
+            }
+        ] : [];
+        if (misses) zones.push({
+            label: labelOf(missesName2(name)),
+            space: spaceOf(misses)
+        });
+        return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
+            var label = param.label, space = param.space;
+            return sample("zone_capacity_bytes".concat(label), space.capacity);
+        }).join("") + headOf("zone_free_bytes", "gauge", "Free pages of a shared dictionary, in bytes.") + zones.map(function(param) {
+            var label = param.label, space = param.space;
+            return sample("zone_free_bytes".concat(label), space.free);
+        }).join("");
+    }
+    function labelOf(zone) {
+        return '{zone="'.concat(escaped(zone), '"}');
+    }
+    function escaped(text) {
+        return text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
+    }
+    /** The metrics of following etcd; '' where `$cert_etcd` is not set. */
+    function etcdText(variables, zone, misses) {
+        var etcd = etcdOf(variables, zone);
+        if (!etcd) return "";
+        var progress = findPosition(etcd);
+        return headOf("etcd_last_success_seconds", "gauge", "When a round of following etcd last succeeded, in seconds since 1970; 0: never.") + sample("etcd_last_success_seconds", succeededAt(zone, misses, progress) / 1e3) + headOf("etcd_revision", "gauge", "The revision of etcd up to which all changes are served.") + sample("etcd_revision", progress ? sinceOf(progress) : 0);
+    }
+    // src/admin/put.ts
+    /**
+     * `PUT` or `POST /certs/NAME`: installs a pair for a name, or, without NAME, for every DNS name of its leaf.
+     *
+     * 1. The pair passes all checks; its key is proven by using it: see `readPair` and `proveKey`.
+     * 2. The slot is chosen by the kind of the key: an RSA pair goes to the RSA slot, where there is one. It also replaces an RSA pair
+     *    in the first slot, which could otherwise be served instead of the new one.
+     * 3. The pair is written to the store, where there is one, and then to the zone. From then on every worker serves it.
+     *
+     * With `$cert_etcd` the pair is written to etcd before step 3: see write_through.ts.
+     *
+     * Whatever fails, all names keep the pairs that they had. Answers 201 where one of the names is new, otherwise 200, with the
+     * certificate's description and its entity tag. Without NAME the description is that of the first name, and `names` lists all.
+     */
+    function put_cert2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            handle(r, [
+                                "PUT",
+                                "POST"
+                            ], function(context) {
+                                return _async_to_generator(function() {
+                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, conditions, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
+                                    return _ts_generator(this, function(_state2) {
+                                        switch(_state2.label){
+                                            case 0:
+                                                settings = context.settings;
+                                                zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
+                                                asked = nameInPath(r);
+                                                sent = readBody(r);
+                                                pair = readPair(sent.pem, sent.keyPem);
+                                                names = asked ? [
+                                                    asked
+                                                ] : namesOf(pair);
+                                                names.forEach(function(name) {
+                                                    expectAcceptable(context, name, pair, {
+                                                        from: "sender"
+                                                    });
+                                                });
+                                                return [
+                                                    4,
+                                                    provePair(pair)
+                                                ];
+                                            case 1:
+                                                proven = _state2.sent();
+                                                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
+                                                if (goesToRsa) {
+                                                    names.forEach(function(name) {
+                                                        return refreshSlot(context, name);
+                                                    });
+                                                }
+                                                conditions = conditionsOf(r);
+                                                targetsNow = function targetsNow2() {
+                                                    return names.map(function(name) {
+                                                        return goesToRsa ? rsaTargets(context, name) : [
+                                                            name
+                                                        ];
+                                                    });
+                                                };
+                                                putHere = function putHere2() {
+                                                    var targets = targetsNow();
+                                                    var replaced = targets.map(function(own) {
+                                                        return findFirst(context, own);
+                                                    });
+                                                    names.forEach(function(name, i) {
+                                                        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
+                                                    });
+                                                    var records = installPair(context, zone, flat(targets), proven, "");
+                                                    return {
+                                                        isNew: replaced.indexOf(null) >= 0,
+                                                        record: records[0]
+                                                    };
+                                                };
+                                                etcd = etcdOf(variablesOf2(r), zone);
+                                                if (!etcd) return [
+                                                    3,
+                                                    3
+                                                ];
+                                                return [
+                                                    4,
+                                                    putThrough(context, conditions, etcd, names, targetsNow(), proven)
+                                                ];
+                                            case 2:
+                                                _tmp = _state2.sent();
+                                                return [
+                                                    3,
+                                                    5
+                                                ];
+                                            case 3:
+                                                return [
+                                                    4,
+                                                    withLocks(zone, flat(names.map(function(name) {
+                                                        return slotsOf(settings, name);
+                                                    })), putHere)
+                                                ];
+                                            case 4:
+                                                _tmp = _state2.sent();
+                                                _state2.label = 5;
+                                            case 5:
+                                                _ref = _tmp, isNew = _ref.isNew, record = _ref.record;
+                                                count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
+                                                until = new Date(pair.leaf.notAfter * 1e3).toISOString();
+                                                r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
+                                                entry = entryOf(names[0], record, readMeta2(record), pair.leaf);
+                                                r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
+                                                answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
+                                                    names: names
+                                                }, entry));
+                                                return [
+                                                    2
+                                                ];
+                                        }
+                                    });
+                                })();
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function namesOf(pair) {
+        var names = serverNamesOf(pair.leaf);
+        if (names.length === 0) refuse("name-not-covered", "The certificate is for no DNS name.");
+        return names;
+    }
+    function rsaTargets(context, name) {
+        var first = findHeld(context, name);
+        return first && holdsRsa(first.record) ? [
+            rsaKey2(name),
+            name
+        ] : [
+            rsaKey2(name)
+        ];
+    }
+    function findFirst(context, slots) {
+        return slots.reduce(function(held, slot) {
+            return held || findHeld(context, slot);
+        }, null);
+    }
+    function flat(lists) {
+        return lists.reduce(function(all, list) {
+            return all.concat(list);
+        }, []);
+    }
+    // src/admin/router.ts
+    /** Everything under `/certs/` in one location: list, read, put and delete, by the method. */
+    function admin2(r) {
+        return _async_to_generator(function() {
+            return _ts_generator(this, function(_state) {
+                switch(r.method){
+                    case "GET":
+                        return [
+                            2,
+                            list_certs2(r)
+                        ];
+                    case "PUT":
+                    case "POST":
+                        return [
+                            2,
+                            put_cert2(r)
+                        ];
+                    case "DELETE":
+                        return [
+                            2,
+                            delete_cert2(r)
+                        ];
+                    default:
+                        return [
+                            2,
+                            handle(r, [
+                                "GET",
+                                "PUT",
+                                "POST",
+                                "DELETE"
+                            ], function() {
+                                return void 0;
+                            })
+                        ];
+                }
+                return [
+                    2
+                ];
+            });
+        })();
+    }
     return {
         admin: admin2,
         clear_cache: clear_cache2,
@@ -7929,150 +9331,8 @@ function start() {
         scan: scan2
     };
 }
-// src/config/settings.ts
-var DEFAULT_CHECK_INTERVAL_S = 10;
-function zoneName(variables) {
-    return variables["cert_zone"] || "certs";
-}
-function checkInterval(variables) {
-    var text = variables["cert_check_interval"];
-    var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S;
-    return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
-}
-var LONGEST_FRESH_MS = 2e4;
-function freshFor(variables) {
-    var interval = checkInterval(variables);
-    if (!variables["cert_store"]) return interval;
-    return interval === 0 ? LONGEST_FRESH_MS : Math.min(interval, LONGEST_FRESH_MS);
-}
-function fallback(variables) {
-    return variables["cert_fallback"] || "";
-}
-function hasRsaSlot(variables) {
-    return !!variables["cert_file_rsa"];
-}
-// src/config/slot.ts
-var RSA_PREFIX = "*rsa:";
-function rsaKey(name) {
-    return RSA_PREFIX + name;
-}
-function slotKeys(name, hasRsaSlot2, isForRsa) {
-    if (!hasRsaSlot2) return [
-        name
-    ];
-    return isForRsa ? [
-        rsaKey(name),
-        name
-    ] : [
-        name,
-        rsaKey(name)
-    ];
-}
-// src/engine/session.ts
-function variablesOf(r) {
-    return r.variables;
-}
-// src/x509/server_name.ts
-function wildcardOf(name) {
-    var dot = name.indexOf(".");
-    return dot > 0 ? "*" + name.slice(dot) : "";
-}
-// src/zone/dict.ts
-function zoneNamed(name) {
-    return ngx.shared[name];
-}
-// src/zone/clear_token.ts
-var CLEAR_KEY = "#clear";
-function clearToken(zone) {
-    var token = zone.get(CLEAR_KEY);
-    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
-}
-var FIRST_TOKEN = "000000000000";
-// src/engine/clock.ts
-var TIMESTAMP_LENGTH = 13;
-function isWithin(text, offset, interval) {
-    var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH);
-    return age >= 0 && (interval === 0 || age < interval);
-}
-// src/zone/misses.ts
-var MISS_SPACE = 2 * 4096;
-function missesOf(name) {
-    return zoneNamed(missesName(name));
-}
-function missesName(name) {
-    return "".concat(name, "_misses");
-}
-function isMissing(misses, name, token, interval) {
-    var miss = misses.get(name);
-    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
-}
-// src/zone/record.ts
-var VERSION = "5";
-var POINTER = "4";
-var VERSION_CODE = 53;
-var SERVABLE_CODE = 51;
-var TOKEN_AT = 1;
-var TOKEN_LENGTH = 12;
-var CHECKED_AT = TOKEN_AT + TOKEN_LENGTH;
-var KEY_END_AT = CHECKED_AT + TIMESTAMP_LENGTH;
-var OFFSET_LENGTH = 6;
-var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
-var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
-var FRESH_LENGTH = 15;
-var PATH_AT = PEM_AT + FRESH_LENGTH;
-var FACTS_CODE = 123;
-var LINE_END_CODE = 10;
-var HYPHEN_CODE = 45;
-function isServable(record, token, interval) {
-    if (record.charCodeAt(0) === VERSION_CODE) return isFreshVersion(record, token);
-    return record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record);
-}
-function isFresh(record, token, interval) {
-    if (isVersion(record)) return isFreshVersion(record, token);
-    return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
-}
-function pemOf(record) {
-    return record.slice(PEM_AT, pemEnd(record));
-}
-function chainOf(record) {
-    return record.slice(keyEnd(record), pemEnd(record));
-}
-function keyOf(record) {
-    return record.slice(PEM_AT, keyEnd(record));
-}
-function keyEnd(record) {
-    return +record.slice(KEY_END_AT, PEM_END_AT);
-}
-function pemEnd(record) {
-    return +record.slice(PEM_END_AT, PEM_AT);
-}
-function currentTarget(record, token, interval) {
-    var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
-    return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
-}
-function isFoundFor(record, name) {
-    return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
-}
-function isVersion(record) {
-    return record.charAt(0) === VERSION;
-}
-function isFreshVersion(record, token) {
-    if (record.charCodeAt(0) !== VERSION_CODE || !record.startsWith(token, TOKEN_AT)) return false;
-    var left = +record.slice(PEM_AT, PATH_AT) - Date.now();
-    return left > 0 && left <= LONGEST_FRESH_MS;
-}
-function pathOf(record) {
-    return record.slice(PATH_AT, pemEnd(record));
-}
-function isWhole(record) {
-    var chainAt = keyEnd(record);
-    var factsAt = pemEnd(record);
-    return record.charCodeAt(factsAt) === FACTS_CODE && record.charCodeAt(factsAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
-}
-// src/zone/slots.ts
-function findRecord(zone, name) {
-    return zone.get(name);
-}
+
+// ======== handshake.ts: the hot path: the `js_set` handlers, answered from a fresh record
 // src/handshake.ts
 var memoSession;
 var memoName;
@@ -8080,26 +9340,40 @@ var memoRecord;
 var memoRsaRecord;
 var NOTHING = "data:";
 var DATA = "data:\n";
+/**
+ * Chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both; without a
+ * store `data:` and the PEM of both.
+ *
+ * @returns `data:` alone where there is no pair to serve
+ */
 function js_pair(r) {
     var record = recordFor(r, false);
     return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
 }
+/**
+ * The same for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` these three answer as the others do.
+ */
 function js_pair_rsa(r) {
     var record = recordFor(r, true);
     return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
 }
+/** The chain, for `js_set`: the path of the version that `js_pair` returns, or `data:` and the chain's PEM alone. */
 function js_cert(r) {
     var record = recordFor(r, false);
     return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
+/** The key of the chain that `js_cert` returns for the same handshake, in the same form. */
 function js_key(r) {
     var record = recordFor(r, false);
     return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
+/** The chain of `js_pair_rsa`. */
 function js_cert_rsa(r) {
     var record = recordFor(r, true);
     return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
+/** The key of `js_pair_rsa`. */
 function js_key_rsa(r) {
     var record = recordFor(r, true);
     return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
@@ -8150,8 +9424,10 @@ function freshRecord(r, nameInstead, isForRsa) {
         return "";
     }
 }
+
+// ======== index.ts: the exports that nginx sees
 // src/index.ts
-var index_default = {
+var src_default = {
     js_cert: js_cert,
     js_key: js_key,
     js_pair: js_pair,
@@ -8168,4 +9444,4 @@ var index_default = {
     scan: scan,
     follow: follow
 };
-export { index_default as default };
+export { src_default as default };

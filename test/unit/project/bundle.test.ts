@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type ImportDeclaration, type ModuleDeclaration, type Statement, parse } from 'acorn';
 import { describe, expect, test } from 'vitest';
+import { readRooms } from '../../../rooms.mjs';
 
 // What dist/cert_rotation.js is, whatever src/ says. That the one is built from the other, the build's --check tells.
 
@@ -52,6 +53,39 @@ test('begins with its name, version, licence and home', () => {
   for (const part of [name, version, license, repository.url.replace(/^git\+|\.git$/g, '')]) {
     expect(banner).toContain(part);
   }
+});
+
+describe('shows an operator where things are', () => {
+  const rooms = readRooms();
+  const headings = [...code.matchAll(/^ *\/\/ =+ (\S+): (.*)$/gm)].map(([, ...heading]) => heading);
+
+  test('by a map of its rooms, in the order in which they come', () => {
+    const head = code.slice(0, code.indexOf('\n\n'));
+    const map = [...head.matchAll(/^\/\/ {3,}(\S+) +(.*)$/gm)].map(([, ...entry]) => entry);
+    expect(map).toEqual(headings);
+    const listed = rooms.map(({ name, duty }) => [name, duty]);
+    expect(map).toEqual(expect.arrayContaining(listed));
+    expect(listed).toEqual(expect.arrayContaining(map));
+  });
+
+  test('each room stands together, once at the top level and once in start()', () => {
+    const places = [...code.matchAll(/^( *)\/\/ =+ (\S+):/gm)].map(
+      ([, indent, name]) => indent! + name!,
+    );
+    expect(places).toEqual([...new Set(places)]);
+  });
+
+  test('by a line above each file of src/', () => {
+    const named = [...code.matchAll(/^ *\/\/ src\/(\S+)$/gm)].map(([, file]) => file);
+    const files = rooms.flatMap(({ name, files: own }) =>
+      name.endsWith('/') ? own.map((file) => `${name}${file}.ts`) : [name],
+    );
+    expect([...new Set(named)].sort()).toEqual(files.sort());
+  });
+
+  test.each(HANDLERS)('by a comment above %s', (handler) => {
+    expect(code).toMatch(new RegExp(`\\*/\\n *function ${handler}\\d*\\(`));
+  });
 });
 
 test('has a default export and no other, with the handlers of the contract', async () => {
