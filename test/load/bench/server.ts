@@ -2,7 +2,7 @@ import { copyFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BENCH_RUNTIMES } from '../../setup/runtimes.js';
-import { writePair, type Pair } from '../../support/certificates.js';
+import { replaceFile, writePair, type Pair } from '../../support/certificates.js';
 import { ADMIN_SOCKET, makeWorkDirectory, startNginx, type Nginx } from '../../support/nginx.js';
 import type { Configuration } from './configurations.js';
 import { SITES, type Site } from './sites.js';
@@ -29,7 +29,10 @@ export async function startServer(
 ): Promise<Server> {
   const directory = makeWorkDirectory();
   const certs = join(directory, 'certs');
-  for (const [{ name }, pair] of pairs) await writePair(certs, name, pair);
+  for (const [{ name }, pair] of pairs) {
+    await writePair(certs, name, pair);
+    await replaceFile(join(certs, `${name}.pem`), pair.keyPem + pair.chainPem);
+  }
   for (const scripts of SCRIPTS) {
     for (const file of readdirSync(scripts)) copyFileSync(join(scripts, file), join(certs, file));
   }
@@ -47,15 +50,15 @@ export async function startServer(
 /**
  * Composes the nginx.conf of a configuration: TLS 1.3 alone, no session to resume, and a connection for each request.
  *
- * @param isProfiled whether it is for a second nginx in the same container, with ports and a socket of its own. It is
+ * @param counted the site of a further nginx in the same container, with a port of its own; absent: both sites. It is
  *   some fifty times slower, and is not to look at files more often for that.
  */
-export function configOf(configuration: Configuration, isProfiled = false): string {
+export function configOf(configuration: Configuration, counted?: Site): string {
   const { modules, http, certificate, isBundle } = configuration;
-  const servers = SITES.map(
-    ({ name, port, profilePort }) => `
+  const servers = (counted ? [counted] : SITES).map(
+    ({ name, port, countedPort }) => `
     server {
-        listen ${isProfiled ? profilePort : port} ssl;
+        listen ${counted ? countedPort : port} ssl;
         ${certificate(name)}
         location = / { return 200; }
         location = /told { access_log /run/nginx/handshakes.log handshakes; return 200; }
@@ -74,13 +77,18 @@ http {
     ssl_session_tickets off;
     ssl_session_cache off;
     ${http}
-    ${isProfiled && isBundle ? 'js_var $cert_check_interval 3600;' : ''}
+    ${counted && isBundle ? 'js_var $cert_check_interval 3600;' : ''}
     ${servers.join('')}
-    server {
-        listen unix:${ADMIN_SOCKET}${isProfiled ? '.profiled' : ''};
-        location = /status { stub_status; }
-        ${isBundle ? 'location = /clear { js_content certs.clear_cache; }' : ''}
-    }
+    ${counted ? '' : adminServer(isBundle)}
 }
 `;
+}
+
+function adminServer(isBundle: boolean): string {
+  return `
+    server {
+        listen unix:${ADMIN_SOCKET};
+        location = /status { stub_status; }
+        ${isBundle ? 'location = /clear { js_content certs.clear_cache; }' : ''}
+    }`;
 }

@@ -33,7 +33,7 @@ export function targetsOf({ series, misses }: Result): Target[] {
   for (const site of sites) {
     const engines = [ratio('pair-njs-cache', site), ratio('pair-qjs-cache', site)];
     const measured = engines.filter((one) => one !== undefined);
-    const title = `${site.title}, with ssl_certificate_cache`;
+    const title = `CPU time, ${site.title}, with ssl_certificate_cache`;
     if (measured.length === engines.length) {
       add(`${title}, best engine`, Math.min(...measured), BEST_ENGINE[site.key]);
     }
@@ -41,7 +41,7 @@ export function targetsOf({ series, misses }: Result): Target[] {
   }
   for (const site of sites) {
     for (const way of ['pair', 'two']) {
-      const what = `${site.title}, nginx 1.26, ${way === 'pair' ? 'js_pair' : 'js_cert and js_key'}: the plain approach`;
+      const what = `CPU time, ${site.title}, nginx 1.26, ${way === 'pair' ? 'js_pair' : 'js_cert and js_key'}: the plain approach`;
       add(what, ratio(`1.26-${way}`, site), ratio('1.26-plain', site));
     }
   }
