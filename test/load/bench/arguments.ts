@@ -38,16 +38,7 @@ export interface Arguments {
 
 /** @returns undefined where help is asked for. Throws where the arguments are not those of `USAGE`. */
 export function readArguments(args: string[]): Arguments | undefined {
-  const text = { type: 'string' } as const;
-  const texts = { ...text, multiple: true } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      ...{ rounds: text, seconds: text, only: texts, part: texts, report: text },
-      ...{ 'cycles-only': flag, engine: text, key: text, help: flag },
-    },
-  });
+  const values = parse(args);
   if (values.help) return undefined;
   const isQuick = values['cycles-only'];
   for (const option of isQuick ? OF_THE_REPORT : OF_CYCLES_ONLY) {
@@ -55,35 +46,47 @@ export function readArguments(args: string[]): Arguments | undefined {
       throw new SetUpError(`--${option} is ${isQuick ? 'not for' : 'for'} --cycles-only`);
     }
   }
-  const { rounds = '7', seconds = '1', only = [], part = PARTS, engine, key } = values;
-  expectKnown(
-    'only',
-    only,
-    CONFIGURATIONS.map(({ name }) => name),
-  );
-  expectKnown('part', part, PARTS);
-  expectKnown('engine', engine === undefined ? [] : [engine], ENGINES);
-  expectKnown('key', key === undefined ? [] : [key], Object.keys(KEYS));
+  const names = CONFIGURATIONS.map(({ name }) => name);
+  const { rounds = '7', seconds = '1', engine, key } = values;
+  const only = expectKnown('only', values.only ?? [], names);
+  const part = expectKnown('part', values.part ?? PARTS, PARTS);
+  const report = values.report ?? join(import.meta.dirname, '../reports/bench');
+  if (engine !== undefined) expectKnown('engine', [engine], ENGINES);
+  if (key !== undefined) expectKnown('key', [key], Object.keys(KEYS));
+  const isWanted = (one: Configuration): boolean =>
+    isQuick
+      ? QUICK.includes(one.name) && (engine ?? one.engine) === one.engine
+      : only.length === 0 || only.includes(one.name);
   return {
     rounds: wholeNumber('rounds', rounds),
     seconds: wholeNumber('seconds', seconds),
-    configurations: withBases(({ name, ...one }) =>
-      isQuick
-        ? QUICK.includes(name) && (engine ?? one.engine) === one.engine
-        : only.length === 0 || only.includes(name),
-    ),
+    configurations: withBases(isWanted),
     sites: SITES.filter((site) => key === undefined || KEYS[key] === site.key),
     parts: isQuick ? ['cycles'] : part,
-    ...(!isQuick && {
-      report: values.report ?? join(import.meta.dirname, '../reports/bench'),
-    }),
+    ...(!isQuick && { report }),
   };
 }
 
-function expectKnown(option: string, given: string[], known: readonly string[]): void {
-  for (const value of given) {
-    if (!known.includes(value)) throw new SetUpError(`--${option} ${value}?`);
+/** Without defaults, to tell what was given. */
+function parse(args: string[]) {
+  const text = { type: 'string' } as const;
+  const texts = { ...text, multiple: true } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const options = {
+    ...{ rounds: text, seconds: text, only: texts, part: texts, report: text },
+    ...{ 'cycles-only': flag, engine: text, key: text, help: flag },
+  };
+  return parseArgs({ args, options }).values;
+}
+
+/** @returns the values. Throws where one of them is none that the option takes. */
+function expectKnown(option: string, values: string[], known: readonly string[]): string[] {
+  for (const value of values) {
+    if (!known.includes(value)) {
+      throw new SetUpError(`--${option} ${value}: it has to be one of ${known.join(', ')}`);
+    }
   }
+  return values;
 }
 
 /** Those that are wanted, and what they are compared with. */

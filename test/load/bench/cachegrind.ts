@@ -1,10 +1,10 @@
 /** What cachegrind counts, with a simulation of caches and of branch prediction. */
 export interface Counts {
   instructions: number;
-  /** Of instructions and of data, as the following. */
+  /** Misses are of instructions and of data. */
   firstLevelMisses: number;
   lastLevelMisses: number;
-  /** Conditional branches and indirect ones. */
+  /** Branches are conditional and indirect ones. */
   mispredictions: number;
 }
 
