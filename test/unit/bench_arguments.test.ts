@@ -19,7 +19,9 @@ test('--cycles-only counts a static certificate and the bundle, and writes no re
   expect(options.configurations.map(({ name }) => name)).toEqual([
     'static',
     'pair-njs-cache',
+    'store-njs-cache',
     'pair-qjs-cache',
+    'store-qjs-cache',
   ]);
   expect(options.sites.map(({ key }) => key)).toEqual(['ec', 'rsa']);
   expect(options.parts).toEqual(['cycles']);
@@ -27,7 +29,11 @@ test('--cycles-only counts a static certificate and the bundle, and writes no re
 });
 
 test('--cycles-only is narrowed to an engine and to a kind of key', () => {
-  expect(namesOf('--cycles-only', '--engine', 'qjs')).toEqual(['static', 'pair-qjs-cache']);
+  expect(namesOf('--cycles-only', '--engine', 'qjs')).toEqual([
+    'static',
+    'pair-qjs-cache',
+    'store-qjs-cache',
+  ]);
   const keysOf = (key: string): string[] =>
     readArguments(['--cycles-only', '--key', key])!.sites.map((site) => site.key);
   expect(keysOf('p256')).toEqual(['ec']);

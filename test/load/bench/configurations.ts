@@ -19,6 +19,8 @@ export interface Configuration {
   certificate: (name: string) => string;
   /** Whether it is the bundle, so that a cache miss can be measured. */
   isBundle: boolean;
+  /** Whether the bundle has a folder of its own for what it serves. */
+  hasStore: boolean;
 }
 
 export const ENGINES = ['njs', 'qjs'] as const;
@@ -50,10 +52,11 @@ interface Scripted {
   isCached: boolean;
   script: string;
   variables: typeof PAIR;
+  hasStore?: boolean;
 }
 
 function scripted(options: Scripted): Configuration {
-  const { nginx, prefix = '', engine, isCached, script, variables } = options;
+  const { nginx, prefix = '', engine, isCached, script, variables, hasStore = false } = options;
   const isBundle = script.startsWith('/etc/nginx/njs/');
   return {
     name: [prefix + options.name, engine, isCached && 'cache'].filter(Boolean).join('-'),
@@ -70,6 +73,7 @@ function scripted(options: Scripted): Configuration {
     ${isCached ? CACHE : ''}`,
     certificate: () => `ssl_certificate ${variables.cert}; ssl_certificate_key ${variables.key};`,
     isBundle,
+    hasStore,
   };
 }
 
@@ -90,6 +94,14 @@ function scripts(
       title: title(PAIR.title),
       script: BUNDLE,
       variables: PAIR,
+    }),
+    scripted({
+      ...options,
+      name: 'store',
+      title: title(`${PAIR.title}, with a store`),
+      script: BUNDLE,
+      variables: PATH,
+      hasStore: true,
     }),
     scripted({ ...options, name: 'two', title: title(TWO.title), script: BUNDLE, variables: TWO }),
     scripted({ ...options, name: 'plain', title: 'plain approach', script: PLAIN, variables: TWO }),
@@ -119,6 +131,7 @@ function fixed(nginx: NginxName, name: string, title: string): Configuration {
     http: '',
     certificate: (site) => filesCalled(site),
     isBundle: false,
+    hasStore: false,
   };
 }
 
@@ -135,6 +148,7 @@ function lua(name: string, title: string): Configuration {
     certificate: (site) =>
       `${filesCalled(site)} ssl_certificate_by_lua_block { require("${name}")() }`,
     isBundle: false,
+    hasStore: false,
   };
 }
 
@@ -164,7 +178,7 @@ export const CONFIGURATIONS: Configuration[] = [
 ];
 
 /** The bundle in the ways that are recommended: what a developer looks at. */
-export const QUICK = ENGINES.map((engine) => `pair-${engine}-cache`);
+export const QUICK = ENGINES.flatMap((engine) => [`pair-${engine}-cache`, `store-${engine}-cache`]);
 
 /** What the ratios of a configuration are to. */
 export function baseOf({ nginx }: Configuration): Configuration {

@@ -2,9 +2,9 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lastLines } from '../../setup/command.js';
 import { shell } from '../shell.js';
-import { perHandshake, readCaches, readCounts, type Counts } from './cachegrind.js';
+import { cyclesOf, perHandshake, readCaches, readCounts, type Counts } from './cachegrind.js';
 import { baseOf, type Configuration } from './configurations.js';
-import { configOf, type Server } from './server.js';
+import { configOf, storeOf, type Server } from './server.js';
 import type { Site } from './sites.js';
 
 /** How many handshakes one nginx makes; what another takes that makes fewer is not counted. */
@@ -39,6 +39,12 @@ export function staticOf(all: Cycles[], { configuration, site }: Cycles): Cycles
   return all.find((one) => one.site === site && one.configuration === baseOf(configuration));
 }
 
+/** How many times the cycles of a static certificate. */
+export function ratioOf(all: Cycles[], own: Cycles): number | undefined {
+  const base = staticOf(all, own);
+  return base && cyclesOf(own.counts) / cyclesOf(base.counts);
+}
+
 async function count(server: Server, site: Site): Promise<Cycles> {
   const fewer = await runUnderCachegrind(server, site, FEWER);
   const more = await runUnderCachegrind(server, site, MORE);
@@ -63,7 +69,8 @@ async function runUnderCachegrind(server: Server, site: Site, times: number): Pr
   try {
     await shell(
       nginx,
-      `shake() { ${client} </dev/null >/dev/null 2>&1; }
+      `rm -rf ${storeOf(site)} && install -d -m 700 ${storeOf(site)} || exit
+      shake() { ${client} </dev/null >/dev/null 2>&1; }
       ${valgrind} nginx -c ${inside}.conf -e ${inside}.log ${oneProcess} >${inside}.valgrind 2>&1 &
       pid=$!
       trap 'kill -9 $pid 2>/dev/null' EXIT

@@ -113,13 +113,14 @@ function noise({ series }: Result): string[] {
 }
 
 function targetTable(result: Result): string[] {
-  const rows = targetsOf(result).map(({ what, most, is, unit }) => [
+  const rows = targetsOf(result).map(({ what, most, aim, is, unit }) => [
     what,
     `${most.toFixed(3)} ${unit}`,
+    aim?.toFixed(3) ?? '',
     is.toFixed(3),
     is <= most ? 'reached' : '**missed**',
   ]);
-  return table(['', 'at most', 'measured', ''], rows);
+  return table(['', 'at most', 'aimed at', 'measured', ''], rows);
 }
 
 function ratioTable({ series }: Result): string[] {

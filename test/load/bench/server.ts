@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { BENCH_RUNTIMES } from '../../setup/runtimes.js';
 import { replaceFile, writePair, type Pair } from '../../support/certificates.js';
 import { ADMIN_SOCKET, makeWorkDirectory, startNginx, type Nginx } from '../../support/nginx.js';
+import { shell } from '../shell.js';
 import type { Configuration } from './configurations.js';
 import { SITES, type Site } from './sites.js';
 
@@ -44,7 +45,14 @@ export async function startServer(
   const hosts = `127.0.0.1 ${SITES.map(({ name }) => name).join(' ')}`;
   await nginx.exec(['sh', '-c', `echo '${hosts}' >> /etc/hosts`]);
   const { workers } = await nginx.processes();
-  return { configuration, nginx, worker: workers[0]!, runDirectory: dirname(nginx.adminSocket) };
+  const worker = workers[0]!;
+  await shell(nginx, `install -d -m 700 -o "$(stat -c %u /proc/${worker})" ${storeOf()}`);
+  return { configuration, nginx, worker, runDirectory: dirname(nginx.adminSocket) };
+}
+
+/** The container's folder of what is served, of the workers' own; that of an nginx of one process is root's. */
+export function storeOf(counted?: Site): string {
+  return counted ? `/var/lib/nginx/counted-${counted.key}` : '/var/lib/nginx/certs';
 }
 
 /**
@@ -54,7 +62,7 @@ export async function startServer(
  *   some fifty times slower, and is not to look at files more often for that.
  */
 export function configOf(configuration: Configuration, counted?: Site): string {
-  const { modules, http, certificate, isBundle } = configuration;
+  const { modules, http, certificate, isBundle, hasStore } = configuration;
   const servers = (counted ? [counted] : SITES).map(
     ({ name, port, countedPort }) => `
     server {
@@ -77,6 +85,7 @@ http {
     ssl_session_tickets off;
     ssl_session_cache off;
     ${http}
+    ${hasStore ? `js_var $cert_store ${storeOf(counted)};` : ''}
     ${counted && isBundle ? 'js_var $cert_check_interval 3600;' : ''}
     ${servers.join('')}
     ${counted ? '' : adminServer(isBundle)}
