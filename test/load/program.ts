@@ -5,11 +5,17 @@ export async function runProgram(main: () => Promise<void>, usage: string): Prom
   return main().then(
     () => process.exit(0),
     (error: unknown) => {
-      console.error(error instanceof SetUpError ? error.message : error);
+      console.error(isOfTheCaller(error) ? error.message : error);
       console.error(`\n${usage}`);
       process.exit(1);
     },
   );
+}
+
+/** Whether whoever called the command has to do something, and needs no stack trace for that. */
+function isOfTheCaller(error: unknown): error is Error {
+  if (error instanceof SetUpError) return true;
+  return error instanceof Error && 'code' in error && /^ERR_PARSE_ARGS_/.test(String(error.code));
 }
 
 /**

@@ -9,6 +9,8 @@ export interface Configuration {
   name: string;
   title: string;
   nginx: NginxName;
+  /** Absent where there is no script, or no engine to choose. */
+  engine?: Engine;
   /** Module files, without `.so`. */
   modules: string[];
   /** Directives of the http block. */
@@ -17,18 +19,27 @@ export interface Configuration {
   certificate: (name: string) => string;
   /** Whether it is the bundle, so that a cache miss can be measured. */
   isBundle: boolean;
+  /** Whether the bundle has a folder of its own for what it serves. */
+  hasStore: boolean;
 }
 
-const ENGINES = ['njs', 'qjs'] as const;
+export const ENGINES = ['njs', 'qjs'] as const;
+export type Engine = (typeof ENGINES)[number];
 
 const CACHE = 'ssl_certificate_cache max=1000 inactive=1h valid=1h;';
 
-const PAIR = { title: 'js_pair', set: 'js_set $pair certs.js_pair;', cert: '$pair', key: '$pair' };
+const PAIR = {
+  title: 'js_pair',
+  set: 'js_set $tls_pair certs.js_pair;',
+  cert: '"data:$tls_pair"',
+  key: '"data:$tls_pair"',
+};
+const PATH = { ...PAIR, cert: '$tls_pair', key: '$tls_pair' };
 const TWO = {
   title: 'js_cert and js_key',
-  set: 'js_set $cert certs.js_cert; js_set $key certs.js_key;',
-  cert: '$cert',
-  key: '$key',
+  set: 'js_set $tls_cert certs.js_cert; js_set $tls_key certs.js_key;',
+  cert: '"data:$tls_cert"',
+  key: '"data:$tls_key"',
 };
 
 interface Scripted {
@@ -37,19 +48,21 @@ interface Scripted {
   prefix?: string;
   name: string;
   title: string;
-  engine?: (typeof ENGINES)[number];
+  engine?: Engine;
   isCached: boolean;
   script: string;
   variables: typeof PAIR;
+  hasStore?: boolean;
 }
 
 function scripted(options: Scripted): Configuration {
-  const { nginx, prefix = '', engine, isCached, script, variables } = options;
+  const { nginx, prefix = '', engine, isCached, script, variables, hasStore = false } = options;
   const isBundle = script.startsWith('/etc/nginx/njs/');
   return {
     name: [prefix + options.name, engine, isCached && 'cache'].filter(Boolean).join('-'),
     title: [options.title, engine, isCached && 'cache'].filter(Boolean).join(', '),
     nginx,
+    ...(engine && { engine }),
     modules: ['ngx_http_js_module'],
     http: `
     ${engine ? `js_engine ${engine};` : ''}
@@ -58,15 +71,16 @@ function scripted(options: Scripted): Configuration {
     ${isBundle ? 'js_shared_dict_zone zone=certs_misses:1m timeout=60s evict;' : ''}
     ${variables.set}
     ${isCached ? CACHE : ''}`,
-    certificate: () =>
-      `ssl_certificate data:${variables.cert}; ssl_certificate_key data:${variables.key};`,
+    certificate: () => `ssl_certificate ${variables.cert}; ssl_certificate_key ${variables.key};`,
     isBundle,
+    hasStore,
   };
 }
 
 const BUNDLE = '/etc/nginx/njs/cert_rotation.js';
 const PLAIN = '/etc/nginx/certs/plain.js';
 const LEAST = '/etc/nginx/certs/least.js';
+const LEAST_PATH = '/etc/nginx/certs/least_path.js';
 
 /** What is served by a script: by the bundle in both ways, by the plain approach, by the least that a script can do. */
 function scripts(
@@ -81,9 +95,30 @@ function scripts(
       script: BUNDLE,
       variables: PAIR,
     }),
+    scripted({
+      ...options,
+      name: 'store',
+      title: title(`${PAIR.title}, with a store`),
+      script: BUNDLE,
+      variables: PATH,
+      hasStore: true,
+    }),
     scripted({ ...options, name: 'two', title: title(TWO.title), script: BUNDLE, variables: TWO }),
     scripted({ ...options, name: 'plain', title: 'plain approach', script: PLAIN, variables: TWO }),
-    scripted({ ...options, name: 'least', title: 'least script', script: LEAST, variables: PAIR }),
+    scripted({
+      ...options,
+      name: 'least',
+      title: 'least script, PEM',
+      script: LEAST,
+      variables: PAIR,
+    }),
+    scripted({
+      ...options,
+      name: 'least-path',
+      title: 'least script, path',
+      script: LEAST_PATH,
+      variables: PATH,
+    }),
   ];
 }
 
@@ -96,6 +131,7 @@ function fixed(nginx: NginxName, name: string, title: string): Configuration {
     http: '',
     certificate: (site) => filesCalled(site),
     isBundle: false,
+    hasStore: false,
   };
 }
 
@@ -112,6 +148,7 @@ function lua(name: string, title: string): Configuration {
     certificate: (site) =>
       `${filesCalled(site)} ssl_certificate_by_lua_block { require("${name}")() }`,
     isBundle: false,
+    hasStore: false,
   };
 }
 
@@ -139,6 +176,9 @@ export const CONFIGURATIONS: Configuration[] = [
   fixed('oldest', '1.26-static', 'static certificate'),
   ...scripts({ nginx: 'oldest', prefix: '1.26-', isCached: false }),
 ];
+
+/** The bundle in the ways that are recommended: what a developer looks at. */
+export const QUICK = ENGINES.flatMap((engine) => [`pair-${engine}-cache`, `store-${engine}-cache`]);
 
 /** What the ratios of a configuration are to. */
 export function baseOf({ nginx }: Configuration): Configuration {

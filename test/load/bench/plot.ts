@@ -1,7 +1,8 @@
 import { spreadOf } from '../statistics.js';
 import { svgOf } from '../svg.js';
+import { CYCLES, KINDS, type Counts } from './cachegrind.js';
 import { baseOf } from './configurations.js';
-import type { Instructions } from './instructions.js';
+import { staticOf, type Cycles } from './cycles.js';
 import type { Series } from './rounds.js';
 import { SITES } from './sites.js';
 
@@ -30,34 +31,38 @@ export function plotRatios(series: Series[]): string {
   });
 }
 
-/** Draws what each configuration takes beyond a static certificate, by library. */
-export function plotInstructions(instructions: Instructions[]): string {
-  const objects = [...new Set(instructions.flatMap(({ byObject }) => Object.keys(byObject)))];
+const KIND_TITLES: Record<keyof Counts, string> = {
+  instructions: 'instructions',
+  firstLevelMisses: 'first-level cache misses',
+  mispredictions: 'mispredicted branches',
+  lastLevelMisses: 'last-level cache misses',
+};
+
+/** Draws the cycles that each configuration takes beyond a static certificate, and for what. */
+export function plotCycles(cycles: Cycles[]): string {
   const panels = SITES.map((site) => {
-    const own = instructions.filter(
+    const own = cycles.filter(
       (one) => one.site === site && one.configuration !== baseOf(one.configuration),
     );
-    const more = ({ configuration, byObject }: Instructions, object: string): number => {
-      const base = instructions.find(
-        (one) => one.site === site && one.configuration === baseOf(configuration),
-      );
-      return ((byObject[object] ?? 0) - (base?.byObject[object] ?? 0)) / 1000;
+    const more = (one: Cycles, kind: keyof Counts): number => {
+      const base = staticOf(cycles, one)?.counts[kind] ?? 0;
+      return ((one.counts[kind] - base) * CYCLES[kind]) / 1000;
     };
     return {
       title: site.title,
       labels: own.map(titleOf),
-      series: objects.map((object) => ({
+      series: KINDS.map((kind) => ({
         type: 'bar',
-        name: object,
+        name: KIND_TITLES[kind],
         stack: site.key,
-        data: own.map((one) => more(one, object)),
+        data: own.map((one) => more(one, kind)),
       })),
     };
   });
-  return draw('Thousand instructions beyond a static certificate', panels, {});
+  return draw('Thousand cycles beyond a static certificate', panels, {});
 }
 
-function titleOf({ configuration: { name, title } }: Series | Instructions): string {
+function titleOf({ configuration: { name, title } }: Series | Cycles): string {
   return name.startsWith('1.26-') ? `nginx 1.26: ${title}` : title;
 }
 

@@ -2,8 +2,9 @@ import { copyFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BENCH_RUNTIMES } from '../../setup/runtimes.js';
-import { writePair, type Pair } from '../../support/certificates.js';
+import { replaceFile, writePair, type Pair } from '../../support/certificates.js';
 import { ADMIN_SOCKET, makeWorkDirectory, startNginx, type Nginx } from '../../support/nginx.js';
+import { shell } from '../shell.js';
 import type { Configuration } from './configurations.js';
 import { SITES, type Site } from './sites.js';
 
@@ -29,7 +30,10 @@ export async function startServer(
 ): Promise<Server> {
   const directory = makeWorkDirectory();
   const certs = join(directory, 'certs');
-  for (const [{ name }, pair] of pairs) await writePair(certs, name, pair);
+  for (const [{ name }, pair] of pairs) {
+    await writePair(certs, name, pair);
+    await replaceFile(join(certs, `${name}.pem`), pair.keyPem + pair.chainPem);
+  }
   for (const scripts of SCRIPTS) {
     for (const file of readdirSync(scripts)) copyFileSync(join(scripts, file), join(certs, file));
   }
@@ -41,21 +45,28 @@ export async function startServer(
   const hosts = `127.0.0.1 ${SITES.map(({ name }) => name).join(' ')}`;
   await nginx.exec(['sh', '-c', `echo '${hosts}' >> /etc/hosts`]);
   const { workers } = await nginx.processes();
-  return { configuration, nginx, worker: workers[0]!, runDirectory: dirname(nginx.adminSocket) };
+  const worker = workers[0]!;
+  await shell(nginx, `install -d -m 700 -o "$(stat -c %u /proc/${worker})" ${storeOf()}`);
+  return { configuration, nginx, worker, runDirectory: dirname(nginx.adminSocket) };
+}
+
+/** The container's folder of what is served, of the workers' own; that of an nginx of one process is root's. */
+export function storeOf(counted?: Site): string {
+  return counted ? `/var/lib/nginx/counted-${counted.key}` : '/var/lib/nginx/certs';
 }
 
 /**
  * Composes the nginx.conf of a configuration: TLS 1.3 alone, no session to resume, and a connection for each request.
  *
- * @param isProfiled whether it is for a second nginx in the same container, with ports and a socket of its own. It is
+ * @param counted the site of a further nginx in the same container, with a port of its own; absent: both sites. It is
  *   some fifty times slower, and is not to look at files more often for that.
  */
-export function configOf(configuration: Configuration, isProfiled = false): string {
-  const { modules, http, certificate, isBundle } = configuration;
-  const servers = SITES.map(
-    ({ name, port, profilePort }) => `
+export function configOf(configuration: Configuration, counted?: Site): string {
+  const { modules, http, certificate, isBundle, hasStore } = configuration;
+  const servers = (counted ? [counted] : SITES).map(
+    ({ name, port, countedPort }) => `
     server {
-        listen ${isProfiled ? profilePort : port} ssl;
+        listen ${counted ? countedPort : port} ssl;
         ${certificate(name)}
         location = / { return 200; }
         location = /told { access_log /run/nginx/handshakes.log handshakes; return 200; }
@@ -74,13 +85,19 @@ http {
     ssl_session_tickets off;
     ssl_session_cache off;
     ${http}
-    ${isProfiled && isBundle ? 'js_var $cert_check_interval 3600;' : ''}
+    ${hasStore ? `js_var $cert_store ${storeOf(counted)};` : ''}
+    ${counted && isBundle ? 'js_var $cert_check_interval 3600;' : ''}
     ${servers.join('')}
-    server {
-        listen unix:${ADMIN_SOCKET}${isProfiled ? '.profiled' : ''};
-        location = /status { stub_status; }
-        ${isBundle ? 'location = /clear { js_content certs.clear_cache; }' : ''}
-    }
+    ${counted ? '' : adminServer(isBundle)}
 }
 `;
+}
+
+function adminServer(isBundle: boolean): string {
+  return `
+    server {
+        listen unix:${ADMIN_SOCKET};
+        location = /status { stub_status; }
+        ${isBundle ? 'location = /clear { js_content certs.clear_cache; }' : ''}
+    }`;
 }

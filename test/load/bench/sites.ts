@@ -6,13 +6,13 @@ export interface Site {
   title: string;
   name: string;
   port: number;
-  /** The same under callgrind. */
-  profilePort: number;
+  /** The same under cachegrind. */
+  countedPort: number;
 }
 
 export const SITES: Site[] = [
-  { key: 'ec', title: 'ECDSA P-256', name: 'p256.example', port: 8443, profilePort: 9443 },
-  { key: 'rsa', title: 'RSA-2048', name: 'rsa.example', port: 8444, profilePort: 9444 },
+  { key: 'ec', title: 'ECDSA P-256', name: 'p256.example', port: 8443, countedPort: 9443 },
+  { key: 'rsa', title: 'RSA-2048', name: 'rsa.example', port: 8444, countedPort: 9444 },
 ];
 
 /** Issues a pair for each of the sites. */
