@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CONFIGURATIONS, type Configuration } from '../load/bench/configurations.js';
-import type { Cycles } from '../load/bench/cycles.js';
-import { figures, writeReport, type Result } from '../load/bench/report.js';
-import type { Series } from '../load/bench/rounds.js';
-import { SITES } from '../load/bench/sites.js';
+import { CONFIGURATIONS, type Configuration } from '../../load/bench/configurations.js';
+import type { Cycles } from '../../load/bench/cycles.js';
+import { figures, writeReport, type Result } from '../../load/bench/report.js';
+import type { Series } from '../../load/bench/rounds.js';
+import { SITES } from '../../load/bench/sites.js';
 
 const [P256, RSA] = SITES as [(typeof SITES)[0], (typeof SITES)[0]];
 

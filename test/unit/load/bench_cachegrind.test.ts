@@ -5,7 +5,7 @@ import {
   readCaches,
   readCounts,
   type Counts,
-} from '../load/bench/cachegrind.js';
+} from '../../load/bench/cachegrind.js';
 
 /** A file of cachegrind in which each event has a digit of its own. */
 const FILE = `desc: I1 cache:         32768 B, 64 B, 8-way associative

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readArguments } from '../load/bench/arguments.js';
-import { CONFIGURATIONS } from '../load/bench/configurations.js';
+import { readArguments } from '../../load/bench/arguments.js';
+import { CONFIGURATIONS } from '../../load/bench/configurations.js';
 
 function namesOf(...args: string[]): string[] {
   return readArguments(args)!.configurations.map(({ name }) => name);
