@@ -676,8 +676,8 @@ function start() {
     function withCheckedNow(record, token) {
         return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
     }
-    function withCheckedAt(record, time2) {
-        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
+    function withCheckedAt(record, time) {
+        return record.slice(0, CHECKED_AT2) + time + record.slice(KEY_END_AT2);
     }
     function markStale(record) {
         return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
@@ -968,6 +968,7 @@ function start() {
     var UTF8_STRING = 12;
     var UTC_TIME = 23;
     var GENERALIZED_TIME = 24;
+    var BMP_STRING = 30;
     var SEQUENCE = 48;
     var SET = 49;
     function contextTag(number) {
@@ -1038,7 +1039,7 @@ function start() {
     function hexOfWhole(element) {
         return element.bytes.toString("hex", element.at, element.end);
     }
-    function textOf(element) {
+    function utf8Of(element) {
         return element.bytes.toString("utf8", element.start, element.end);
     }
     function expectInteger(element, what) {
@@ -1078,7 +1079,7 @@ function start() {
         if (!startsArc) refuse("malformed", "unreadable DER: an identifier is cut off");
         return hexOf(element);
     }
-    function dotted(hex) {
+    function dottedForm(hex) {
         var arcs = [];
         var arc = 0;
         for(var i = 0; i < hex.length; i += 2){
@@ -1096,8 +1097,8 @@ function start() {
         }
         return arcs.join(".");
     }
-    function time(element, what) {
-        var digits = textOf(element).slice(0, -1);
+    function readTime(element, what) {
+        var digits = utf8Of(element).slice(0, -1);
         if (element.tag === UTC_TIME) {
             digits = (digits < "50" ? "20" : "19") + digits;
         } else if (element.tag !== GENERALIZED_TIME) {
@@ -1122,11 +1123,10 @@ function start() {
     var OTHER_STRINGS = [
         19,
         20,
-        30,
+        BMP_STRING,
         18,
         22
     ];
-    var BMP_STRING = 30;
     function expectName(name) {
         var bytes = name.bytes;
         var at = name.start;
@@ -1149,7 +1149,7 @@ function start() {
     }
     function isText(value) {
         if (value.tag === UTF8_STRING) {
-            var text = textOf(value);
+            var text = utf8Of(value);
             return text.indexOf("�") < 0 && Buffer.byteLength(text) === value.end - value.start;
         }
         if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
@@ -1181,16 +1181,16 @@ function start() {
         // extKeyUsage
         "6086480186f8420101": expectBits,
         // Netscape's certificate type
-        // Proxies, addresses, and numbers of networks (RFC 3820, RFC 3779): no server's certificate has them.
-        "2b0601050507010e": unknown,
-        "2b06010505070107": unknown,
-        "2b06010505070108": unknown
+        // Proxies, addresses and network numbers (RFC 3820, RFC 3779) are not in the certificates of servers.
+        "2b0601050507010e": refuseExtension,
+        "2b06010505070107": refuseExtension,
+        "2b06010505070108": refuseExtension
     };
     function expectExtension(type, content) {
         var check = CHECKS[type];
         if (check !== void 0) check(content);
     }
-    function unknown() {
+    function refuseExtension() {
         return refuse("malformed", "unreadable extension in a certificate");
     }
     function membersOf(content) {
@@ -1202,33 +1202,33 @@ function start() {
     function expectBitString(param) {
         var bytes = param.bytes, start2 = param.start, end = param.end;
         var unused = end > start2 ? bytes[start2] : 8;
-        var any = 0;
-        for(var at = start2 + 1; at < end; at++)any |= bytes[at];
-        if (unused > 7 || any === 0) unknown();
+        var bits = 0;
+        for(var at = start2 + 1; at < end; at++)bits |= bytes[at];
+        if (unused > 7 || bits === 0) refuseExtension();
     }
     function expectBasicConstraints(content) {
         var members = membersOf(content);
         var first = members[0];
         if (first !== void 0 && first.tag === BOOLEAN) {
-            if (first.end - first.start !== 1) unknown();
+            if (first.end - first.start !== 1) refuseExtension();
             members.shift();
         }
         var length = members.shift();
-        if (members.length > 0) unknown();
+        if (members.length > 0) refuseExtension();
         if (length === void 0) return;
         expectInteger(length, WHAT);
-        if (length.tag !== INTEGER || length.bytes[length.start] >= 128) unknown();
+        if (length.tag !== INTEGER || length.bytes[length.start] >= 128) refuseExtension();
     }
     function expectAuthorityKeyId(content) {
-        var last = -1;
+        var previous = -1;
         membersOf(content).forEach(function(part) {
             var number = [
                 contextTag(0),
                 constructedTag(1),
                 contextTag(2)
             ].indexOf(part.tag);
-            if (number <= last) unknown();
-            last = number;
+            if (number <= previous) refuseExtension();
+            previous = number;
             if (number === 1) children(part).forEach(expectGeneralName);
             if (number === 2) expectInteger(Object.assign({}, part, {
                 tag: INTEGER
@@ -1257,44 +1257,44 @@ function start() {
                     objectIdentifier(type);
                     var value = readElement(name.bytes, type.end, name.end);
                     expectEnd(name.end, value.end, WHAT);
-                    if (value.tag !== constructedTag(0) || children(value).length !== 1) unknown();
+                    if (value.tag !== constructedTag(0) || children(value).length !== 1) refuseExtension();
                     return;
                 }
             case constructedTag(4):
                 expectName(readOnly(name, SEQUENCE, WHAT));
                 return;
             default:
-                unknown();
+                refuseExtension();
         }
     }
     function expectNameConstraints(content) {
-        var last = -1;
+        var previous = -1;
         membersOf(content).forEach(function(subtrees) {
             var number = [
                 constructedTag(0),
                 constructedTag(1)
             ].indexOf(subtrees.tag);
-            if (number <= last) unknown();
-            last = number;
+            if (number <= previous) refuseExtension();
+            previous = number;
             children(subtrees).forEach(function(subtree) {
                 var parts = subtree.tag === SEQUENCE ? children(subtree) : [];
-                if (parts.length !== 1) unknown();
+                if (parts.length !== 1) refuseExtension();
                 parts.forEach(expectGeneralName);
             });
         });
     }
     function expectDistributionPoints(content) {
         membersOf(content).forEach(function(point) {
-            if (point.tag !== SEQUENCE) unknown();
-            var last = -1;
+            if (point.tag !== SEQUENCE) refuseExtension();
+            var previous = -1;
             children(point).forEach(function(part) {
                 var number = [
                     constructedTag(0),
                     contextTag(1),
                     constructedTag(2)
                 ].indexOf(part.tag);
-                if (number <= last) unknown();
-                last = number;
+                if (number <= previous) refuseExtension();
+                previous = number;
                 if (number === 1) {
                     expectBitString(part);
                     return;
@@ -1368,7 +1368,7 @@ function start() {
             body: text.slice(blankLine.index)
         };
     }
-    function decode(block) {
+    function decodeBlock(block) {
         var base64 = block.body.replace(/[ \t\r\n]+/g, "");
         var bytes = Buffer.from(base64, "base64");
         if (bytes.length === 0 || bytes.toString("base64") !== base64) {
@@ -1379,7 +1379,7 @@ function start() {
     function quote(label) {
         return '"'.concat(label.toLowerCase(), '"');
     }
-    function encode(label, bytes) {
+    function encodeBlock(label, bytes) {
         var base64 = bytes.toString("base64");
         var text = "".concat(BEGIN).concat(label).concat(DASHES, "\n");
         for(var at = 0; at < base64.length; at += LINE)text += base64.slice(at, at + LINE) + "\n";
@@ -1499,8 +1499,10 @@ function start() {
         }
         return sum;
     }
-    function subtract(from, what) {
-        for(var i = 0; i < what.length; i++)from[i] = from[i] - what[i];
+    function subtract(limbs, subtrahend) {
+        for(var i = 0; i < subtrahend.length; i++){
+            limbs[i] = limbs[i] - subtrahend[i];
+        }
     }
     function reduce(limbs, field, size) {
         for(var i = 0; i < size; i++){
@@ -1708,9 +1710,9 @@ function start() {
     function isSameKey(a, b) {
         if (a.kind !== b.kind || a.curve !== b.curve || a.restrictions !== b.restrictions) return false;
         if (a.value.length === b.value.length || a.curve === null) return a.value === b.value;
-        return a.value.length < b.value.length ? a.value === compressed(b.value) : compressed(a.value) === b.value;
+        return a.value.length < b.value.length ? a.value === compressedPoint(b.value) : compressedPoint(a.value) === b.value;
     }
-    function compressed(point) {
+    function compressedPoint(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
     function keyTypeName(key) {
@@ -1735,7 +1737,7 @@ function start() {
         return CERTIFICATE_LABELS.indexOf(label) >= 0;
     }
     function readCertificate(block, whose) {
-        var der = decode(block);
+        var der = decodeBlock(block);
         if (block.label === "TRUSTED CERTIFICATE") {
             var certificate = readElement(der, 0, der.length);
             if (certificate.end < der.length) {
@@ -1744,7 +1746,7 @@ function start() {
             }
             der = der.slice(0, certificate.end);
         }
-        return parse(der, whose);
+        return parseCertificate(der, whose);
     }
     function readLeaf(pem) {
         var blocks = readBlocks(pem);
@@ -1754,7 +1756,7 @@ function start() {
         }
         return refuse("malformed", "no certificate");
     }
-    function parse(der, whose) {
+    function parseCertificate(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
         var signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, "a signature algorithm");
@@ -1786,8 +1788,8 @@ function start() {
             issuerHex: issuerHex,
             subject: subject,
             subjectHex: subjectHex,
-            notBefore: time(notBefore, "notBefore"),
-            notAfter: time(notAfter, "notAfter"),
+            notBefore: readTime(notBefore, "notBefore"),
+            notAfter: readTime(notAfter, "notAfter"),
             signatureAlgorithm: signatureAlgorithm,
             publicKey: readPublicKey(publicKeyInfo2, whose),
             publicKeyInfo: publicKeyInfo2,
@@ -1881,8 +1883,8 @@ function start() {
     }
     function serverNames(certificate) {
         var names = dnsNames(certificate);
-        if (names.length > 0) return names.map(canonical);
-        return commonNames(certificate.subject).map(canonical).filter(function(name) {
+        if (names.length > 0) return names.map(canonicalName);
+        return commonNames(certificate.subject).map(canonicalName).filter(function(name) {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
     }
@@ -1890,7 +1892,7 @@ function start() {
         if (certificate.altNames === null) return [];
         return children(certificate.altNames).filter(function(name) {
             return name.tag === DNS_NAME;
-        }).map(textOf);
+        }).map(utf8Of);
     }
     function commonNames(subject) {
         var names = [];
@@ -1898,12 +1900,12 @@ function start() {
             children(set).forEach(function(attribute) {
                 var type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, "an attribute");
                 var value = readElement(attribute.bytes, type.end, attribute.end);
-                if (hexOf(type) === COMMON_NAME) names.push(textOf(value));
+                if (hexOf(type) === COMMON_NAME) names.push(utf8Of(value));
             });
         });
         return names;
     }
-    function canonical(name) {
+    function canonicalName(name) {
         return name.toLowerCase().replace(/\.$/, "");
     }
     function covers(certificate, name) {
@@ -1942,7 +1944,7 @@ function start() {
         var authorityKeyId = issued.authorityKeyId;
         var subjectKeyId = issuer.subjectKeyId;
         if (authorityKeyId !== "" && subjectKeyId !== "" && authorityKeyId !== subjectKeyId) {
-            refuse("bad-chain", "".concat(whose, " has the issuer's name, but another key than signed"));
+            refuse("bad-chain", "".concat(whose, " has the issuer's name, but not the key that signed"));
         }
         expectPoint(issuer.publicKey, whose);
     }
@@ -1958,17 +1960,17 @@ function start() {
         if (block.body.length > LONGEST_KEY) refuse("malformed", "too long for a private key");
         switch(block.label){
             case "PRIVATE KEY":
-                return readPkcs8(decode(block));
+                return readPkcs8(decodeBlock(block));
             case "RSA PRIVATE KEY":
-                return readPkcs1(decode(block));
+                return readPkcs1(decodeBlock(block));
             case "EC PRIVATE KEY":
-                return readSec1(decode(block));
+                return readSec1(decodeBlock(block));
             default:
-                return refuse("unsupported-key", "a key labelled ".concat(quote(block.label), " is not for TLS servers"));
+                return refuse("unsupported-key", "a key with the label ".concat(quote(block.label), " is not for TLS servers"));
         }
     }
     function readPkcs1(der) {
-        var value = rsaPublicPart(readWhole(der, SEQUENCE, "an RSA private key"));
+        var value = readRsaPrivateKey(readWhole(der, SEQUENCE, "an RSA private key"));
         var label = "RSA PRIVATE KEY";
         return {
             kind: "RSA",
@@ -1979,7 +1981,7 @@ function start() {
             der: der
         };
     }
-    function rsaPublicPart(key) {
+    function readRsaPrivateKey(key) {
         var numbers = children(key);
         var isFirstVersion = numbers.length > 0 && hexOfWhole(numbers[0]) === "020100";
         if (!isFirstVersion || numbers.length !== 9) {
@@ -1989,7 +1991,7 @@ function start() {
         return rsaValue(numbers[1], numbers[2]);
     }
     function readSec1(der) {
-        var _ecParts = ecParts(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _ecParts.curve, value = _ecParts.value;
+        var _readEcPrivateKey = readEcPrivateKey(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _readEcPrivateKey.curve, value = _readEcPrivateKey.value;
         return {
             kind: "EC",
             curve: curve,
@@ -1999,7 +2001,7 @@ function start() {
             der: der
         };
     }
-    function ecParts(key, known) {
+    function readEcPrivateKey(key, known) {
         var version = readTagged(key, key.start, INTEGER, "a version");
         var number = readTagged(key, version.end, OCTET_STRING, "a private key");
         var at = number.end;
@@ -2042,9 +2044,9 @@ function start() {
         var attached = attachedPublicKey(info, key.end);
         var value = "";
         if (kind === "RSA" || kind === "RSA-PSS") {
-            value = rsaPublicPart(readOnly(key, SEQUENCE, "an RSA private key"));
+            value = readRsaPrivateKey(readOnly(key, SEQUENCE, "an RSA private key"));
         } else if (curve !== null) {
-            value = ecParts(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
+            value = readEcPrivateKey(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
         } else {
             var number = readOnly(key, OCTET_STRING, "a private key");
             if (number.end - number.start !== privateBytes(kind, null)) {
@@ -2056,7 +2058,7 @@ function start() {
         }
         if (value === "" && kind !== "RSA") value = attached;
         var isPlain = hexOf(version) === "00" && key.end === info.end;
-        var plain = isPlain ? der : Buffer.from(wrap(hexOf(algorithm2), hexOf(key)), "hex");
+        var plain = isPlain ? der : Buffer.from(pkcs8Hex(hexOf(algorithm2), hexOf(key)), "hex");
         return {
             kind: kind,
             curve: curve,
@@ -2080,30 +2082,30 @@ function start() {
         expectEnd(info.end, at, "a private key");
         return value;
     }
-    function wrap(algorithm2, key) {
+    function pkcs8Hex(algorithm2, key) {
         return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm2) + write(OCTET_STRING, key));
     }
     function pkcs8Of(key) {
         var rsa = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + "0500";
-        if (key.label === "RSA PRIVATE KEY") return Buffer.from(wrap(rsa, key.der.toString("hex")), "hex");
+        if (key.label === "RSA PRIVATE KEY") return Buffer.from(pkcs8Hex(rsa, key.der.toString("hex")), "hex");
         if (key.label === "EC PRIVATE KEY" && key.curve !== null) {
             var curve = write(OBJECT_IDENTIFIER, identifierOf(key.curve));
             var algorithm2 = write(OBJECT_IDENTIFIER, EC_PUBLIC_KEY) + curve;
-            return Buffer.from(wrap(algorithm2, key.der.toString("hex")), "hex");
+            return Buffer.from(pkcs8Hex(algorithm2, key.der.toString("hex")), "hex");
         }
         if (key.kind !== "RSA-PSS") return key.der;
         var parts = children(readWhole(key.der, SEQUENCE, "a private key"));
-        return Buffer.from(wrap(rsa, hexOf(parts[2])), "hex");
+        return Buffer.from(pkcs8Hex(rsa, hexOf(parts[2])), "hex");
     }
     function servedForm(key) {
         if (key.label === "PRIVATE KEY" && key.kind === "RSA") {
-            return encode("RSA PRIVATE KEY", Buffer.from(hexOfWhole(innerKey(key)), "hex"));
+            return encodeBlock("RSA PRIVATE KEY", Buffer.from(hexOfWhole(innerKey(key)), "hex"));
         }
         if (key.label === "PRIVATE KEY" && key.curve !== null && key.value !== "") {
             var der = withPoint(key, key.curve, key.value).der;
-            return encode("EC PRIVATE KEY", der);
+            return encodeBlock("EC PRIVATE KEY", der);
         }
-        return encode(key.label, key.der);
+        return encodeBlock(key.label, key.der);
     }
     function withPoint(key, curve, point) {
         var parts = children(innerKey(key));
@@ -2120,7 +2122,6 @@ function start() {
         var outer = readWhole(der, SEQUENCE, "a private key");
         return label === "PRIVATE KEY" ? readOnly(children(outer)[2], SEQUENCE, "a private key") : outer;
     }
-    var RSASSA_PSS2 = "2a864886f70d01010a";
     var SIGNATURES = {
         "2a864886f70d01010b": "sha256WithRSAEncryption",
         "2a864886f70d01010c": "sha384WithRSAEncryption",
@@ -2144,7 +2145,7 @@ function start() {
         var algorithm2 = certificate.signatureAlgorithm;
         var type = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
         var identifier = hexOf(type);
-        if (identifier === RSASSA_PSS2) {
+        if (identifier === RSASSA_PSS) {
             var isStrong = type.end < algorithm2.end && readPss(readElement(algorithm2.bytes, type.end, algorithm2.end)) !== null;
             return {
                 name: "rsassaPss",
@@ -2169,7 +2170,7 @@ function start() {
         }
         var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
         if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
-            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued anew"));
+            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued again"));
         }
     }
     function isSelfSigned(certificate, signature) {
@@ -2206,9 +2207,9 @@ function start() {
         }
         return {
             chain: chain.map(function(certificate) {
-                return encode("CERTIFICATE", certificate.der);
+                return encodeBlock("CERTIFICATE", certificate.der);
             }).join(""),
-            key: encode(privateKey.label, privateKey.der),
+            key: encodeBlock(privateKey.label, privateKey.der),
             leaf: leaf,
             privateKey: privateKey,
             keyProven: keyProven
@@ -2582,7 +2583,7 @@ function start() {
         return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
     }
     function count(zone, family, labels) {
-        var counts = parse2(findOwnCounts(zone) || "{}");
+        var counts = parse(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
@@ -2595,7 +2596,7 @@ function start() {
     function countsOf(zone, keys) {
         var sum = {};
         findCounts(zone, keys).forEach(function(text) {
-            var counts = parse2(text);
+            var counts = parse(text);
             Object.keys(counts).forEach(function(series) {
                 add(sum, series, counts[series]);
             });
@@ -2605,7 +2606,7 @@ function start() {
     function add(counts, series, more) {
         counts[series] = (counts[series] || 0) + more;
     }
-    function parse2(text) {
+    function parse(text) {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
@@ -3464,10 +3465,13 @@ function start() {
         var read = param.read, lookedAt = param.lookedAt;
         return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
     }
+    function subtle() {
+        return crypto.subtle;
+    }
     var PROBE = "njs-cert-rotation";
     function proveKey(pair) {
         return _async_to_generator(function() {
-            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, subtle2, probe, isProven, signature, e;
+            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, probe, isProven, signature, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -3504,7 +3508,6 @@ function start() {
                             2,
                             refuse("malformed", "the private key cannot be used")
                         ];
-                        subtle2 = crypto.subtle;
                         probe = Buffer.from(PROBE);
                         isProven = false;
                         _state.label = 3;
@@ -3517,13 +3520,13 @@ function start() {
                         ]);
                         return [
                             4,
-                            subtle2.sign(algorithm2, privateKey, probe)
+                            subtle().sign(algorithm2, privateKey, probe)
                         ];
                     case 4:
                         signature = _state.sent();
                         return [
                             4,
-                            subtle2.verify(algorithm2, publicKey, signature, probe)
+                            subtle().verify(algorithm2, publicKey, signature, probe)
                         ];
                     case 5:
                         isProven = _state.sent();
@@ -3543,7 +3546,7 @@ function start() {
                         ];
                         return [
                             4,
-                            forgetErrors(algorithm2)
+                            clearOpenSslErrors(algorithm2)
                         ];
                     case 8:
                         _state.sent();
@@ -3555,7 +3558,7 @@ function start() {
             });
         })();
     }
-    function forgetErrors(algorithm2) {
+    function clearOpenSslErrors(algorithm2) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
@@ -3575,7 +3578,7 @@ function start() {
     }
     function importOrNull(format, key, algorithm2, usage) {
         return _async_to_generator(function() {
-            var subtle2, e;
+            var e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -3585,10 +3588,9 @@ function start() {
                             ,
                             3
                         ]);
-                        subtle2 = crypto.subtle;
                         return [
                             4,
-                            subtle2.importKey(format, key, algorithm2, false, [
+                            subtle().importKey(format, key, algorithm2, false, [
                                 usage
                             ])
                         ];
@@ -3649,7 +3651,7 @@ function start() {
                         curve = pair.privateKey.curve;
                         if (curve !== null) {
                             privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-                            key = encode(privateKey.label, privateKey.der);
+                            key = encodeBlock(privateKey.label, privateKey.der);
                             return [
                                 2,
                                 Object.assign({}, pair, {
@@ -4176,13 +4178,12 @@ function start() {
         "2b0601040182373c020103": "jurisdictionC"
     };
     var T61_STRING = 20;
-    var BMP_STRING2 = 30;
     var IP_ADDRESS = contextTag(7);
     function describe(certificate) {
         var serial = hexOf(certificate.serial).toUpperCase();
         return {
-            subject: nameOf2(certificate.subject),
-            issuer: nameOf2(certificate.issuer),
+            subject: distinguishedName(certificate.subject),
+            issuer: distinguishedName(certificate.issuer),
             serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
             dns_names: dnsNames(certificate),
             ip_addresses: ipAddresses(certificate),
@@ -4199,7 +4200,7 @@ function start() {
     function isoTime(seconds) {
         return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
     }
-    function nameOf2(name) {
+    function distinguishedName(name) {
         return children(name).map(function(set) {
             return children(set).map(attributeOf).reverse().join("+");
         }).reverse().join(",");
@@ -4209,7 +4210,7 @@ function start() {
         var type = parts[0];
         var value = parts[1];
         var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        if (name === void 0) return "".concat(dottedForm(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
         var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
             return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
         });
@@ -4219,8 +4220,8 @@ function start() {
         return (byte < 16 ? "0" : "") + byte.toString(16);
     }
     function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING) return utf8Of(value);
+        var width = value.tag === BMP_STRING ? 2 : 1;
         var text = "";
         for(var at = value.start; at < value.end; at += width){
             text += String.fromCharCode(value.bytes.readUIntBE(at, width));
@@ -4240,9 +4241,9 @@ function start() {
         for(var at = address.start; at + width <= address.end; at += width){
             groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
         }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+        return isV4 ? groups.join(".") : withShortenedZeros(groups.join(":"));
     }
-    function shortened(address) {
+    function withShortenedZeros(address) {
         for(var run = 8; run > 1; run--){
             var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
             if (zeros2.test(address)) return address.replace(zeros2, "::");
@@ -4300,7 +4301,7 @@ function start() {
         return {
             request_put: {
                 key: encodeKey(key),
-                value: encode2(value),
+                value: encode(value),
                 prev_kv: true
             }
         };
@@ -4325,7 +4326,7 @@ function start() {
         return refuse("store-unavailable", "etcd: ".concat(detail));
     }
     function messageOf(fields) {
-        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
+        return wordsOf(textOf(fields["message"]) || textOf(fields["error"]));
     }
     function excerpt(text) {
         var words = wordsOf(text.replace(/<[^>]*>/g, " "));
@@ -4340,7 +4341,7 @@ function start() {
     }
     function headerOf(answer2) {
         var header = partOf(answer2, "header");
-        var cluster = textOf2(header["cluster_id"]);
+        var cluster = textOf(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
         if (!cluster || !(term > 0) || !(revision > 0)) unavailable("the answer has no revision");
@@ -4353,8 +4354,8 @@ function start() {
     function keyValues(kvs) {
         return listOf(kvs).map(function(kv) {
             return {
-                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
-                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
+                key: bytesOf(Buffer.from(textOf(kv["key"]), "base64")),
+                value: Buffer.from(textOf(kv["value"]), "base64").toString(),
                 createRevision: numberOf(kv["create_revision"]),
                 modRevision: numberOf(kv["mod_revision"])
             };
@@ -4370,13 +4371,13 @@ function start() {
     function isFields(value) {
         return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
     }
-    function textOf2(value) {
+    function textOf(value) {
         return typeof value === "string" ? value : "";
     }
     function numberOf(value) {
         return Number(value || 0);
     }
-    function encode2(text) {
+    function encode(text) {
         return Buffer.from(text).toString("base64");
     }
     function encodeKey(key) {
@@ -4588,7 +4589,7 @@ function start() {
                         fields = expectDone.apply(void 0, [
                             _state.sent()
                         ]);
-                        token = textOf2(fields["token"]) || unavailable("the answer to the log-in has no token");
+                        token = textOf(fields["token"]) || unavailable("the answer to the log-in has no token");
                         putNote(etcd.zone, "token", token);
                         return [
                             2,
@@ -4872,9 +4873,6 @@ function start() {
                 ];
             });
         })();
-    }
-    function subtle() {
-        return crypto.subtle;
     }
     var MOST_ATTEMPTS = 10;
     function putThrough(context, conditions, etcd, names, targets, pair) {

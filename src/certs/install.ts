@@ -7,7 +7,7 @@ import { refuse } from '../engine/refusal';
 import { covers, isExpired } from '../x509/certificate';
 import { proveKey } from '../x509/key_proof';
 import { type Pair, servedPem } from '../x509/pair';
-import { type Block, encode, readBlocks } from '../x509/pem';
+import { type Block, encodeBlock, readBlocks } from '../x509/pem';
 import { readPrivateKey, withPoint } from '../x509/private_key';
 import { clearToken } from '../zone/clear_token';
 import type { Zone } from '../zone/dict';
@@ -42,7 +42,7 @@ export async function provePair(context: Context, pair: Pair): Promise<Pair> {
   const { curve } = pair.privateKey;
   if (curve !== null) {
     const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-    const key = encode(privateKey.label, privateKey.der);
+    const key = encodeBlock(privateKey.label, privateKey.der);
     return Object.assign({}, pair, { privateKey, key });
   }
   if (!context.settings.isPersistent) return pair;

@@ -1,5 +1,6 @@
 import { readBytes } from '../disk/fs';
 import { refuse } from '../engine/refusal';
+import { subtle } from '../engine/webcrypto';
 import type { Etcd } from './client';
 
 // Seals values, so that only a holder of the key can read or make them: AES-256-GCM (NIST SP 800-38D). The associated data is the
@@ -12,19 +13,6 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 
 const GCM = 'AES-GCM';
-
-/** The part of WebCrypto that sealing needs: njs's typings lack GCM. */
-interface Subtle {
-  importKey(
-    format: 'raw',
-    key: Buffer,
-    algorithm: { name: string },
-    extractable: boolean,
-    usages: string[],
-  ): Promise<object>;
-  encrypt(algorithm: object, key: object, data: Buffer): Promise<ArrayBuffer>;
-  decrypt(algorithm: object, key: object, data: Buffer): Promise<ArrayBuffer>;
-}
 
 /**
  * Seals a text for etcd, where `$cert_seal_key_file` is set; otherwise leaves it as it is.
@@ -86,8 +74,4 @@ async function keyOf(
   }
   if (key.length !== KEY_BYTES) refuse(code, `${path}: the seal key must have ${KEY_BYTES} bytes`);
   return subtle().importKey('raw', key, { name: GCM }, false, [usage]);
-}
-
-function subtle(): Subtle {
-  return crypto.subtle as unknown as Subtle;
 }
