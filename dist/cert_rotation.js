@@ -3135,8 +3135,8 @@ function start() {
     function dropNote(zone, note2) {
         zone.delete(NOTE_PREFIX + note2);
     }
-    var PLACE = 1024;
-    var PART = 64;
+    var STATE_LENGTH = 1024;
+    var PART_LENGTH = 64;
     var SEPARATOR = "/";
     function readScanState(zone) {
         var text = findScan(zone);
@@ -3144,19 +3144,19 @@ function start() {
     }
     function writeScanState(zone, state) {
         var text = JSON.stringify(state);
-        while(text.length < PLACE)text += " ";
+        while(text.length < STATE_LENGTH)text += " ";
         return putScan(zone, text);
     }
     function stemsAt(zone, number) {
-        var part = findScanPart(zone, Math.floor(number / PART));
+        var part = findScanPart(zone, Math.floor(number / PART_LENGTH));
         return {
             stems: part ? part.split(SEPARATOR) : [],
-            at: number % PART
+            at: number % PART_LENGTH
         };
     }
     function listedStems(zone, count2) {
         var parts = [];
-        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
+        for(var at = 0; at < count2; at += PART_LENGTH)parts.push(findScanPart(zone, at / PART_LENGTH));
         var text = parts.filter(function(part) {
             return part !== "";
         }).join(SEPARATOR);
@@ -3164,18 +3164,18 @@ function start() {
     }
     function writeStems(zone, stems, before) {
         var hasRoom22 = true;
-        for(var at = 0; at < Math.max(stems.length, before); at += PART){
-            var part = stems.slice(at, at + PART).join(SEPARATOR);
-            hasRoom22 = putScanPart(zone, at / PART, part) && hasRoom22;
+        for(var at = 0; at < Math.max(stems.length, before); at += PART_LENGTH){
+            var part = stems.slice(at, at + PART_LENGTH).join(SEPARATOR);
+            hasRoom22 = putScanPart(zone, at / PART_LENGTH, part) && hasRoom22;
         }
         return hasRoom22;
     }
     var RATE = 2e3;
     var SCAN_INTERVAL_MS = 500;
     var MINUTE_MS = 6e4;
-    var LOCK = "#scan";
-    var NO_ROOM = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
-    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
+    var SCAN_LOCK = "#scan";
+    var NO_ROOM_FOR_NAMES = "the zone has no room for all files and their names; give js_shared_dict_zone a larger size";
+    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone to store the certificates in";
     function scanSlice(caller, since, effort) {
         var context = contextOf(caller);
         var zone = context.zone, settings = context.settings;
@@ -3184,51 +3184,51 @@ function start() {
             if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
             return "done";
         }
-        if (!isToDo(context, readScanState(zone), since)) return "done";
+        if (!isDue(context, readScanState(zone), since)) return "done";
         return tryWithLocks(zone, [
-            LOCK
+            SCAN_LOCK
         ], function(param) {
             var lockState = param.state;
             if (lockState === "busy") return "more";
             var end = Date.now() + SLICE_MS;
-            var last = readScanState(zone);
-            if (!isToDo(context, last, since)) return "done";
-            var state = last;
-            if (!state || state.ended || state.settings !== settingsOf(settings)) {
-                state = begun(context, zone, last, since);
+            var previous = readScanState(zone);
+            if (!isDue(context, previous, since)) return "done";
+            var state = previous;
+            if (!state || state.ended || state.settings !== scanSettingsOf(settings)) {
+                state = newScan(context, zone, previous, since);
             } else {
-                lookOn(context, zone, state, end, effort);
+                checkStems(context, zone, state, end, effort);
             }
-            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
-            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
-            if (state.fault) state.said = state.fault;
+            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM_FOR_NAMES;
+            if (state.fault && state.fault !== state.logged) caller.error("cert_rotation: scan: ".concat(state.fault));
+            if (state.fault) state.logged = state.fault;
             if (state.done >= state.count) {
                 state.ended = Date.now();
-                if (!state.fault) state.said = "";
+                if (!state.fault) state.logged = "";
             }
             if (!writeScanState(zone, state)) return "done";
             return state.ended && state.began > since ? "done" : "more";
         });
     }
-    function isToDo(param, last, since) {
+    function isDue(param, state, since) {
         var settings = param.settings, token = param.token, interval = param.interval;
-        if (!last || !last.ended || last.began <= since) return true;
-        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
-        var age = Date.now() - last.began;
-        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
+        if (!state || !state.ended || state.began <= since) return true;
+        if (state.settings !== scanSettingsOf(settings) || state.token !== token) return true;
+        var age = Date.now() - state.began;
+        return age < 0 || interval > 0 && age >= Math.max(interval, state.count / RATE * 1e3);
     }
-    function settingsOf(settings) {
+    function scanSettingsOf(settings) {
         return [
             settings.scan,
             settings.keyFile,
             settings.certFileRsa ? "RSA" : ""
         ].join("\n");
     }
-    function begun(context, zone, last, since) {
+    function newScan(context, zone, previous, since) {
         var began = Math.max(Date.now(), since + 1);
-        var _listed = listed(context, zone, last), folder = _listed.folder, count2 = _listed.count, fault = _listed.fault;
+        var _listStems = listStems(context, zone, previous), folder = _listStems.folder, count2 = _listStems.count, fault = _listStems.fault;
         return {
-            settings: settingsOf(context.settings),
+            settings: scanSettingsOf(context.settings),
             folder: folder,
             token: context.token,
             began: began,
@@ -3236,22 +3236,23 @@ function start() {
             done: 0,
             ended: 0,
             fault: fault,
-            said: last ? last.said : ""
+            logged: previous ? previous.logged : ""
         };
     }
-    function listed(param, zone, last) {
+    function listStems(param, zone, previous) {
         var settings = param.settings;
-        var before = last ? last.count : 0;
+        var before = previous ? previous.count : 0;
         var folder;
         var stems = [];
         var fault = "";
         try {
-            var template = readScanPattern(settings.scan);
+            var pattern = readScanPattern(settings.scan);
             folder = stampOf({
-                cert: template.folder,
-                key: template.folder
+                cert: pattern.folder,
+                key: pattern.folder
             });
-            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
+            var isUnchanged2 = folder !== "" && (previous == null ? void 0 : previous.folder) === folder;
+            if (isUnchanged2 && previous.settings === scanSettingsOf(settings)) {
                 return {
                     folder: folder,
                     count: before,
@@ -3259,7 +3260,7 @@ function start() {
                 };
             }
             if (!isSettled(folder)) folder = "";
-            stems = stemsIn(template, listFolder(template.folder));
+            stems = stemsIn(pattern, listFolder(pattern.folder));
         } catch (e) {
             folder = "";
             fault = e.message;
@@ -3271,7 +3272,7 @@ function start() {
         });
         stems = stems.concat(gone);
         if (!writeStems(zone, stems, before)) {
-            fault = NO_ROOM;
+            fault = NO_ROOM_FOR_NAMES;
             folder = "";
         }
         return {
@@ -3280,11 +3281,11 @@ function start() {
             fault: fault
         };
     }
-    function lookOn(context, zone, state, end, effort) {
+    function checkStems(context, zone, state, end, effort) {
         var _stemsAt = stemsAt(zone, state.done), stems = _stemsAt.stems, at = _stemsAt.at;
         while(state.done < state.count){
             var stem = stems[at];
-            if (stem !== void 0 && !lookAt(context, zone, stem, effort)) return;
+            if (stem !== void 0 && !checkStem(context, zone, stem, effort)) return;
             state.done++;
             at++;
             if (Date.now() >= end) return;
@@ -3292,19 +3293,19 @@ function start() {
             if (at >= stems.length) ref = stemsAt(zone, state.done), stems = ref.stems, at = ref.at, ref;
         }
     }
-    function lookAt(context, zone, stem, effort) {
+    function checkStem(context, zone, stem, effort) {
         var key = fileKey(stem);
         try {
-            return index(context, zone, key, effort);
+            return indexFile(context, zone, key, effort);
         } catch (e) {
             context.r.error("cert_rotation: scan: ".concat(slotPaths(context.settings, key).cert, ": ").concat(e.message));
             return true;
         }
     }
-    function index(context, zone, key, effort) {
+    function indexFile(context, zone, key, effort) {
         var stamp = stampOfSlot(context.settings, key);
         var summary = findSummary(zone, key);
-        effort.lookedAt++;
+        effort.checked++;
         var known = readFileSummary(summary);
         if (!stamp && findRecord2(zone, key) === void 0) {
             noteLeftOut(zone, key, "");
@@ -3313,9 +3314,9 @@ function start() {
         if (!summary || stamp === "" || stamp !== known.files) {
             effort.read++;
             var loaded = refreshSlot(context, key);
-            var held = findRecord2(zone, key);
-            if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) return false;
-            if (loaded && held === void 0) {
+            var record = findRecord2(zone, key);
+            if (record !== void 0 && holdsPair(record) && isCleared(record, context.token)) return false;
+            if (loaded && record === void 0) {
                 if (isRoomy(zone)) return false;
                 effort.lacksRoom = true;
             }
@@ -3331,14 +3332,14 @@ function start() {
         return !isBusy;
     }
     function ensurePointer(context, zone, slot, key) {
-        var held = findRecord2(zone, slot);
-        if (pointsOnlyTo(held, key)) return true;
-        if (held !== void 0 && holdsPair(held) && isCleared(held, context.token)) refreshSlot(context, slot);
+        var record = findRecord2(zone, slot);
+        if (pointsOnlyTo(record, key)) return true;
+        if (record !== void 0 && holdsPair(record) && isCleared(record, context.token)) refreshSlot(context, slot);
         return restorePointer(context.settings, zone, slot, key);
     }
     var CALL_MS = SCAN_INTERVAL_MS - 100;
     var MOST_READ = 200;
-    var MOST_LOOKED_AT = 2500;
+    var MOST_CHECKED = 2500;
     var PATIENCE_MS = 6e3;
     function scan2(session) {
         return _async_to_generator(function() {
@@ -3357,7 +3358,7 @@ function start() {
                         ]);
                         effort = {
                             read: 0,
-                            lookedAt: 0,
+                            checked: 0,
                             lacksRoom: false
                         };
                         end = Date.now() + CALL_MS;
@@ -3365,7 +3366,7 @@ function start() {
                         longest = 0;
                         _state.label = 2;
                     case 2:
-                        if (!(now + longest < end && hasStrength(effort))) return [
+                        if (!(now + longest < end && mayDoMore(effort))) return [
                             3,
                             4
                         ];
@@ -3406,22 +3407,22 @@ function start() {
     }
     function scanNow(caller) {
         return _async_to_generator(function() {
-            var since, effort, progress, patience, began, zone, state, now;
+            var since, effort, position, giveUpAt, began, zone, state, reached;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         since = Date.now();
                         effort = {
                             read: 0,
-                            lookedAt: 0,
+                            checked: 0,
                             lacksRoom: false
                         };
-                        progress = "";
-                        patience = 0;
+                        position = "";
+                        giveUpAt = 0;
                         _state.label = 1;
                     case 1:
                         began = Date.now();
-                        if (hasStrength(effort)) {
+                        if (mayDoMore(effort)) {
                             if (scanSlice(caller, since, effort) === "done") return [
                                 2
                             ];
@@ -3431,15 +3432,15 @@ function start() {
                             if (!state || state.ended > 0 && state.began > since) return [
                                 2
                             ];
-                            now = "".concat(state.began, " ").concat(state.done);
-                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
-                            else if (Date.now() > patience) {
-                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
+                            reached = "".concat(state.began, " ").concat(state.done);
+                            if (reached !== position) giveUpAt = Date.now() + PATIENCE_MS;
+                            else if (Date.now() > giveUpAt) {
+                                caller.error("cert_rotation: scan: js_periodic does not continue it; some files were not read");
                                 return [
                                     2
                                 ];
                             }
-                            progress = now;
+                            position = reached;
                         }
                         return [
                             4,
@@ -3461,9 +3462,9 @@ function start() {
             });
         })();
     }
-    function hasStrength(param) {
-        var read = param.read, lookedAt = param.lookedAt;
-        return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
+    function mayDoMore(param) {
+        var read = param.read, checked = param.checked;
+        return read < MOST_READ && checked < MOST_CHECKED;
     }
     function subtle() {
         return crypto.subtle;
@@ -3620,7 +3621,7 @@ function start() {
         var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
-    var NO_ROOM2 = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     function expectServable(context, pair, names) {
         names.forEach(function(name) {
             if (name !== context.fallback && !covers(pair.leaf, name)) {
@@ -3689,7 +3690,7 @@ function start() {
             slots.forEach(function(slot) {
                 var before = findRecord2(zone, slot);
                 var record = recordOf2(context, zone, slot, pair, etcd);
-                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM2);
+                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
                 records.push(record);
                 undone.push(function() {
                     if (before === void 0) removeRecord(zone, slot);
@@ -3911,7 +3912,7 @@ function start() {
                         if (isRefusal(e)) {
                             answerRefused(r, context, e.code, e.message);
                         } else if (isZoneFull2(e)) {
-                            answerRefused(r, context, "zone-full", NO_ROOM2);
+                            answerRefused(r, context, "zone-full", NO_ROOM);
                         } else {
                             r.error("cert_rotation: ".concat(e.message));
                             answerRefused(r, context, "internal", "The error log says more.");
@@ -4689,7 +4690,7 @@ function start() {
         };
     }
     var FOLLOWER = "#etcd";
-    var PLACE2 = 4096;
+    var PLACE = 4096;
     function expectFollower(zone, ticket) {
         if (!isLocked(zone, FOLLOWER, ticket)) {
             refuse("store-unavailable", "etcd: the round took too long, and another worker took over");
@@ -4703,7 +4704,7 @@ function start() {
     function putPosition(zone, position) {
         position.at = timestamp2();
         var text = JSON.stringify(position);
-        var padding = " ".repeat(PLACE2 - text.length % PLACE2);
+        var padding = " ".repeat(PLACE - text.length % PLACE);
         if (!putNote(zone, "state", text + padding)) {
             refuse("zone-full", "etcd: the zone has no room for the position. Give js_shared_dict_zone a larger size");
         }
@@ -6756,7 +6757,7 @@ function start() {
                         token = clearToken2(zone);
                         position = findPosition(etcd);
                         if (!position || !isSameHistory(position, header)) {
-                            position = begun2(etcd, header, token);
+                            position = begun(etcd, header, token);
                             note(one, position);
                         } else if (position.token !== token) {
                             position.token = token;
@@ -6818,7 +6819,7 @@ function start() {
         expectFollower(zone, ticket);
         putPosition(zone, position);
     }
-    function begun2(etcd, param, token) {
+    function begun(etcd, param, token) {
         var cluster = param.cluster, term = param.term;
         return {
             prefix: etcd.prefix,
@@ -7000,16 +7001,16 @@ function start() {
     }
     function letGoOfOthers(one, position, range, kvs) {
         return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed2, gone, keys, dropped, yieldIfDue, at, slot;
+            var context, zone, etcd, isCleared2, listed, gone, keys, dropped, yieldIfDue, at, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         context = one.context, zone = one.zone, etcd = one.etcd;
                         isCleared2 = range.isCleared;
-                        listed2 = {};
+                        listed = {};
                         kvs.forEach(function(param) {
                             var key = param.key;
-                            listed2[key] = true;
+                            listed[key] = true;
                         });
                         gone = [];
                         keys = one.keys || (one.keys = keysOf(zone));
@@ -7018,7 +7019,7 @@ function start() {
                             eachSlice(keys, function(slots) {
                                 slots.forEach(function(slot2) {
                                     var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed2[key] && isToDelete(zone, slot2, isCleared2)) {
+                                    if (isInRange(range, key) && !listed[key] && isToDelete(zone, slot2, isCleared2)) {
                                         gone.push(slot2);
                                     }
                                 });
