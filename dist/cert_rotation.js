@@ -437,7 +437,7 @@ function start() {
     function unlock(zone, slot, ticket) {
         if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
     }
-    function tryWithLocks(zone, slots, work2) {
+    function tryWithLocks(zone, slots, work) {
         var taken = [];
         var state = "locked";
         try {
@@ -451,7 +451,7 @@ function start() {
                 else state = result.state;
             }
             if (state === "busy") free(zone, taken);
-            return work2({
+            return work({
                 state: state,
                 isLocked: function isLocked2() {
                     return state === "locked" && areLocked(zone, taken);
@@ -461,11 +461,11 @@ function start() {
             free(zone, taken);
         }
     }
-    function withLocks(zone, slots, work2) {
-        return withAll(zone, slots, ticketOrError, work2);
+    function withLocks(zone, slots, work) {
+        return withAll(zone, slots, ticketOrError, work);
     }
-    function withLocksIfRoom(zone, slots, work2) {
-        return withAll(zone, slots, tryLock, work2);
+    function withLocksIfRoom(zone, slots, work) {
+        return withAll(zone, slots, tryLock, work);
     }
     function ticketOrError(zone, slot) {
         var ticket = ticketFor(zone, LOCK_PREFIX + slot);
@@ -476,7 +476,7 @@ function start() {
             ticket: ticket
         };
     }
-    function withAll(zone, slots, take, work2) {
+    function withAll(zone, slots, take, work) {
         return _async_to_generator(function() {
             var ordered, taken, i, slot, result;
             return _ts_generator(this, function(_state) {
@@ -535,7 +535,7 @@ function start() {
                     case 8:
                         if (areLocked(zone, taken)) return [
                             2,
-                            work2()
+                            work()
                         ];
                         return [
                             3,
@@ -804,7 +804,7 @@ function start() {
         return summary === void 0 ? ((_a = readMeta2(findRecord2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
     }
     var KEYS = 1e3;
-    function eachSlice(keys, work2) {
+    function eachSlice(keys, work) {
         return _async_to_generator(function() {
             var yieldIfDue, at;
             return _ts_generator(this, function(_state) {
@@ -818,7 +818,7 @@ function start() {
                             3,
                             4
                         ];
-                        work2(keys.slice(at, at + KEYS).filter(isSlot));
+                        work(keys.slice(at, at + KEYS).filter(isSlot));
                         return [
                             4,
                             yieldIfDue()
@@ -2322,10 +2322,10 @@ function start() {
             fs.unlinkSync(path);
         });
     }
-    function naming(path, work2) {
+    function naming(path, work) {
         var fault = "";
         try {
-            work2();
+            work();
         } catch (e) {
             fault = e.message;
         }
@@ -2529,9 +2529,9 @@ function start() {
             });
         });
     }
-    function quietly(work2) {
+    function quietly(work) {
         try {
-            work2();
+            work();
             return true;
         } catch (e) {
             return false;
@@ -3466,6 +3466,36 @@ function start() {
         var read = param.read, checked = param.checked;
         return read < MOST_READ && checked < MOST_CHECKED;
     }
+    function expectAllowed(r, methods) {
+        if (!isAllowedClient(r)) {
+            refuse("forbidden", "The client has to connect through loopback or a unix socket, or to authenticate; see $cert_admin_remote.");
+        }
+        if (isFromPage(function(name) {
+            return r.headersIn[name];
+        })) {
+            refuse("forbidden", "A web page may not make this request; use a client such as curl.");
+        }
+        if (methods.indexOf(r.method) < 0) {
+            r.headersOut["Allow"] = methods.join(", ");
+            refuse("method-not-allowed", "Use ".concat(methods.join(" or "), "."));
+        }
+    }
+    function isAllowedClient(r) {
+        var variables = variablesOf2(r);
+        return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
+    }
+    function isLocalClient(variables) {
+        return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
+    }
+    function isLocalAddress(address) {
+        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
+    }
+    function isFromPage(header) {
+        if (header("origin") !== void 0) return true;
+        var site = header("sec-fetch-site");
+        if (site !== void 0) return site !== "none" && site !== "same-origin";
+        return /^Mozilla\//.test(header("user-agent") || "");
+    }
     function subtle() {
         return crypto.subtle;
     }
@@ -3742,36 +3772,6 @@ function start() {
         var suffix = isRsaKey(slot) ? "_rsa" : "";
         refuse("persist-failed", "$cert_file".concat(suffix, " and $cert_key_file").concat(suffix, " have no {name}: one file is for all."));
     }
-    function expectAllowed(r, methods) {
-        if (!isAllowedClient(r)) {
-            refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
-        }
-        if (isFromPage(function(name) {
-            return r.headersIn[name];
-        })) {
-            refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
-        }
-        if (methods.indexOf(r.method) < 0) {
-            r.headersOut["Allow"] = methods.join(", ");
-            refuse("method-not-allowed", "Use ".concat(methods.join(" or "), "."));
-        }
-    }
-    function isAllowedClient(r) {
-        var variables = variablesOf2(r);
-        return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
-    }
-    function isLocalClient(variables) {
-        return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
-    }
-    function isLocalAddress(address) {
-        return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
-    }
-    function isFromPage(header) {
-        if (header("origin") !== void 0) return true;
-        var site = header("sec-fetch-site");
-        if (site !== void 0) return site !== "none" && site !== "same-origin";
-        return /^Mozilla\//.test(header("user-agent") || "");
-    }
     var PROBLEMS = {
         malformed: {
             status: 400,
@@ -3787,11 +3787,11 @@ function start() {
         },
         "method-not-allowed": {
             status: 405,
-            title: "The method is not taken here"
+            title: "The method is not supported here"
         },
         "precondition-failed": {
             status: 412,
-            title: "The certificate is another one by now"
+            title: "The certificate has changed since you read it"
         },
         "too-large": {
             status: 413,
@@ -3799,8 +3799,8 @@ function start() {
         },
         "key-mismatch": {
             status: 422,
-            title: "The private key is not the certificate's",
-            advice: "Send certificate and key of one issuance."
+            title: "The private key does not belong to the certificate",
+            advice: "Send the certificate and the key of one issuance."
         },
         expired: {
             status: 422,
@@ -3809,7 +3809,7 @@ function start() {
         },
         "name-not-covered": {
             status: 422,
-            title: "The certificate is not for this name",
+            title: "The certificate does not cover this name",
             advice: "Put it under one of its own names, or under /certs/ for all of them."
         },
         "encrypted-key": {
@@ -3818,7 +3818,7 @@ function start() {
         },
         weak: {
             status: 422,
-            title: "OpenSSL would refuse this as too weak",
+            title: "The certificate or its key is too weak for OpenSSL",
             advice: "Have a new certificate issued."
         },
         "unsupported-key": {
@@ -3827,12 +3827,12 @@ function start() {
         },
         "bad-chain": {
             status: 422,
-            title: "The certificates are no chain",
-            advice: "Send the leaf first, then each one's issuer."
+            title: "The certificates do not form a chain",
+            advice: "Send the leaf first, followed by the issuer of each certificate."
         },
         internal: {
             status: 500,
-            title: "A fault in this program"
+            title: "The script failed unexpectedly"
         },
         "persist-failed": {
             status: 500,
@@ -3840,7 +3840,7 @@ function start() {
         },
         "store-unavailable": {
             status: 503,
-            title: "The store cannot be written"
+            title: "etcd did not accept the change"
         },
         "zone-full": {
             status: 507,
@@ -3848,6 +3848,26 @@ function start() {
         }
     };
     var CODES = Object.keys(PROBLEMS);
+    function answerError(r, zone, e) {
+        var _problemOf = problemOf(r, e), code = _problemOf.code, reason = _problemOf.reason;
+        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
+        answerProblem(r, code, reason);
+    }
+    function problemOf(r, e) {
+        if (isRefusal(e)) return {
+            code: e.code,
+            reason: e.message
+        };
+        if (isZoneFull2(e)) return {
+            code: "zone-full",
+            reason: NO_ROOM
+        };
+        r.error("cert_rotation: ".concat(e.message));
+        return {
+            code: "internal",
+            reason: "See the error log."
+        };
+    }
     function answerProblem(r, code, reason) {
         var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
         var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
@@ -3869,19 +3889,19 @@ function start() {
     }
     function answer(r, status, text) {
         try {
-            r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
+            r.return(status === 200 && isJudgedByNginx(r) ? STATUS_DONE : status, text);
         } catch (e) {
             r.log("cert_rotation: ".concat(e.message));
         }
     }
     var NJS_0_9_1 = 2305;
-    var DONE = 203;
+    var STATUS_DONE = 203;
     function isJudgedByNginx(param) {
         var headersIn = param.headersIn;
         var isConditional = (headersIn["If-Match"] || "*") !== "*" || headersIn["If-None-Match"] === "*" || headersIn["If-Unmodified-Since"] !== void 0;
         return isConditional && njs.version_number < NJS_0_9_1;
     }
-    function handle(r, methods, work2) {
+    function handle(r, methods, work) {
         return _async_to_generator(function() {
             var context, e;
             return _ts_generator(this, function(_state) {
@@ -3899,7 +3919,7 @@ function start() {
                         expectAllowed(r, methods);
                         return [
                             4,
-                            work2(context)
+                            work(context)
                         ];
                     case 2:
                         _state.sent();
@@ -3909,14 +3929,7 @@ function start() {
                         ];
                     case 3:
                         e = _state.sent();
-                        if (isRefusal(e)) {
-                            answerRefused(r, context, e.code, e.message);
-                        } else if (isZoneFull2(e)) {
-                            answerRefused(r, context, "zone-full", NO_ROOM);
-                        } else {
-                            r.error("cert_rotation: ".concat(e.message));
-                            answerRefused(r, context, "internal", "The error log says more.");
-                        }
+                        answerError(r, context.zone, e);
                         return [
                             3,
                             4
@@ -3929,17 +3942,12 @@ function start() {
             });
         })();
     }
-    function answerRefused(r, param, code, reason) {
-        var zone = param.zone;
-        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
-        answerProblem(r, code, reason);
-    }
     var FOLDER = "/certs/";
     function nameInPath(r) {
         var at = r.uri.indexOf(FOLDER);
         var text = at < 0 ? "" : r.uri.slice(at + FOLDER.length);
         var name = normaliseWithWildcard(text);
-        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
+        if (text && !name) refuse("malformed", "The path has to name a server name or a wildcard.");
         return name;
     }
     function clear_cache2(r) {
@@ -4093,7 +4101,7 @@ function start() {
         s.on("upload", function(text) {
             if (isRead || text.indexOf("\r\n\r\n") < 0) return;
             isRead = true;
-            work(s, text).then(function() {
+            clearFor(s, text).then(function() {
                 s.allow();
             }, function(e) {
                 var code = isRefusal(e) ? "".concat(e.code, ": ") : "";
@@ -4102,20 +4110,20 @@ function start() {
             });
         });
     }
-    function work(s, text) {
+    function clearFor(s, text) {
         return _async_to_generator(function() {
-            var _readRequest, names, headers;
+            var _readRequestHead, names, headers;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         if (!isLocalClient(variablesOf2(s))) {
-                            refuse("forbidden", "only clients on loopback or a unix socket are answered");
+                            refuse("forbidden", "the client has to connect through loopback or a unix socket");
                         }
-                        _readRequest = readRequest(text), names = _readRequest.names, headers = _readRequest.headers;
+                        _readRequestHead = readRequestHead(text), names = _readRequestHead.names, headers = _readRequestHead.headers;
                         if (isFromPage(function(name) {
                             return headers[name];
                         })) {
-                            refuse("forbidden", "requests that a web page makes are not answered");
+                            refuse("forbidden", "a web page may not make this request");
                         }
                         return [
                             4,
@@ -4130,10 +4138,10 @@ function start() {
             });
         })();
     }
-    function readRequest(text) {
+    function readRequestHead(text) {
         var lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
         var line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0]);
-        if (!line) return refuse("malformed", "no GET or POST request of HTTP/1");
+        if (!line) return refuse("malformed", "the request is not a GET or POST of HTTP/1");
         var headers = {};
         lines.slice(1).forEach(function(header) {
             var colon = header.indexOf(":");
@@ -4142,18 +4150,18 @@ function start() {
         var names = (line[1] || "").split("&").filter(function(argument) {
             return argument === "name" || argument.startsWith("name=");
         }).map(function(argument) {
-            return decoded(argument.slice("name=".length));
+            return decodeArgument(argument.slice("name=".length));
         });
         return {
             names: names,
             headers: headers
         };
     }
-    function decoded(text) {
+    function decodeArgument(text) {
         try {
             return decodeURIComponent(text);
         } catch (e) {
-            return refuse("malformed", "an argument that is not encoded as one");
+            return refuse("malformed", "an argument is not percent-encoded UTF-8");
         }
     }
     var ATTRIBUTES = {
@@ -5351,8 +5359,8 @@ function start() {
                 var tag = fingerprint && entityTag(fingerprint);
                 var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
                 if (isMet) return;
-                var now = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
-                refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
+                var current = tag ? "The certificate of ".concat(name, " is ").concat(tag, ".") : "There is no certificate for ".concat(name, ".");
+                refuse("precondition-failed", "".concat(current, " Read it again before you replace it."));
             }
         };
     }
@@ -5674,10 +5682,10 @@ function start() {
         var held = zone ? findAllHeld(zone, settings, name) : [];
         var shown = held[0];
         if (!shown) {
-            var why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey2(name)) : "";
+            var why = zone ? reasonOf(zone, name) || reasonOf(zone, rsaKey2(name)) : "";
             return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
         }
-        var entry = entryOfAll(settings, name, shown, held[1]);
+        var entry = entryOfName(settings, name, shown, held[1]);
         r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
         r.headersOut["Vary"] = "Accept";
         if (wantsChain(r.headersIn["Accept"] || "")) {
@@ -5687,13 +5695,13 @@ function start() {
             answerJson(r, 200, entry);
         }
     }
-    function whyNot(zone, slot) {
+    function reasonOf(zone, slot) {
         var meta = readMeta2(findRecord2(zone, slot) || "");
         if (!meta || !meta.problem) return "";
-        var what = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
-        return " ".concat(what, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
+        var subject = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
+        return " ".concat(subject, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
     }
-    function entryOfAll(settings, name, shown, other) {
+    function entryOfName(settings, name, shown, other) {
         var entry = entryOfHeld(settings, name, shown);
         if (other) entry.rsa = entryOfHeld(settings, name, other);
         return entry;
@@ -5780,7 +5788,7 @@ function start() {
                         ];
                         name = names[i];
                         _findAllHeld = _sliced_to_array(findAllHeld(zone, settings, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
-                        if (shown) certs.push(entryOfAll(settings, name, shown, other));
+                        if (shown) certs.push(entryOfName(settings, name, shown, other));
                         return [
                             4,
                             yieldIfDue()
@@ -5859,7 +5867,7 @@ function start() {
     function afterOf(asked) {
         if (asked === void 0 || asked === "") return "";
         var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
-        return after || refuse("malformed", "after= takes a server name, or a wildcard.");
+        return after || refuse("malformed", "after= takes a server name or a wildcard.");
     }
     var FIRST_RETRY_MS = 500;
     var LONGEST_RETRY_MS2 = 4e3;
@@ -5905,12 +5913,12 @@ function start() {
         var failure = findFailure(zone, misses);
         return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
     }
-    var PREFIX2 = "cert_rotation_";
+    var METRIC_PREFIX = "cert_rotation_";
     function headOf(metric, type, help) {
-        return "# HELP ".concat(PREFIX2).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX2).concat(metric, " ").concat(type, "\n");
+        return "# HELP ".concat(METRIC_PREFIX).concat(metric, " ").concat(help, "\n# TYPE ").concat(METRIC_PREFIX).concat(metric, " ").concat(type, "\n");
     }
     function sample(series, value) {
-        return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
+        return "".concat(METRIC_PREFIX).concat(series, " ").concat(value, "\n");
     }
     var TYPE = "text/plain; version=0.0.4; charset=utf-8";
     var PAIR_CODES = [
@@ -6154,11 +6162,11 @@ function start() {
     }
     function readForm(text, contentType) {
         var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
-        if (boundary === null) return refuse("malformed", "A form without a boundary.");
+        if (boundary === null) return refuse("malformed", "The Content-Type of the form is without a boundary.");
         var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
-        var last = parts.pop();
-        if (parts.length === 0 || last.slice(0, 2) !== "--") {
-            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
+        var end = parts.pop();
+        if (parts.length === 0 || end.slice(0, 2) !== "--") {
+            return refuse("malformed", "The form is cut off, or has over ".concat(MOST_FIELDS, " fields."));
         }
         var fields = /* @__PURE__ */ Object.create(null);
         for(var i = 1; i < parts.length; i++){
@@ -6166,14 +6174,14 @@ function start() {
             var bodyAt = part.indexOf("\r\n\r\n");
             var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
             var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
-            if (name === null) return refuse("malformed", "A form with a field that has no name.");
+            if (name === null) return refuse("malformed", "The form has a field with no name.");
             var field = name[1];
-            if (field in fields) refuse("malformed", "A form with two fields of one name.");
+            if (field in fields) refuse("malformed", "The form has two fields of one name.");
             fields[field] = part.slice(bodyAt + 4);
         }
         return fields;
     }
-    var TOO_LARGE = "A body of at most 1 MiB is taken.";
+    var TOO_LARGE = "The body may have at most 1 MiB.";
     function readBody(r) {
         var text = bodyText(r);
         var type = r.headersIn["Content-Type"] || "";
@@ -6196,7 +6204,7 @@ function start() {
         try {
             return exists(path) ? readFile(path) : readUnnamed(path);
         } catch (e) {
-            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
+            return refuse("too-large", "".concat(TOO_LARGE, " nginx spooled this one to a file that could not be read."));
         }
     }
     function put_cert2(r) {
@@ -6373,13 +6381,13 @@ function start() {
             });
         })();
     }
-    function withSlot(param, slot, work2) {
+    function withSlot(param, slot, work) {
         var zone = param.zone, ticket = param.ticket;
         return withLocks(zone, [
             slot
         ], function() {
             expectFollower(zone, ticket);
-            return work2();
+            return work();
         });
     }
     function applyPut(into, slot, value, version) {
