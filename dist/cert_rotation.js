@@ -3081,16 +3081,16 @@ function start() {
     function retryInterval(interval) {
         return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
     }
-    function readScanPattern(template) {
-        var parts = template.split("/");
+    function readScanPattern(text) {
+        var parts = text.split("/");
         var at = parts.map(function(part2) {
             return part2.indexOf("*") >= 0;
         }).indexOf(true);
         var part = (parts[at] || "").split("*");
-        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
+        var hasOneStar = text.split("*").length === 2 && text.indexOf("{name}") < 0;
         var isLate = at > 0 && at >= parts.length - 2;
-        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
-            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
+        if (text.charAt(0) !== "/" || !hasOneStar || !isLate || parts[parts.length - 1] === "") {
+            refuse("malformed", '$cert_scan "'.concat(text, '" has to be an absolute path with one * in its last part or the one before that, such as /etc/letsencrypt/live/*/fullchain.pem'));
         }
         return {
             folder: parts.slice(0, at).join("/") || "/",
@@ -3104,8 +3104,8 @@ function start() {
         var stems = [];
         for(var i = 0; i < entries.length; i++){
             var entry = entries[i];
-            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
-            if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
+            var isMatch = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+            if (isMatch && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
         }
         return stems;
     }
