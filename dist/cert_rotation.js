@@ -4779,7 +4779,7 @@ function start() {
                         crypto.getRandomValues(nonce);
                         return [
                             4,
-                            keyOf22(sealKeyFile, "encrypt", "persist-failed")
+                            importSealKey(sealKeyFile, "encrypt", "persist-failed")
                         ];
                     case 1:
                         key = _state.sent();
@@ -4813,7 +4813,7 @@ function start() {
                         ];
                         return [
                             4,
-                            keyOf22(sealKeyFile, "decrypt", "bad-seal")
+                            importSealKey(sealKeyFile, "decrypt", "bad-seal")
                         ];
                     case 1:
                         key = _state.sent();
@@ -4859,7 +4859,7 @@ function start() {
             additionalData: Buffer.from(slot)
         };
     }
-    function keyOf22(path, usage, code) {
+    function importSealKey(path, usage, code) {
         return _async_to_generator(function() {
             var key;
             return _ts_generator(this, function(_state) {

@@ -14,7 +14,10 @@ export interface FileEntry {
   file: string;
   /** The names of the file's certificate, even if the zone has no room for the pair. */
   names: string[];
-  /** `refused` where no pair of the file is stored; `not-held` where the zone has no room for it, and each handshake reads the file. */
+  /**
+   * `refused` where the file has no pair to serve; `not-held` where the zone has no room for its pair, so that each handshake reads
+   * the file.
+   */
   state: Entry['state'] | 'refused' | 'not-held';
   /** The reason why the file was refused as `code: detail`; null where it was not. */
   error: string | null;

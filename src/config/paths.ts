@@ -28,7 +28,7 @@ function stemOf(settings: Settings, slot: string): string {
 }
 
 /**
- * Finds the scanned file that has the same paths as a slot, which is the case where the templates of names and of `$cert_scan` agree.
+ * Finds the scanned file that has the same paths as a slot. There is one where the templates of names and of `$cert_scan` agree.
  *
  * @returns the key of the scanned file; '' where the paths differ, or nothing is scanned
  */

@@ -28,7 +28,7 @@ export async function sealValue(
   if (!sealKeyFile) return text;
   const nonce = Buffer.alloc(NONCE_BYTES);
   crypto.getRandomValues(nonce);
-  const key = await keyOf(sealKeyFile, 'encrypt', 'persist-failed');
+  const key = await importSealKey(sealKeyFile, 'encrypt', 'persist-failed');
   const sealed = await subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text));
   return PREFIX + Buffer.concat([nonce, Buffer.from(sealed)]).toString('base64');
 }
@@ -45,7 +45,7 @@ export async function openValue(
   value: string,
 ): Promise<string> {
   if (!sealKeyFile) return value;
-  const key = await keyOf(sealKeyFile, 'decrypt', 'bad-seal');
+  const key = await importSealKey(sealKeyFile, 'decrypt', 'bad-seal');
   if (!value.startsWith(PREFIX)) refuse('bad-seal', 'the value is not sealed');
   const bytes = Buffer.from(value.slice(PREFIX.length).trim(), 'base64');
   const nonce = bytes.slice(0, NONCE_BYTES);
@@ -61,7 +61,7 @@ function algorithm(nonce: Buffer, slot: string): object {
   return { name: GCM, iv: nonce, additionalData: Buffer.from(slot) };
 }
 
-async function keyOf(
+async function importSealKey(
   path: string,
   usage: string,
   code: 'bad-seal' | 'persist-failed',
