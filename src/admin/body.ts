@@ -4,10 +4,10 @@ import { refuse } from '../engine/refusal';
 import { variablesOf } from '../engine/session';
 import { isForm, readForm } from './form';
 
-const TOO_LARGE = 'A body of at most 1 MiB is taken.';
+const TOO_LARGE = 'The body may have at most 1 MiB.';
 
 /**
- * Reads a body, which is one of:
+ * Reads the pair in a request's body, which is one of:
  *
  * - `multipart/form-data` (RFC 7578) with the fields `cert` and `key`;
  * - JSON, `{"cert":"…","key":"…"}`, whatever the Content-Type;
@@ -21,7 +21,7 @@ export function readBody(r: NginxHTTPRequest): SentPair {
   return isForm(type) ? fieldsOf(readForm(text, type), 'fields') : readText(text);
 }
 
-/** The whole body as UTF-8; what is none of it becomes U+FFFD, which is no part of any PEM block. */
+/** The whole body as UTF-8. Other bytes become U+FFFD, which is in no PEM block. */
 function bodyText(r: NginxHTTPRequest): string {
   if (Number(r.headersIn['Content-Length']) > LARGEST_FILE) refuse('too-large', TOO_LARGE);
   let text: string | undefined;
@@ -31,18 +31,21 @@ function bodyText(r: NginxHTTPRequest): string {
     return spooledText(r);
   }
   if (!text) return '';
-  // Of a body in chunks nothing else tells its size. PEM has a byte for each character.
+  // A chunked body has no Content-Length. Characters are compared with bytes, which are as many in PEM.
   if (text.length > LARGEST_FILE) refuse('too-large', TOO_LARGE);
   return text;
 }
 
-/** A body that did not fit into client_body_buffer_size: njs 0.8.9 does not read it from nginx's temporary file. */
+/** Reads a body that did not fit into `client_body_buffer_size`: njs 0.8.9 does not read nginx's temporary file itself. */
 function spooledText(r: NginxHTTPRequest): string {
   const path = variablesOf(r)['request_body_file'] || '';
   try {
-    // It keeps its name only with client_body_in_file_only.
+    // nginx removes the file's name at once, unless `client_body_in_file_only` is set.
     return exists(path) ? readFile(path) : readUnnamed(path);
   } catch {
-    return refuse('too-large', `${TOO_LARGE} One that nginx spools to a file could not be read.`);
+    return refuse(
+      'too-large',
+      `${TOO_LARGE} nginx spooled this one to a file that could not be read.`,
+    );
   }
 }

@@ -4,26 +4,26 @@ import { variablesOf } from '../engine/session';
 import { clear } from './clear';
 import { isFromPage, isLocalClient } from './guard';
 
-/** A request as it came: the argument `name`, as often as it is there, and headers by lower-case name. */
-interface Request {
+/** The head of a request: all arguments `name`, and the headers by lower-case name. */
+interface RequestHead {
   names: string[];
   headers: Record<string, string | undefined>;
 }
 
 /**
- * What `/clear` is in `http`, for the zone of a `stream` block: for `js_preread` in a server of its own, which answers by
- * `return`. nginx comes to that when the clear is done. Where it is refused or fails, the reason is logged and the
+ * Clears the zone of a `stream` block, as `/clear` does in `http`, for `js_preread` in a server of its own, which answers by
+ * `return`. nginx runs that `return` once the clear is done. Where the clear is refused or fails, the reason is logged and the
  * connection closed without an answer.
  *
- * Takes `GET` or `POST`, whatever the path, of clients on loopback or a unix socket alone.
+ * The request is a `GET` or `POST` of any path, from a client on loopback or a unix socket.
  */
 export function clear_stream(s: NginxStreamRequest): void {
   let isRead = false;
-  // All that has come up to now, each time.
+  // njs passes all bytes that were received so far, each time.
   s.on('upload', (text) => {
     if (isRead || text.indexOf('\r\n\r\n') < 0) return;
     isRead = true;
-    work(s, text).then(
+    clearFor(s, text).then(
       () => {
         s.allow();
       },
@@ -36,23 +36,27 @@ export function clear_stream(s: NginxStreamRequest): void {
   });
 }
 
-async function work(s: NginxStreamRequest, text: string): Promise<void> {
+async function clearFor(s: NginxStreamRequest, text: string): Promise<void> {
   if (!isLocalClient(variablesOf(s))) {
-    refuse('forbidden', 'only clients on loopback or a unix socket are answered');
+    refuse('forbidden', 'the client has to connect through loopback or a unix socket');
   }
-  const { names, headers } = readRequest(text);
+  const { names, headers } = readRequestHead(text);
   if (isFromPage((name) => headers[name])) {
-    refuse('forbidden', 'requests that a web page makes are not answered');
+    refuse('forbidden', 'a web page may not make this request');
   }
   await clear(contextOf(s), names.length > 1 ? names : names[0]);
 }
 
-/** Reads the head of an HTTP/1 request as far as it matters here. */
-function readRequest(text: string): Request {
+/**
+ * Reads the head of an HTTP/1 request.
+ *
+ * @throws malformed
+ */
+function readRequestHead(text: string): RequestHead {
   const lines = text.slice(0, text.indexOf('\r\n\r\n')).split('\r\n');
   const line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0] as string);
-  if (!line) return refuse('malformed', 'no GET or POST request of HTTP/1');
-  const headers: Request['headers'] = {};
+  if (!line) return refuse('malformed', 'the request is not a GET or POST of HTTP/1');
+  const headers: RequestHead['headers'] = {};
   lines.slice(1).forEach((header) => {
     const colon = header.indexOf(':');
     headers[header.slice(0, colon).toLowerCase()] = header.slice(colon + 1).trim();
@@ -60,14 +64,14 @@ function readRequest(text: string): Request {
   const names = (line[1] || '')
     .split('&')
     .filter((argument) => argument === 'name' || argument.startsWith('name='))
-    .map((argument) => decoded(argument.slice('name='.length)));
+    .map((argument) => decodeArgument(argument.slice('name='.length)));
   return { names, headers };
 }
 
-function decoded(text: string): string {
+function decodeArgument(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return refuse('malformed', 'an argument that is not encoded as one');
+    return refuse('malformed', 'an argument is not percent-encoded UTF-8');
   }
 }

@@ -4,35 +4,36 @@ import type { Certificate } from '../x509/certificate';
 import { type Description, describe } from '../x509/description';
 import { type RecordMeta, checkedAt } from '../zone/record';
 
-/** A certificate that is held, as the API shows it. */
+/** A name's certificate as the API shows it. */
 export interface Entry extends Description {
   name: string;
   /** Whole days, rounded down: negative once it has expired. */
   days_left: number;
   source: RecordMeta['source'];
-  /** Of etcd, that of the newest value: the one that is described, or that `error` is about. */
+  /** The revision of the newest value in etcd: the one that is described, or the one that `error` is about. */
   revision?: number;
-  /** `last-good`: newer files were refused. */
+  /** `last-good` where a newer pair was refused. */
   state: 'ok' | 'last-good' | 'expired';
-  /** Why they were: `code: detail`. */
+  /** The reason of that refusal as `code: detail`; null where there was none. */
   error: string | null;
-  /** ISO 8601: when it took the place of another, and when its files were last looked at. */
+  /** When the pair was read or put, in ISO 8601. */
   loaded_at: string;
+  /** When its files were last checked, in ISO 8601. */
   checked_at: string;
-  /** Where `$cert_scan` found it: the path of its chain. */
+  /** The path of the chain, where `$cert_scan` found the pair. */
   file?: string;
-  /** The pair of the RSA slot, where the first slot holds one too: that is the one described above it. */
+  /** The pair of the RSA slot, where the first slot has a pair too, which this entry describes. */
   rsa?: Entry;
 }
 
 const DAY_S = 86400;
 
 /**
- * Describes what is held under a name.
+ * Describes the pair of a name.
  *
- * @param record with a pair
- * @param facts those of the record
- * @param leaf the same, where it has been read already
+ * @param record of a slot of the name; it has a pair
+ * @param meta of the record
+ * @param leaf of the record's pair, where the caller has read it already
  */
 export function entryOf(
   name: string,

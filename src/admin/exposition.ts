@@ -1,13 +1,17 @@
 // Lines of Prometheus' text format.
 
-const PREFIX = 'cert_rotation_';
+const METRIC_PREFIX = 'cert_rotation_';
 
-/** What comes before the samples of a metric. */
+/** The lines before the samples of a metric. */
 export function headOf(metric: string, type: 'gauge' | 'counter', help: string): string {
-  return `# HELP ${PREFIX}${metric} ${help}\n# TYPE ${PREFIX}${metric} ${type}\n`;
+  return `# HELP ${METRIC_PREFIX}${metric} ${help}\n# TYPE ${METRIC_PREFIX}${metric} ${type}\n`;
 }
 
-/** @param series the metric and its labels */
+/**
+ * The line of a sample.
+ *
+ * @param series the metric and its labels
+ */
 export function sample(series: string, value: number): string {
-  return `${PREFIX}${series} ${value}\n`;
+  return `${METRIC_PREFIX}${series} ${value}\n`;
 }

@@ -8,27 +8,31 @@ import { findRecord } from '../zone/slots';
 import { type Entry, entryOf } from './entry';
 import { stemsAfter } from './pages';
 
-/** A file that a scan found, as the API shows it. */
+/** A scanned file as the API shows it. */
 export interface FileEntry {
   /** The path of the chain. */
   file: string;
-  /** The names of the certificate that is held, or of the one that the zone has no room for. */
+  /** The names of the file's certificate, even if the zone has no room for the pair. */
   names: string[];
-  /** `refused`: nothing is held; `not-held`: nor is there room, and each handshake reads the file. */
+  /**
+   * `refused` where the file has no pair to serve; `not-held` where the zone has no room for its pair, so that each handshake reads
+   * the file.
+   */
   state: Entry['state'] | 'refused' | 'not-held';
-  /** Why the newest state of the file is not served: `code: detail`. */
+  /** The reason why the file was refused as `code: detail`; null where it was not. */
   error: string | null;
-  /** ISO 8601: when it was last looked at. */
+  /** When the file was last checked, in ISO 8601. */
   checked_at: string;
-  /** The certificate that is held. */
+  /** The stored certificate. */
   certificate?: Entry;
 }
 
 /**
- * The files whose labels come after one, in that order.
+ * One page of the scanned files, in the order of their stems.
  *
- * @param after a label; '' for the first page
- * @returns `next` is a label, or null where no file is left
+ * @param after the last stem of the page before; '' for the first page
+ * @param limit the most files of a page
+ * @returns the files, and as `next` the last stem of the page, or null where no file follows
  */
 export async function filePage(
   zone: Zone,
@@ -37,7 +41,7 @@ export async function filePage(
   limit: number,
 ): Promise<{ files: FileEntry[]; next: string | null }> {
   const files: FileEntry[] = [];
-  // One more tells whether there is a next page.
+  // The stem after the page tells whether there is a next one.
   const stems = await stemsAfter(zone, after, limit + 1);
   const yieldIfDue = timeSlicer();
   for (let i = 0; i < Math.min(stems.length, limit); i++) {

@@ -24,10 +24,13 @@ const LARGEST_LIMIT = 1000;
 const CHAIN_TYPE = 'application/pem-certificate-chain';
 
 /**
- * `GET /certs/`: what is held, by name: `{"certs":[…],"next":NAME}`, where `next` is what `?after=` takes for the next
- * page, or null. `?limit=` is 100 unless given, and at most 1000. `GET /certs/NAME`: one of them, with its entity tag; its
- * chain as PEM where the request has `Accept: application/pem-certificate-chain`. `GET /certs/?files`: the files that a scan
- * found, refused or not, in pages of that kind. Never a key.
+ * Lists certificates. No answer contains a private key.
+ *
+ * - `GET /certs/`: all names' certificates in pages, as `{"certs":[…],"next":NAME}`. `next` is the value of `?after=` for the next
+ *   page, or null. `?limit=` is 100 by default, and at most 1000.
+ * - `GET /certs/NAME`: one name's certificate, with its entity tag, or its chain as PEM where the request has
+ *   `Accept: application/pem-certificate-chain`.
+ * - `GET /certs/?files`: the scanned files, including refused ones, in such pages.
  */
 export async function list_certs(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['GET'], async (context) => {
@@ -43,10 +46,10 @@ function answerOne(r: NginxHTTPRequest, context: Context, name: string): void {
   const held = zone ? findAllHeld(context, name) : [];
   const shown = held[0];
   if (!shown) {
-    const why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey(name)) : '';
+    const why = zone ? reasonOf(zone, name) || reasonOf(zone, rsaKey(name)) : '';
     return refuse('not-found', `Nothing is held under ${name}.${why}`);
   }
-  const entry = entryOfAll(settings, name, shown, held[1]);
+  const entry = entryOfName(settings, name, shown, held[1]);
   r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
   r.headersOut['Vary'] = 'Accept';
   if (wantsChain(r.headersIn['Accept'] || '')) {
@@ -57,16 +60,21 @@ function answerOne(r: NginxHTTPRequest, context: Context, name: string): void {
   }
 }
 
-/** Why a slot has no pair; '' where there is nothing to make one of. */
-function whyNot(zone: Zone, slot: string): string {
+/** The reason why a slot has no pair, as a sentence; '' where no pair for it was refused. */
+function reasonOf(zone: Zone, slot: string): string {
   const meta = readMeta(findRecord(zone, slot) || '');
   if (!meta || !meta.problem) return '';
-  const what = meta.source === 'etcd' ? 'Its value in etcd was' : 'Its files were';
-  return ` ${what} refused, ${meta.problem.code}: ${meta.problem.detail}.`;
+  const subject = meta.source === 'etcd' ? 'Its value in etcd was' : 'Its files were';
+  return ` ${subject} refused, ${meta.problem.code}: ${meta.problem.detail}.`;
 }
 
-/** Describes a name: the first pair that is held of it, and the other one in that. */
-function entryOfAll(settings: Settings, name: string, shown: Held, other: Held | undefined): Entry {
+/** Describes the first pair of a name, and inside that its other pair. */
+function entryOfName(
+  settings: Settings,
+  name: string,
+  shown: Held,
+  other: Held | undefined,
+): Entry {
   const entry = entryOfHeld(settings, name, shown);
   if (other) entry.rsa = entryOfHeld(settings, name, other);
   return entry;
@@ -78,13 +86,13 @@ function entryOfHeld(settings: Settings, name: string, { record, meta, file }: H
   return entry;
 }
 
-/** Whether a client names the chain's media type, and does not prefer JSON (RFC 9110, 12.5.1). */
+/** Whether a client accepts the chain's media type by name, and does not prefer JSON (RFC 9110, 12.5.1). */
 function wantsChain(accept: string): boolean {
   const weight = weightOf(accept, CHAIN_TYPE);
   return weight > 0 && weight >= weightOf(accept, 'application/json');
 }
 
-/** @returns 0 where a type is not named, or not wanted */
+/** @returns the weight of a media type in an `Accept` header; 0 where it is not named, or not acceptable */
 function weightOf(accept: string, type: string): number {
   const ranges = accept.toLowerCase().replace(/\s/g, '').split(',');
   const range = ranges.filter((one) => one.split(';')[0] === type)[0];
@@ -107,10 +115,11 @@ async function answerPage(r: NginxHTTPRequest, context: Context): Promise<void> 
 }
 
 /**
- * Adds the entries of the names that come after one, until there are `limit` of them or no more such names.
- * Names without a pair may leave fewer.
+ * Adds the entries of the next names, until there are `limit` entries or no more names. There may be fewer, since names without a
+ * pair have no entry.
  *
- * @returns the last name that was looked at; null where there is none after it
+ * @param after the name before
+ * @returns the last name that was read; null where no name follows
  */
 async function addEntries(
   certs: Entry[],
@@ -120,15 +129,15 @@ async function addEntries(
   limit: number,
 ): Promise<string | null> {
   const wanted = limit - certs.length;
-  // One more tells whether there is a next page.
+  // The name after the page tells whether there is a next one.
   const following = await namesAfter(zone, after, wanted + 1);
   const names = following.slice(0, wanted);
   const yieldIfDue = timeSlicer();
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
-    // Read only now: it may have changed, or be gone, since the names were listed.
+    // The name may have changed, or be gone, since the names were listed.
     const [shown, other] = findAllHeld(context, name);
-    if (shown) certs.push(entryOfAll(context.settings, name, shown, other));
+    if (shown) certs.push(entryOfName(context.settings, name, shown, other));
     await yieldIfDue();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;
@@ -159,5 +168,5 @@ function limitOf(asked: unknown): number {
 function afterOf(asked: unknown): string {
   if (asked === undefined || asked === '') return '';
   const after = typeof asked === 'string' ? normaliseWithWildcard(asked) : '';
-  return after || refuse('malformed', 'after= takes a server name, or a wildcard.');
+  return after || refuse('malformed', 'after= takes a server name or a wildcard.');
 }

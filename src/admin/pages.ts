@@ -2,12 +2,17 @@ import { isFileKey, nameOf } from '../config/slot';
 import type { Zone } from '../zone/dict';
 import { eachSlice, keysOf } from '../zone/slots';
 
-/** The first names that come after one, in order, and no more than `most`. */
+/**
+ * The names after a name, in their order.
+ *
+ * @param after '' for the first names
+ * @param most the largest number of names that are returned
+ */
 export function namesAfter(zone: Zone, after: string, most: number): Promise<string[]> {
   return keysAfter(zone, after, most, false);
 }
 
-/** The same for the labels of the files that a scan found. */
+/** The stems of scanned files after a stem, likewise. */
 export function stemsAfter(zone: Zone, after: string, most: number): Promise<string[]> {
   return keysAfter(zone, after, most, true);
 }

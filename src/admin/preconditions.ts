@@ -1,14 +1,18 @@
 import type { Conditions } from '../certs/held';
 import { refuse } from '../engine/refusal';
 
-/** The entity tag of a certificate (RFC 9110, 8.8.3): a reader and a writer of it get the same one. */
+/**
+ * The entity tag of a certificate (RFC 9110, 8.8.3). The answers to a read and to a put of it have the same one.
+ *
+ * @param fingerprint SHA-256 in lower-case hex
+ */
 export function entityTag(fingerprint: string): string {
   return `"${fingerprint}"`;
 }
 
 /**
- * The conditions that guard against two writers of one name (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag
- * that was read, `If-None-Match: *` for a name that has no pair yet.
+ * Reads the conditions that protect a name from concurrent writers (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag
+ * that the client has read, `If-None-Match: *` for a name without a pair.
  */
 export function conditionsOf({ headersIn }: NginxHTTPRequest): Conditions {
   const ifMatch = headersIn['If-Match'];
@@ -21,12 +25,15 @@ export function conditionsOf({ headersIn }: NginxHTTPRequest): Conditions {
         (ifMatch === undefined || isListed(ifMatch, tag)) &&
         (ifNoneMatch === undefined || !isListed(ifNoneMatch, tag));
       if (isMet) return;
-      const now = tag ? `The certificate held for ${name} is ${tag}.` : `None is held for ${name}.`;
-      refuse('precondition-failed', `${now} Read it again before you replace it.`);
+      const current = tag
+        ? `The certificate of ${name} is ${tag}.`
+        : `There is no certificate for ${name}.`;
+      refuse('precondition-failed', `${current} Read it again before you replace it.`);
     },
   };
 }
 
+/** @param tag '' where there is no pair, which no condition matches */
 function isListed(list: string, tag: string): boolean {
   if (tag === '') return false;
   if (list.trim() === '*') return true;

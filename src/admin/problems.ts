@@ -1,26 +1,28 @@
 import type { RefusalCode, RequestCode } from '../engine/refusal';
 
+// The problems that the HTTP handlers answer with (RFC 9457). Codes are stable: clients rely on them.
+
+/** The code of a problem. A value of etcd is refused as `bad-seal`, but no request is. */
 export type Code = Exclude<RefusalCode, 'bad-seal'> | RequestCode | 'internal';
 
-interface Problem {
+interface ProblemType {
   status: number;
   title: string;
-  /** What to do, where the detail does not say. */
+  /** The remedy, where the detail of a refusal does not name it. */
   advice?: string;
 }
 
-/** The stable codes. */
-export const PROBLEMS: Record<Code, Problem> = {
+export const PROBLEMS: Record<Code, ProblemType> = {
   malformed: { status: 400, title: 'The request cannot be understood' },
   forbidden: { status: 403, title: 'This client is not allowed' },
   'not-found': { status: 404, title: 'No certificate is held under this name' },
-  'method-not-allowed': { status: 405, title: 'The method is not taken here' },
-  'precondition-failed': { status: 412, title: 'The certificate is another one by now' },
+  'method-not-allowed': { status: 405, title: 'The method is not supported here' },
+  'precondition-failed': { status: 412, title: 'The certificate has changed since you read it' },
   'too-large': { status: 413, title: 'The body is too large' },
   'key-mismatch': {
     status: 422,
-    title: "The private key is not the certificate's",
-    advice: 'Send certificate and key of one issuance.',
+    title: 'The private key does not belong to the certificate',
+    advice: 'Send the certificate and the key of one issuance.',
   },
   expired: {
     status: 422,
@@ -29,26 +31,26 @@ export const PROBLEMS: Record<Code, Problem> = {
   },
   'name-not-covered': {
     status: 422,
-    title: 'The certificate is not for this name',
+    title: 'The certificate does not cover this name',
     advice: 'Put it under one of its own names, or under /certs/ for all of them.',
   },
   'encrypted-key': { status: 422, title: 'The private key is encrypted' },
   weak: {
     status: 422,
-    title: 'OpenSSL would refuse this as too weak',
+    title: 'The certificate or its key is too weak for OpenSSL',
     advice: 'Have a new certificate issued.',
   },
   'unsupported-key': { status: 422, title: 'The private key cannot be used' },
   'bad-chain': {
     status: 422,
-    title: 'The certificates are no chain',
-    advice: "Send the leaf first, then each one's issuer.",
+    title: 'The certificates do not form a chain',
+    advice: 'Send the leaf first, followed by the issuer of each certificate.',
   },
-  internal: { status: 500, title: 'A fault in this program' },
+  internal: { status: 500, title: 'The script failed unexpectedly' },
   'store-failed': { status: 500, title: 'The store could not be written' },
-  'store-unavailable': { status: 503, title: 'The store cannot be written' },
+  'store-unavailable': { status: 503, title: 'etcd did not accept the change' },
   'zone-full': { status: 507, title: 'The shared dictionary has no room' },
 };
 
-/** All of them. */
+/** All codes. */
 export const CODES = Object.keys(PROBLEMS) as Code[];

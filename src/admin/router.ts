@@ -3,7 +3,7 @@ import { list_certs } from './list';
 import { put_cert } from './put';
 import { handle } from './request';
 
-/** Everything under `/certs/` in one location: list, read, put and delete, by the method. */
+/** Answers all requests under `/certs/` in one location: list, read, put or delete, by the method. */
 export async function admin(r: NginxHTTPRequest): Promise<void> {
   switch (r.method) {
     case 'GET':

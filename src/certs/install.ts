@@ -7,7 +7,7 @@ import { retire } from '../disk/versions';
 import { isRefusal, refuse } from '../engine/refusal';
 import { proveKey } from '../x509/key_proof';
 import { type Pair, servedPem } from '../x509/pair';
-import { type Block, encode, readBlocks } from '../x509/pem';
+import { type Block, encodeBlock, readBlocks } from '../x509/pem';
 import { readPrivateKey, withPoint } from '../x509/private_key';
 import { clearToken } from '../zone/clear_token';
 import { type Zone, isZoneFull } from '../zone/dict';
@@ -40,7 +40,7 @@ export async function provePair(pair: Pair): Promise<Pair> {
   const { curve } = pair.privateKey;
   if (curve === null) return pair;
   const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-  const key = encode(privateKey.label, privateKey.der);
+  const key = encodeBlock(privateKey.label, privateKey.der);
   return Object.assign({}, pair, { privateKey, key });
 }
 

@@ -1,22 +1,26 @@
 import type { Settings } from './settings';
 import { fileKey, isFileKey, isRsaKey, nameOf } from './slot';
 
-// The only file that touches fs.
+// The paths of a slot's files, which its templates and its name make. disk/ reads and writes the files.
 
-/** Where the chain and the key of a slot are. The same path twice is one file that holds both. */
+/** The paths of a slot's chain and key. They are equal where one file has both. */
 export interface Files {
   cert: string;
   key: string;
 }
 
-/** @param slot its key */
+/**
+ * The paths of a slot's files.
+ *
+ * @param slot the slot's key
+ */
 export function slotPaths(settings: Settings, slot: string): Files {
   const stem = stemOf(settings, slot);
   const { cert, key } = templatesOf(settings, slot);
   return { cert: fill(cert, stem), key: fill(key, stem) };
 }
 
-/** What stands for a slot's name in its paths. */
+/** The text that replaces `{name}` in a slot's templates. */
 function stemOf(settings: Settings, slot: string): string {
   const name = nameOf(slot);
   const isWildcard = name.charAt(0) === '*' && !isFileKey(slot);
@@ -24,9 +28,9 @@ function stemOf(settings: Settings, slot: string): string {
 }
 
 /**
- * The file of `$cert_scan` that is a slot's own as well.
+ * Finds the scanned file that has the same paths as a slot. There is one where the templates of names and of `$cert_scan` agree.
  *
- * @returns its key; '' where files for names are elsewhere
+ * @returns the key of the scanned file; '' where the paths differ, or nothing is scanned
  */
 export function scannedFileOf(settings: Settings, slot: string): string {
   if (!settings.scan) return '';
@@ -36,7 +40,7 @@ export function scannedFileOf(settings: Settings, slot: string): string {
   return own.cert === scanned.cert && own.key === scanned.key ? key : '';
 }
 
-/** The path templates of a slot. */
+/** The path templates of a slot, with `{name}` for the text that `slotPaths` puts in. */
 export function templatesOf(settings: Settings, slot: string): Files {
   if (isFileKey(slot)) {
     return { cert: settings.scan.replace('*', '{name}'), key: settings.keyFile };
@@ -46,7 +50,7 @@ export function templatesOf(settings: Settings, slot: string): Files {
     : { cert: settings.certFile, key: settings.keyFile };
 }
 
-/** Whether a template has a file for each name, and not one for all. */
+/** Whether a template has a path for each name, instead of one for all names. */
 export function isPerName(template: string): boolean {
   return template.indexOf('{name}') >= 0;
 }

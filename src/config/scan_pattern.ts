@@ -1,28 +1,29 @@
 import { refuse } from '../engine/refusal';
 
-/** `$cert_scan` taken apart: FOLDER/PREFIX*SUFFIX, and what follows in the entries of that folder. */
+/** The parts of `$cert_scan`: a folder, and a prefix and a suffix around the `*` in the names of the folder's entries. */
 export interface ScanPattern {
+  /** An absolute path. */
   folder: string;
   prefix: string;
   suffix: string;
 }
 
 /**
- * Takes `$cert_scan` apart.
+ * Reads `$cert_scan`. The `*` is in the last part of the path, or, for a folder per certificate, in the part before that.
  *
- * @param template as in `/etc/nginx/tls/*.crt` or `/etc/nginx/certs/*.pem`
+ * @param text such as `/etc/nginx/tls/*.crt`
  * @throws malformed
  */
-export function readScanPattern(template: string): ScanPattern {
-  const parts = template.split('/');
+export function readScanPattern(text: string): ScanPattern {
+  const parts = text.split('/');
   const at = parts.map((part) => part.indexOf('*') >= 0).indexOf(true);
   const part = (parts[at] || '').split('*');
-  const isOne = template.split('*').length === 2 && template.indexOf('{name}') < 0;
+  const hasOneStar = text.split('*').length === 2 && text.indexOf('{name}') < 0;
   const isLate = at > 0 && at >= parts.length - 2;
-  if (template.charAt(0) !== '/' || !isOne || !isLate || parts[parts.length - 1] === '') {
+  if (text.charAt(0) !== '/' || !hasOneStar || !isLate || parts[parts.length - 1] === '') {
     refuse(
       'malformed',
-      `$cert_scan "${template}" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem`,
+      `$cert_scan "${text}" has to be an absolute path with one * in its last part or the one before that, such as /etc/letsencrypt/live/*/fullchain.pem`,
     );
   }
   return {
@@ -32,14 +33,19 @@ export function readScanPattern(template: string): ScanPattern {
   };
 }
 
-/** What `*` stands for in the entries of the folder; as in a shell, it does not stand for a dot at the beginning. */
+/**
+ * The stems of the folder's entries, which are the texts that `*` stands for. As in a shell, an entry that begins with a dot has
+ * none.
+ *
+ * @param entries the names in the folder
+ */
 export function stemsIn({ prefix, suffix }: ScanPattern, entries: string[]): string[] {
   const fixed = prefix.length + suffix.length;
   const stems: string[] = [];
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i] as string;
-    const isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
-    if (isOne && entry.charAt(0) !== '.')
+    const isMatch = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+    if (isMatch && entry.charAt(0) !== '.')
       stems.push(entry.slice(prefix.length, entry.length - suffix.length));
   }
   return stems;

@@ -1,36 +1,41 @@
 import type { Variables } from '../engine/session';
 
-/** The settings that only a look at the disk needs. */
+// The settings, which are nginx variables. An empty variable counts as absent: `js_var` without a value makes one, and so does a
+// `set` in a phase that handshakes do not reach.
+
+/** The settings that the hot path does not need. */
 export interface Settings {
-  /** Path templates: `{name}` stands for the name. */
+  /** The template of a chain's path, in which `{name}` stands for the name. */
   certFile: string;
+  /** The template of a key's path. */
   keyFile: string;
-  /** The same for the RSA slot; `certFileRsa` is empty where there is none. */
+  /** The template of a chain's path in the RSA slot; empty where there is no such slot. */
   certFileRsa: string;
+  /** The template of a key's path in the RSA slot. */
   keyFileRsa: string;
+  /** The label that stands for `*` in the paths of a wildcard. */
   wildcardLabel: string;
-  /** The path of the files to find names in, with `*` for what differs; empty: none. */
+  /** The path of the files to scan, with one `*`; empty where nothing is scanned. */
   scan: string;
+  /** As `fallback` returns it. */
   fallback: string;
-  /** The folder of the versions that are served; empty: none. */
+  /** The folder of the store; empty where there is none. */
   store: string;
-  /** Whether what etcd has is followed: its pairs win over files. */
+  /** Whether etcd is followed, whose pairs win over files. */
   followsEtcd: boolean;
 }
 
 const DEFAULT_CHECK_INTERVAL_S = 10;
 
-// An empty variable counts as absent: js_var without a value makes one, and so does a `set` whose phase a handshake
-// never comes to.
-
+/** The name of the zone that has the records. */
 export function zoneName(variables: Variables): string {
   return variables['cert_zone'] || 'certs';
 }
 
 /**
- * How long a record is served before its files are looked at again.
+ * How long a record is served before its files are checked again.
  *
- * @returns milliseconds; 0: until a clear
+ * @returns milliseconds; 0 where only a clear has them checked
  */
 export function checkInterval(variables: Variables): number {
   const text = variables['cert_check_interval'];
@@ -52,16 +57,17 @@ export function freshFor(variables: Variables): number {
   return interval === 0 ? LONGEST_FRESH_MS : Math.min(interval, LONGEST_FRESH_MS);
 }
 
-/** The name that is served without SNI, as it is written in the configuration; empty: none. */
+/** The name that is served without SNI, as it is written in the configuration; empty where there is none. */
 export function fallback(variables: Variables): string {
   return variables['cert_fallback'] || '';
 }
 
-/** Whether names may have an RSA pair beside the first one. */
+/** Whether names have an RSA slot. */
 export function hasRsaSlot(variables: Variables): boolean {
   return !!variables['cert_file_rsa'];
 }
 
+/** Reads the settings, with their defaults. */
 export function readSettings(variables: Variables): Settings {
   return {
     certFile: variables['cert_file'] || '/etc/nginx/certs/{name}.cert.pem',

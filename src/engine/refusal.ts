@@ -1,4 +1,6 @@
-/** Why a pair is not taken: the `code` of the API's answer and of the log line, stable. */
+// Refusals: errors with a code, for pairs and requests that are not accepted.
+
+/** The reasons to refuse a pair. The code is in the API's answer and in the log line, and is stable. */
 export type RefusalCode =
   | 'malformed'
   | 'key-mismatch'
@@ -10,7 +12,7 @@ export type RefusalCode =
   | 'bad-chain'
   | 'bad-seal';
 
-/** Why a request is not done though its pair, if it has one, is good. */
+/** The reasons to refuse a request for anything but its pair. */
 export type RequestCode =
   | 'forbidden'
   | 'not-found'
@@ -21,20 +23,21 @@ export type RequestCode =
   | 'store-failed'
   | 'store-unavailable';
 
-/** A refused pair or request. A plain Error with a code: `class extends Error` needs helpers when lowered to ES5. */
+/** A refused pair or request. It is an Error with a code, since a class that extends Error needs helpers when lowered to ES5. */
 export interface Refusal extends Error {
   code: RefusalCode | RequestCode;
 }
 
-// Errors of the file system have a `code` too.
+/** The name of the errors that are refusals. The code cannot tell them, because errors of the file system have one too. */
 const NAME = 'Refusal';
 
 /**
  * Throws a refusal.
  *
- * @param code why, for programs
- * @param detail why and what to do about it, for an operator. It ends up in logs and in responses: never a part of
- *   a private key, and of a certificate no more than a short excerpt of a public field.
+ * @param code the reason, for programs
+ * @param detail the reason and the remedy, for an operator. It appears in logs and in answers, so it must not contain any part of a
+ *   private key, and of a certificate at most a short excerpt of a public field.
+ * @throws the refusal, always
  */
 export function refuse(code: RefusalCode | RequestCode, detail: string): never {
   const refusal = new Error(detail) as Refusal;
@@ -43,7 +46,7 @@ export function refuse(code: RefusalCode | RequestCode, detail: string): never {
   throw refusal;
 }
 
-/** Whether what was caught is a refusal, and not a fault in this program. */
+/** Whether an exception is a refusal, and not a fault in the script. */
 export function isRefusal(e: unknown): e is Refusal {
   return e instanceof Error && e.name === NAME;
 }

@@ -1,24 +1,24 @@
-/** What js_set and js_content hand to a handler; stream has no HTTP handlers. */
+// Sessions: the objects that nginx passes to a handler, and the parts of them that the bundle uses.
+
+/** The object that a handler of `js_set` gets, in `http` or in `stream`. */
 export type Session = NginxHTTPRequest | NginxStreamRequest;
 
-/** What needs settings and has something to say: a handshake, a request, or a call of `js_periodic`. */
+/** The part of a handshake, a request or a call of `js_periodic` that settings and messages need. */
 export interface Caller {
   variables: Variables;
   log: (message: string) => void;
   error: (message: string) => void;
 }
 
-/** nginx variables by name; undefined where the configuration has none of that name. */
+/** nginx variables by name; undefined where the configuration has no such variable. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-// An empty variable counts as absent: js_var without a value makes one, and so does a `set` whose phase a handshake
-// never comes to.
-
+/** The variables of a session. */
 export function variablesOf(r: Pick<Caller, 'variables'>): Variables {
   return r.variables;
 }
 
-/** What a call of `js_periodic` is to the lookup. Its session cannot log. */
+/** The caller that a call of `js_periodic` is. Its session has no methods to log with. */
 export function callerOf({ variables }: NginxPeriodicSession): Caller {
   return {
     variables,

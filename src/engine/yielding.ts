@@ -1,19 +1,21 @@
+// Cooperative scheduling: a worker serves no connection while a script runs, so long work pauses in between.
+
 /**
- * Lets the worker turn to its other connections, once: it takes a step in each handshake that waits, and accepts one more.
+ * Lets the worker serve its other connections once: it takes one step in each pending handshake, and accepts another connection.
  *
- * For a millisecond: nginx runs a timer of none at all before it looks at any connection.
+ * The pause is a millisecond, because nginx runs a timer of 0 ms before it serves any connection.
  */
 export function yieldOnce(): Promise<void> {
   return sleep(1);
 }
 
 /**
- * Leaves the worker to its other connections for as long as it was kept from them.
+ * Lets the worker serve its other connections for as long as the caller kept it from them.
  *
- * @param since when that began, in milliseconds since 1970
+ * @param since the time at which the caller began, in milliseconds since 1970
  */
 export function yieldFor(since: number): Promise<void> {
-  // nginx counts a timer from when this turn of its loop began, and not from now (`ngx_current_msec`).
+  // nginx starts a timer at the time when this turn of its event loop began (`ngx_current_msec`), hence twice the time.
   return sleep(2 * (Date.now() - since) + 1);
 }
 
@@ -21,13 +23,13 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** For how long a worker is kept from its connections, in milliseconds. What has begun by then comes to its end. */
+/** How long work may keep a worker from its connections, in milliseconds. The step under way is completed after that. */
 export const SLICE_MS = 5;
 
 /**
- * For what takes long in many steps, and begins now.
+ * Divides long work, which begins now, into slices.
  *
- * @returns what is to be awaited after each step: at the end of a slice it leaves the worker to its connections
+ * @returns a function to await after each step of the work: at the end of a slice it lets the worker serve its connections
  */
 export function timeSlicer(): () => Promise<void> {
   let began = Date.now();

@@ -24,8 +24,6 @@ import {
 } from './position';
 import { type Header, type KeyValue, getOperation } from './wire';
 
-// Follows etcd: `js_periodic` calls a round, which brings the zone up to etcd's newest revision.
-
 /**
  * How long a round starts further requests, in milliseconds. nginx ends a handler that still runs when its next call is due. With
  * an interval of 500 ms, the request under way has the remaining 100 ms.

@@ -1,5 +1,6 @@
 import { readBytes } from '../disk/fs';
 import { refuse } from '../engine/refusal';
+import { subtle } from '../engine/webcrypto';
 import type { Etcd } from './client';
 
 // Seals values, so that only a holder of the key can read or make them: AES-256-GCM (NIST SP 800-38D). The associated data is the
@@ -12,19 +13,6 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 
 const GCM = 'AES-GCM';
-
-/** The part of WebCrypto that sealing needs: njs's typings lack GCM. */
-interface Subtle {
-  importKey(
-    format: 'raw',
-    key: Buffer,
-    algorithm: { name: string },
-    extractable: boolean,
-    usages: string[],
-  ): Promise<object>;
-  encrypt(algorithm: object, key: object, data: Buffer): Promise<ArrayBuffer>;
-  decrypt(algorithm: object, key: object, data: Buffer): Promise<ArrayBuffer>;
-}
 
 /**
  * Seals a text for etcd, where `$cert_seal_key_file` is set; otherwise leaves it as it is.
@@ -40,7 +28,7 @@ export async function sealValue(
   if (!sealKeyFile) return text;
   const nonce = Buffer.alloc(NONCE_BYTES);
   crypto.getRandomValues(nonce);
-  const key = await keyOf(sealKeyFile, 'encrypt', 'store-unavailable');
+  const key = await importSealKey(sealKeyFile, 'encrypt', 'store-unavailable');
   const sealed = await subtle().encrypt(algorithm(nonce, slot), key, Buffer.from(text));
   return PREFIX + Buffer.concat([nonce, Buffer.from(sealed)]).toString('base64');
 }
@@ -57,7 +45,7 @@ export async function openValue(
   value: string,
 ): Promise<string> {
   if (!sealKeyFile) return value;
-  const key = await keyOf(sealKeyFile, 'decrypt', 'bad-seal');
+  const key = await importSealKey(sealKeyFile, 'decrypt', 'bad-seal');
   if (!value.startsWith(PREFIX)) refuse('bad-seal', 'the value is not sealed');
   const bytes = Buffer.from(value.slice(PREFIX.length).trim(), 'base64');
   const nonce = bytes.slice(0, NONCE_BYTES);
@@ -73,7 +61,7 @@ function algorithm(nonce: Buffer, slot: string): object {
   return { name: GCM, iv: nonce, additionalData: Buffer.from(slot) };
 }
 
-async function keyOf(
+async function importSealKey(
   path: string,
   usage: string,
   code: 'bad-seal' | 'store-unavailable',
@@ -86,8 +74,4 @@ async function keyOf(
   }
   if (key.length !== KEY_BYTES) refuse(code, `${path}: the seal key must have ${KEY_BYTES} bytes`);
   return subtle().importKey('raw', key, { name: GCM }, false, [usage]);
-}
-
-function subtle(): Subtle {
-  return crypto.subtle as unknown as Subtle;
 }

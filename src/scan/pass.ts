@@ -23,94 +23,113 @@ import {
   writeStems,
 } from './state';
 
-// Looks for certificates in the folder of `$cert_scan`. A scan is done in slices, each by any worker that comes for it: the
-// state is in the zone, and a lock is held for no longer than a slice. Handshakes wait for one slice and no more.
-/** Of files that have not changed, a worker looks at this many per second in the long run: it takes some 5 % of its time. */
+// One slice of a scan: it lists the folder, or checks some of the files in the list, reads those that have changed, and points the
+// names of their certificates to them.
+
+/**
+ * Unchanged files are checked at no more than this rate per second on average, which takes some 5 % of a worker's time. A scan of
+ * many files is therefore due less often than `$cert_check_interval` says.
+ */
 const RATE = 2000;
-/** How often `js_periodic` calls, as it is documented. */
+/** The interval of `js_periodic` that the documents tell to set, in milliseconds. */
 export const SCAN_INTERVAL_MS = 500;
 
 const MINUTE_MS = 60_000;
 
-const LOCK = '#scan';
+/** The lock for the state of the scan. */
+const SCAN_LOCK = '#scan';
 
-const NO_ROOM =
-  'the zone has no room for all that is found; give js_shared_dict_zone a larger size';
-const NO_ZONE = 'cert_rotation: scan: there is no js_shared_dict_zone for what it finds';
+const NO_ROOM_FOR_NAMES =
+  'the zone has no room for all files and their names; give js_shared_dict_zone a larger size';
+const NO_ZONE = 'cert_rotation: scan: there is no js_shared_dict_zone to store the certificates in';
 
-/** What one call has done. */
+/** The work that one call has done. */
 export interface Effort {
+  /** The number of files that it read. */
   read: number;
-  lookedAt: number;
-  /** The zone has no room for a name. */
+  /** The number of files that it checked. */
+  checked: number;
+  /** Whether the zone had no room for a file or a name. */
   lacksRoom: boolean;
 }
 
 /**
- * Does one slice of a scan, if there is one to do and nobody else is at it. A scan that goes on is brought to its end before
- * another one begins: however many ask for one, all come to the last file.
+ * Does one slice of a scan, if one is due and no other worker is doing one. A scan is finished before the next one begins, so that
+ * it reaches the last file however often scans are requested.
  *
- * @param since only a scan that began after it will do
+ * @param since in milliseconds since 1970: the caller needs a scan that began later; 0 for any
+ * @param effort of the call, which this slice is added to
+ * @returns `done` where no scan is due any more, or where there can be none
  */
 export function scanSlice(caller: Caller, since: number, effort: Effort): 'done' | 'more' {
   const context = contextOf(caller);
   const { zone, settings } = context;
   if (!settings.scan) return 'done';
   if (!zone) {
-    // There is nowhere to note that it was said.
+    // Without a zone nothing can note that this was logged, so it is logged about once a minute.
     if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
     return 'done';
   }
-  if (!isToDo(context, readScanState(zone), since)) return 'done';
-  return tryWithLocks(zone, [LOCK], ({ state: lockState }) => {
+  if (!isDue(context, readScanState(zone), since)) return 'done';
+  return tryWithLocks(zone, [SCAN_LOCK], ({ state: lockState }) => {
     if (lockState === 'busy') return 'more';
     const end = Date.now() + SLICE_MS;
-    const last = readScanState(zone);
-    if (!isToDo(context, last, since)) return 'done';
-    let state = last;
-    if (!state || state.ended || state.settings !== settingsOf(settings)) {
-      // To list a large folder is a slice of its own.
-      state = begun(context, zone, last, since);
+    const previous = readScanState(zone);
+    if (!isDue(context, previous, since)) return 'done';
+    let state = previous;
+    if (!state || state.ended || state.settings !== scanSettingsOf(settings)) {
+      // The listing of the folder is a slice of its own, because it takes long for a large one.
+      state = newScan(context, zone, previous, since);
     } else {
-      lookOn(context, zone, state, end, effort);
+      checkStems(context, zone, state, end, effort);
     }
-    if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM;
-    if (state.fault && state.fault !== state.said)
+    if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM_FOR_NAMES;
+    if (state.fault && state.fault !== state.logged)
       caller.error(`cert_rotation: scan: ${state.fault}`);
-    if (state.fault) state.said = state.fault;
+    if (state.fault) state.logged = state.fault;
     if (state.done >= state.count) {
       state.ended = Date.now();
-      if (!state.fault) state.said = '';
+      if (!state.fault) state.logged = '';
     }
-    // Without it there would be no end.
+    // A state that cannot be stored ends the call: the next slice would begin the scan again.
     if (!writeScanState(zone, state)) return 'done';
     return state.ended && state.began > since ? 'done' : 'more';
   });
 }
 
-/** Whether a scan is going on, or one is due. */
-function isToDo(
+/** Whether there is a scan to continue or to begin. */
+function isDue(
   { settings, token, interval }: Context,
-  last: ScanState | null,
+  state: ScanState | null,
   since: number,
 ): boolean {
-  if (!last || !last.ended || last.began <= since) return true;
-  if (last.settings !== settingsOf(settings) || last.token !== token) return true;
-  const age = Date.now() - last.began;
-  // The clock may have been set back.
-  return age < 0 || (interval > 0 && age >= Math.max(interval, (last.count / RATE) * 1000));
+  if (!state || !state.ended || state.began <= since) return true;
+  if (state.settings !== scanSettingsOf(settings) || state.token !== token) return true;
+  const age = Date.now() - state.began;
+  // A negative age means that the clock was set back.
+  return age < 0 || (interval > 0 && age >= Math.max(interval, (state.count / RATE) * 1000));
 }
 
-function settingsOf(settings: Settings): string {
+/** The settings that a scan depends on, as one text to compare. */
+function scanSettingsOf(settings: Settings): string {
   return [settings.scan, settings.keyFile, settings.certFileRsa ? 'RSA' : ''].join('\n');
 }
 
-/** A scan that has all before it. */
-function begun(context: Context, zone: Zone, last: ScanState | null, since: number): ScanState {
+/**
+ * Begins a scan with a listing of the folder.
+ *
+ * @param previous the state of the scan before; null where there was none
+ */
+function newScan(
+  context: Context,
+  zone: Zone,
+  previous: ScanState | null,
+  since: number,
+): ScanState {
   const began = Math.max(Date.now(), since + 1);
-  const { folder, count, fault } = listed(context, zone, last);
+  const { folder, count, fault } = listStems(context, zone, previous);
   return {
-    settings: settingsOf(context.settings),
+    settings: scanSettingsOf(context.settings),
     folder,
     token: context.token,
     began,
@@ -118,28 +137,32 @@ function begun(context: Context, zone: Zone, last: ScanState | null, since: numb
     done: 0,
     ended: 0,
     fault,
-    said: last ? last.said : '',
+    logged: previous ? previous.logged : '',
   };
 }
 
-/** Lists what there is to look at: the entries of the folder, if it has changed, and what is held of others. */
-function listed(
+/**
+ * Lists the stems to check: those of the folder's entries, and those of the previous scan whose files are gone while the zone still
+ * has a record for them. Where the folder has not changed, the list of the previous scan stays.
+ */
+function listStems(
   { settings }: Context,
   zone: Zone,
-  last: ScanState | null,
+  previous: ScanState | null,
 ): Pick<ScanState, 'folder' | 'count' | 'fault'> {
-  const before = last ? last.count : 0;
+  const before = previous ? previous.count : 0;
   let folder: string;
   let stems: string[] = [];
   let fault = '';
   try {
-    const template = readScanPattern(settings.scan);
-    folder = stampOf({ cert: template.folder, key: template.folder });
-    if (last && folder !== '' && last.folder === folder && last.settings === settingsOf(settings)) {
+    const pattern = readScanPattern(settings.scan);
+    folder = stampOf({ cert: pattern.folder, key: pattern.folder });
+    const isUnchanged = folder !== '' && previous?.folder === folder;
+    if (isUnchanged && previous.settings === scanSettingsOf(settings)) {
       return { folder, count: before, fault: '' };
     }
     if (!isSettled(folder)) folder = '';
-    stems = stemsIn(template, listFolder(template.folder));
+    stems = stemsIn(pattern, listFolder(pattern.folder));
   } catch (e) {
     folder = '';
     fault = (e as Error).message;
@@ -151,18 +174,28 @@ function listed(
   );
   stems = stems.concat(gone);
   if (!writeStems(zone, stems, before)) {
-    fault = NO_ROOM;
+    fault = NO_ROOM_FOR_NAMES;
     folder = '';
   }
   return { folder, count: stems.length, fault };
 }
 
-/** Looks at the next files, for as long as a slice may take. */
-function lookOn(context: Context, zone: Zone, state: ScanState, end: number, effort: Effort): void {
+/**
+ * Checks the next files of the list, until the slice is over or another worker is busy with one.
+ *
+ * @param end of the slice, in milliseconds since 1970
+ */
+function checkStems(
+  context: Context,
+  zone: Zone,
+  state: ScanState,
+  end: number,
+  effort: Effort,
+): void {
   let { stems, at } = stemsAt(zone, state.done);
   while (state.done < state.count) {
     const stem = stems[at];
-    if (stem !== undefined && !lookAt(context, zone, stem, effort)) return;
+    if (stem !== undefined && !checkStem(context, zone, stem, effort)) return;
     state.done++;
     at++;
     if (Date.now() >= end) return;
@@ -171,16 +204,16 @@ function lookOn(context: Context, zone: Zone, state: ScanState, end: number, eff
 }
 
 /**
- * Reads a file if it has changed, and sees to it that each name of its certificate has a pointer.
+ * Reads a file if it has changed, and gives each name of its certificate a pointer to it. An error is logged, and does not keep the
+ * scan from the other files.
  *
- * @returns false where another worker is busy with it
+ * @returns false where another worker is busy with the file or one of its names, so that the check has to be done again
  */
-function lookAt(context: Context, zone: Zone, stem: string, effort: Effort): boolean {
+function checkStem(context: Context, zone: Zone, stem: string, effort: Effort): boolean {
   const key = fileKey(stem);
   try {
-    return index(context, zone, key, effort);
+    return indexFile(context, zone, key, effort);
   } catch (e) {
-    // Of one file, and no reason to leave out the others.
     context.r.error(
       `cert_rotation: scan: ${slotPaths(context.settings, key).cert}: ${(e as Error).message}`,
     );
@@ -188,10 +221,10 @@ function lookAt(context: Context, zone: Zone, stem: string, effort: Effort): boo
   }
 }
 
-function index(context: Context, zone: Zone, key: string, effort: Effort): boolean {
+function indexFile(context: Context, zone: Zone, key: string, effort: Effort): boolean {
   const stamp = stampOfSlot(context.settings, key);
   const summary = findSummary(zone, key);
-  effort.lookedAt++;
+  effort.checked++;
   let known = readFileSummary(summary);
   if (!stamp && findRecord(zone, key) === undefined) {
     noteLeftOut(zone, key, '');
@@ -200,10 +233,10 @@ function index(context: Context, zone: Zone, key: string, effort: Effort): boole
   if (!summary || stamp === '' || stamp !== known.files) {
     effort.read++;
     const loaded = refreshSlot(context, key);
-    const held = findRecord(zone, key);
-    if (held !== undefined && holdsPair(held) && isCleared(held, context.token)) return false;
-    if (loaded && held === undefined) {
-      // Another worker is busy with one of its names, or held up in it.
+    const record = findRecord(zone, key);
+    if (record !== undefined && holdsPair(record) && isCleared(record, context.token)) return false;
+    if (loaded && record === undefined) {
+      // The record was not stored though there is room: another worker has the lock of one of the names.
       if (isRoomy(zone)) return false;
       effort.lacksRoom = true;
     }
@@ -216,11 +249,12 @@ function index(context: Context, zone: Zone, key: string, effort: Effort): boole
   return !isBusy;
 }
 
+/** @returns false where another worker is busy with the slot */
 function ensurePointer(context: Context, zone: Zone, slot: string, key: string): boolean {
-  const held = findRecord(zone, slot);
-  if (pointsOnlyTo(held, key)) return true;
-  // After a clear, what was read from files that are gone gives way.
-  if (held !== undefined && holdsPair(held) && isCleared(held, context.token))
+  const record = findRecord(zone, slot);
+  if (pointsOnlyTo(record, key)) return true;
+  // After a clear the refresh removes a pair whose own files are gone, and so makes place for the pointer.
+  if (record !== undefined && holdsPair(record) && isCleared(record, context.token))
     refreshSlot(context, slot);
   return restorePointer(context, zone, slot, key);
 }

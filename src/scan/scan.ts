@@ -4,36 +4,37 @@ import { yieldFor } from '../engine/yielding';
 import { type Effort, SCAN_INTERVAL_MS, scanSlice } from './pass';
 import { readScanState } from './state';
 
-// Looks for certificates in the folder of `$cert_scan`. A scan is done in slices, each by any worker that comes for it: the
-// state is in the zone, and a lock is held for no longer than a slice. Handshakes wait for one slice and no more.
+// Scans the folder of `$cert_scan` for certificates. A scan is done in slices (see pass.ts), and each slice by whichever worker
+// takes it: the state is in the zone, and a lock is held for one slice at most. A handshake waits for one slice at most.
 
-/** A call leaves off before `js_periodic` makes the next one: nginx would end it, and log an error. */
+/** How long a call takes at most, in milliseconds: nginx ends a call with an error once the next one of `js_periodic` is due. */
 const CALL_MS = SCAN_INTERVAL_MS - 100;
 
 /**
- * The njs engine gives memory back at the end of a call: some 200 kB for each file that is read, and 5 kB for each one that
- * has not changed. Who has to wait for more lets others do it.
+ * The most files that one call reads. The njs engine frees memory only at the end of a call: some 200 kB for each file that is read,
+ * and 5 kB for each one that has not changed. A caller that needs more waits until other calls have done it.
  */
 const MOST_READ = 200;
 
-const MOST_LOOKED_AT = 2500;
+/** The most files that one call checks, for that reason. */
+const MOST_CHECKED = 2500;
 
-/** Who can do no more waits for others as long as these get on, in milliseconds: for longer than any lock lasts. */
+/** How long `scanNow` waits for the next step of another call, in milliseconds: longer than any lock lasts. */
 const PATIENCE_MS = 6000;
 
 /**
- * For `js_periodic`, with an interval of 500 ms: keeps the index of the certificates under `$cert_scan`. Looks at all
- * files when nginx starts, after each clear, and when `$cert_check_interval` is over; reads those that have changed.
+ * Keeps the index of the certificates under `$cert_scan`, for `js_periodic` with an interval of 500 ms. All files are checked when
+ * nginx starts, after each clear, and once `$cert_check_interval` is over; those that have changed are read.
  */
 export async function scan(session: NginxPeriodicSession): Promise<void> {
   const caller = callerOf(session);
   try {
-    const effort: Effort = { read: 0, lookedAt: 0, lacksRoom: false };
+    const effort: Effort = { read: 0, checked: 0, lacksRoom: false };
     const end = Date.now() + CALL_MS;
     let now = Date.now();
     let longest = 0;
-    // On a busy worker a slice and a rest take longer, and the last ones may not last until the next call.
-    while (now + longest < end && hasStrength(effort)) {
+    // On a busy worker a slice and the pause after it take longer. Another one must fit in before the next call.
+    while (now + longest < end && mayDoMore(effort)) {
       if (scanSlice(caller, 0, effort) === 'done') return;
       await yieldFor(now);
       longest = Math.max(longest, Date.now() - now);
@@ -45,36 +46,37 @@ export async function scan(session: NginxPeriodicSession): Promise<void> {
 }
 
 /**
- * Looks at all files now, for who has to know that the index is up to date. Does a part of it, and waits for `js_periodic` to do
- * the rest of it where there is more. Does nothing without `$cert_scan`.
+ * Brings the index up to date, for a request that has to answer after that. This call does a part of a large scan, and waits until
+ * `js_periodic` has done the rest; where that makes no progress, an error is logged. Without `$cert_scan` it does nothing.
  */
 export async function scanNow(caller: Caller): Promise<void> {
   const since = Date.now();
-  const effort: Effort = { read: 0, lookedAt: 0, lacksRoom: false };
-  let progress = '';
-  let patience = 0;
+  const effort: Effort = { read: 0, checked: 0, lacksRoom: false };
+  let position = '';
+  let giveUpAt = 0;
   for (;;) {
     const began = Date.now();
-    if (hasStrength(effort)) {
+    if (mayDoMore(effort)) {
       if (scanSlice(caller, since, effort) === 'done') return;
     } else {
       const { zone } = contextOf(caller);
       const state = zone && readScanState(zone);
       if (!state || (state.ended > 0 && state.began > since)) return;
-      const now = `${state.began} ${state.done}`;
-      if (now !== progress) patience = Date.now() + PATIENCE_MS;
-      else if (Date.now() > patience) {
+      const reached = `${state.began} ${state.done}`;
+      if (reached !== position) giveUpAt = Date.now() + PATIENCE_MS;
+      else if (Date.now() > giveUpAt) {
         caller.error(
-          'cert_rotation: scan: js_periodic does not go on with it; not all files were read',
+          'cert_rotation: scan: js_periodic does not continue it; some files were not read',
         );
         return;
       }
-      progress = now;
+      position = reached;
     }
     await yieldFor(began);
   }
 }
 
-function hasStrength({ read, lookedAt }: Effort): boolean {
-  return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
+/** Whether a call may check one more file. */
+function mayDoMore({ read, checked }: Effort): boolean {
+  return read < MOST_READ && checked < MOST_CHECKED;
 }

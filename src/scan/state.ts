@@ -1,37 +1,40 @@
 import type { Zone } from '../zone/dict';
 import { findScan, findScanPart, putScan, putScanPart } from '../zone/notes';
 
-// How far the scan is, in the zone: any worker goes on where another one stopped. What there is to look at is listed in
-// parts, so that nobody reads or writes 10,000 labels at once, and that each part finds a place in a zone that is nearly full.
+// The state of a scan in the zone, from which any worker continues the scan. The list of the stems to check is stored in parts, so
+// that no call reads or writes 10,000 stems at once, and each part fits into a zone that is nearly full.
 
 export interface ScanState {
-  /** The settings that it is for. */
+  /** The settings that the scan depends on. */
   settings: string;
-  /** The identity of the folder when it was listed; '': it may be another one by now. */
+  /** The stamp of the folder when it was listed; '' where it may have changed since. */
   folder: string;
-  /** The clear token from before the folder was listed, and when that was, in milliseconds since 1970. */
+  /** The clear token from before the folder was listed. */
   token: string;
+  /** When the scan began, in milliseconds since 1970. */
   began: number;
-  /** The number of labels, and how many of them were looked at. */
+  /** The number of stems in the list. */
   count: number;
+  /** The number of stems that were checked. */
   done: number;
-  /** When it ended, in milliseconds since 1970; 0: it goes on. */
+  /** When the scan ended, in milliseconds since 1970; 0 while it goes on. */
   ended: number;
-  /** What kept it from listing the folder, or from storing what it found; '': nothing. */
+  /** The reason why the folder could not be listed, or not all files stored; '' where there is none. */
   fault: string;
-  /** The last of these that was logged, until a scan has none. */
-  said: string;
+  /** The fault that was logged last; '' once a scan has ended without one. */
+  logged: string;
 }
 
-/** What nginx gives a text that is longer than half of it, in bytes. */
-const PLACE = 1024;
+/** The text of a state is padded to this length, in bytes. nginx allocates as much for any text longer than half of it. */
+const STATE_LENGTH = 1024;
 
-/** Labels in a part of the list. */
-const PART = 64;
+/** The number of stems in a part of the list. */
+const PART_LENGTH = 64;
 
-/** What no label holds. */
+/** A character that no stem contains. */
 const SEPARATOR = '/';
 
+/** @returns null where no scan has begun */
 export function readScanState(zone: Zone): ScanState | null {
   const text = findScan(zone);
   return text === undefined ? null : (JSON.parse(text) as ScanState);
@@ -40,21 +43,30 @@ export function readScanState(zone: Zone): ScanState | null {
 /** @returns false where the zone has no room */
 export function writeScanState(zone: Zone, state: ScanState): boolean {
   let text = JSON.stringify(state);
-  // A zone that is full has the place of the last one, and no larger one for what is wrong.
-  while (text.length < PLACE) text += ' ';
+  // A text of equal length replaces the state before it even where the zone is full.
+  while (text.length < STATE_LENGTH) text += ' ';
   return putScan(zone, text);
 }
 
-/** The part of the list that holds a label, and where in that it is. */
+/**
+ * The part of the list that has a stem.
+ *
+ * @param number of the stem in the list
+ * @returns the stems of the part, and the index of the stem in these
+ */
 export function stemsAt(zone: Zone, number: number): { stems: string[]; at: number } {
-  const part = findScanPart(zone, Math.floor(number / PART));
-  return { stems: part ? part.split(SEPARATOR) : [], at: number % PART };
+  const part = findScanPart(zone, Math.floor(number / PART_LENGTH));
+  return { stems: part ? part.split(SEPARATOR) : [], at: number % PART_LENGTH };
 }
 
-/** All labels of the list. */
+/**
+ * All stems of the list.
+ *
+ * @param count the number of stems
+ */
 export function listedStems(zone: Zone, count: number): string[] {
   const parts: string[] = [];
-  for (let at = 0; at < count; at += PART) parts.push(findScanPart(zone, at / PART));
+  for (let at = 0; at < count; at += PART_LENGTH) parts.push(findScanPart(zone, at / PART_LENGTH));
   const text = parts.filter((part) => part !== '').join(SEPARATOR);
   return text ? text.split(SEPARATOR) : [];
 }
@@ -62,14 +74,14 @@ export function listedStems(zone: Zone, count: number): string[] {
 /**
  * Replaces the list.
  *
- * @param before how many labels the last one had
+ * @param before the number of stems in the list until now
  * @returns false where the zone has no room
  */
 export function writeStems(zone: Zone, stems: string[], before: number): boolean {
   let hasRoom = true;
-  for (let at = 0; at < Math.max(stems.length, before); at += PART) {
-    const part = stems.slice(at, at + PART).join(SEPARATOR);
-    hasRoom = putScanPart(zone, at / PART, part) && hasRoom;
+  for (let at = 0; at < Math.max(stems.length, before); at += PART_LENGTH) {
+    const part = stems.slice(at, at + PART_LENGTH).join(SEPARATOR);
+    hasRoom = putScanPart(zone, at / PART_LENGTH, part) && hasRoom;
   }
   return hasRoom;
 }

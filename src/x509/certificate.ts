@@ -19,44 +19,47 @@ import {
   readOnly,
   readTagged,
   readWhole,
-  textOf,
-  time,
+  utf8Of,
+  readTime,
 } from './der';
 import { expectExtension } from './extension';
 import { expectName } from './names';
-import { type Block, decode, readBlocks } from './pem';
+import { type Block, decodeBlock, readBlocks } from './pem';
 import { type PublicKey, readPublicKey } from './public_key';
 
-// X.509 certificates (RFC 5280), as far as serving one asks. OpenSSL reads all of a certificate before it takes it, so
-// every field is walked, also those that nothing here uses. Of extensions too, as far as OpenSSL looks into them.
+// Reads X.509 certificates (RFC 5280). OpenSSL reads a certificate whole before it accepts it, so every field is read here too,
+// even where nothing needs it. Extensions are read as far as OpenSSL reads them: see extension.ts.
 
-/** A certificate that was read and is well formed. */
+/** A certificate that is well formed. */
 export interface Certificate {
   der: Buffer;
   serial: Element;
-  /** The Name elements, and their DER in hex: issuer and subject are compared byte by byte. */
+  /** The issuer's Name, and its DER in hex: names are compared byte by byte. */
   issuer: Element;
   issuerHex: string;
+  /** The subject's Name, likewise. */
   subject: Element;
   subjectHex: string;
-  /** Seconds since 1970; both seconds belong to the validity. */
+  /** The first second of the validity, since 1970. */
   notBefore: number;
+  /** The last second of the validity, since 1970. */
   notAfter: number;
   /** The AlgorithmIdentifier of the signature. */
   signatureAlgorithm: Element;
   publicKey: PublicKey;
   /** The SubjectPublicKeyInfo. */
   publicKeyInfo: Element;
-  /** The key identifiers of RFC 5280, 4.2.1.1 and 4.2.1.2, in hex; empty where it has none. */
+  /** The subject key identifier (RFC 5280, 4.2.1.2) in hex; empty where there is none. */
   subjectKeyId: string;
+  /** The authority key identifier (RFC 5280, 4.2.1.1) in hex; empty where there is none. */
   authorityKeyId: string;
-  /** Has an authority key identifier that also, or only, names the issuer's issuer and serial. */
+  /** Whether the authority key identifier names the issuer's issuer and serial. */
   authorityByName: boolean;
-  /** Its basicConstraints say that it is a certificate authority's (RFC 5280, 4.2.1.9). */
+  /** Whether basicConstraints mark it as a certificate authority's (RFC 5280, 4.2.1.9). */
   isAuthority: boolean;
-  /** The subjectAltName's GeneralNames, or null. */
+  /** The subjectAltName's GeneralNames; null where there are none. */
   altNames: Element | null;
-  /** The server names it is for, lower-case and without a trailing dot: see `serverNames`. */
+  /** The server names that it covers, in lower case and without a trailing dot: see `serverNames`. */
   names: string[];
 }
 
@@ -73,24 +76,24 @@ const CERTIFICATE_LABELS = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFIC
 const DNS_NAME = contextTag(2);
 
 const SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
-// RFC 1035, 2.3.4, as text.
+/** The most characters of a DNS name in text form: RFC 1035, 2.3.4, limits it to 255 bytes in a message. */
 const LONGEST_NAME = 253;
 
-/** Whether a PEM block is a certificate, under any of the labels OpenSSL reads one from. */
+/** Whether a PEM label is one of those that OpenSSL reads a certificate from. */
 export function isCertificateLabel(label: string): boolean {
   return CERTIFICATE_LABELS.indexOf(label) >= 0;
 }
 
 /**
- * Reads one PEM block's certificate.
+ * Reads the certificate in a PEM block.
  *
- * @param whose names it in a refusal, as in "certificate 2"
+ * @param whose the name of the certificate in a refusal, such as "certificate 2"
  * @throws malformed, unsupported-key, weak (an EC key on a short curve)
  */
 export function readCertificate(block: Block, whose: string): Certificate {
-  let der = decode(block);
+  let der = decodeBlock(block);
   if (block.label === 'TRUSTED CERTIFICATE') {
-    // What OpenSSL appends (X509_CERT_AUX) tells its own tools whom to trust, and clients are not sent it.
+    // OpenSSL appends its trust settings (X509_CERT_AUX). They are for its own tools, and are not sent to clients.
     const certificate = readElement(der, 0, der.length);
     if (certificate.end < der.length) {
       const trust = readElement(der, certificate.end, der.length);
@@ -98,11 +101,11 @@ export function readCertificate(block: Block, whose: string): Certificate {
     }
     der = der.slice(0, certificate.end);
   }
-  return parse(der, whose);
+  return parseCertificate(der, whose);
 }
 
 /**
- * Reads the first certificate in PEM text, such as a stored chain.
+ * Reads the first certificate in PEM text, such as that of a record.
  *
  * @throws malformed, unsupported-key, weak (an EC key on a short curve)
  */
@@ -115,7 +118,7 @@ export function readLeaf(pem: string): Certificate {
   return refuse('malformed', 'no certificate');
 }
 
-function parse(der: Buffer, whose: string): Certificate {
+function parseCertificate(der: Buffer, whose: string): Certificate {
   const outer = readWhole(der, SEQUENCE, 'a certificate');
   const inner = readTagged(outer, outer.start, SEQUENCE, 'a certificate');
   const signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, 'a signature algorithm');
@@ -132,7 +135,7 @@ function parse(der: Buffer, whose: string): Certificate {
   const publicKeyInfo = readTagged(inner, subject.end, SEQUENCE, 'a public key');
 
   expectAlgorithm(signatureAlgorithm);
-  // RFC 5280, 4.1.1.2: the two say the same. OpenSSL looks at one of them only.
+  // RFC 5280, 4.1.1.2, requires that the two are equal. OpenSSL looks at one of them only.
   if (hexOf(innerAlgorithm) !== hexOf(signatureAlgorithm)) {
     refuse('malformed', `${whose} has two different signature algorithms`);
   }
@@ -151,8 +154,8 @@ function parse(der: Buffer, whose: string): Certificate {
     issuerHex,
     subject,
     subjectHex,
-    notBefore: time(notBefore, 'notBefore'),
-    notAfter: time(notAfter, 'notAfter'),
+    notBefore: readTime(notBefore, 'notBefore'),
+    notAfter: readTime(notAfter, 'notAfter'),
     signatureAlgorithm,
     publicKey: readPublicKey(publicKeyInfo, whose),
     publicKeyInfo,
@@ -168,7 +171,7 @@ function parse(der: Buffer, whose: string): Certificate {
   return certificate;
 }
 
-/** Reads the serial number, which an optional version precedes. */
+/** Reads the version, which is optional, and the serial number after it. */
 function afterVersion(inner: Element): Element {
   const first = readElement(inner.bytes, inner.start, inner.end);
   if (first.tag !== constructedTag(0)) return first;
@@ -189,7 +192,10 @@ function expectAlgorithm(algorithm: Element): void {
   }
 }
 
-/** Reads what follows the public key: two unique identifiers of old, and the extensions (RFC 5280, 4.1.2.8 and 4.1.2.9). */
+/**
+ * Reads the fields after the public key: two unique identifiers, which are obsolete, and the extensions (RFC 5280, 4.1.2.8 and
+ * 4.1.2.9).
+ */
 function readExtensions(certificate: Certificate, inner: Element, from: number): void {
   let at = from;
   for (let number = 1; number <= 2; number++) {
@@ -208,14 +214,18 @@ function readExtensions(certificate: Certificate, inner: Element, from: number):
   while (at < extensions.end) {
     const extension = readTagged(extensions, at, SEQUENCE, 'an extension');
     const type = readExtension(certificate, extension);
-    // RFC 5280, 4.2.
+    // RFC 5280, 4.2, forbids this.
     if (types.indexOf(type) >= 0) refuse('malformed', 'a certificate with one extension twice');
     types.push(type);
     at = extension.end;
   }
 }
 
-/** @returns its type, in hex */
+/**
+ * Reads an extension into `certificate`.
+ *
+ * @returns the extension's object identifier in hex
+ */
 function readExtension(certificate: Certificate, extension: Element): string {
   const bytes = extension.bytes;
   const type = readElement(bytes, extension.start, extension.end);
@@ -254,14 +264,14 @@ function readExtension(certificate: Certificate, extension: Element): string {
 }
 
 /**
- * The server names a certificate is for: the dNSNames of its subjectAltName, and only where it has none the common
- * names that look like one, as OpenSSL's X509_check_host has it.
+ * The server names that a certificate covers: the dNSNames of its subjectAltName; where it has none, the common names that look
+ * like a server name, as in OpenSSL's X509_check_host.
  */
 function serverNames(certificate: Certificate): string[] {
   const names = dnsNames(certificate);
-  if (names.length > 0) return names.map(canonical);
+  if (names.length > 0) return names.map(canonicalName);
   return commonNames(certificate.subject)
-    .map(canonical)
+    .map(canonicalName)
     .filter((name) => name.length <= LONGEST_NAME && SERVER_NAME.test(name));
 }
 
@@ -270,7 +280,7 @@ export function dnsNames(certificate: Certificate): string[] {
   if (certificate.altNames === null) return [];
   return children(certificate.altNames)
     .filter((name) => name.tag === DNS_NAME)
-    .map(textOf);
+    .map(utf8Of);
 }
 
 function commonNames(subject: Element): string[] {
@@ -279,21 +289,21 @@ function commonNames(subject: Element): string[] {
     children(set).forEach((attribute) => {
       const type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, 'an attribute');
       const value = readElement(attribute.bytes, type.end, attribute.end);
-      if (hexOf(type) === COMMON_NAME) names.push(textOf(value));
+      if (hexOf(type) === COMMON_NAME) names.push(utf8Of(value));
     });
   });
   return names;
 }
 
-function canonical(name: string): string {
+function canonicalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 
 /**
- * Whether a certificate is for a server name (RFC 9525, section 6.3): the same name, or a wildcard that stands for its
- * first label, whole and alone. `*.com` covers nothing: clients take no wildcard for a top-level domain.
+ * Whether a certificate covers a server name (RFC 9525, section 6.3): it has the name itself, or a wildcard for the whole first
+ * label. `*.com` covers nothing, because clients accept no wildcard of a top-level domain.
  *
- * @param name lower-case, without a trailing dot; or a wildcard `*.example.com`, which only the same wildcard covers
+ * @param name in lower case, without a trailing dot; a wildcard such as `*.example.com` is covered by the same wildcard only
  */
 export function covers(certificate: Certificate, name: string): boolean {
   if (certificate.names.indexOf(name) >= 0) return true;
@@ -308,7 +318,7 @@ export function covers(certificate: Certificate, name: string): boolean {
 }
 
 /**
- * Whether a certificate's time is over.
+ * Whether a certificate has expired.
  *
  * @param nowSeconds seconds since 1970
  */

@@ -1,14 +1,17 @@
 import { refuse } from '../engine/refusal';
 
-// A reader for DER (ITU-T X.690), as far as certificates and keys need it. It is stricter than OpenSSL, which also
-// takes BER: lengths are definite and minimal, tags fit one byte. Nothing is copied: an element is a place in `bytes`.
+// Reads the DER (ITU-T X.690) of certificates and keys. It is stricter than OpenSSL, which also takes BER: lengths must be definite
+// and minimal, and tags must fit one byte. Nothing is copied: an element is a place in `bytes`.
 
-/** One tag-length-value: the header is at `at`, the value is `bytes[start]` up to, not including, `bytes[end]`. */
+/** An element: tag, length and value. */
 export interface Element {
   bytes: Buffer;
   tag: number;
+  /** The offset of the tag. */
   at: number;
+  /** The offset of the value. */
   start: number;
+  /** The offset after the value. */
   end: number;
 }
 
@@ -21,6 +24,7 @@ export const OBJECT_IDENTIFIER = 0x06;
 export const UTF8_STRING = 0x0c;
 export const UTC_TIME = 0x17;
 export const GENERALIZED_TIME = 0x18;
+export const BMP_STRING = 0x1e;
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
 
@@ -35,9 +39,11 @@ export function constructedTag(number: number): number {
 }
 
 /**
- * Reads the element that starts at `at` and ends at `limit` or before.
+ * Reads the element at an offset.
  *
- * @throws malformed: it does not end there, or is not DER
+ * @param at offset of its tag
+ * @param limit the largest offset at which it may end
+ * @throws malformed: it is not DER, or ends after `limit`
  */
 export function readElement(bytes: Buffer, at: number, limit: number): Element {
   let start = at + 2;
@@ -47,7 +53,7 @@ export function readElement(bytes: Buffer, at: number, limit: number): Element {
   if (length >= 0x80) {
     const lengthBytes = length - 0x80;
     start += lengthBytes;
-    // Three bytes count to 16 MiB, far more than is read here.
+    // Three bytes of length suffice for 16 MiB, far more than any input here.
     if (lengthBytes === 0 || lengthBytes > 3 || start > limit) {
       refuse('malformed', 'unreadable DER: not a definite length');
     }
@@ -63,9 +69,11 @@ export function readElement(bytes: Buffer, at: number, limit: number): Element {
 }
 
 /**
- * Reads the element at `at` inside `parent`, which must have this tag.
+ * Reads an element inside `parent`.
  *
- * @param what names it in the refusal
+ * @param at offset of the element in `parent.bytes`
+ * @param tag that it must have
+ * @param what the name of the element in a refusal, such as "a signature"
  * @throws malformed
  */
 export function readTagged(parent: Element, at: number, tag: number, what: string): Element {
@@ -75,9 +83,9 @@ export function readTagged(parent: Element, at: number, tag: number, what: strin
 }
 
 /**
- * Reads an element that is all there is in `bytes`.
+ * Reads an element that fills `bytes`.
  *
- * @throws malformed: also where something follows it
+ * @throws malformed: it is not such an element, or something follows it
  */
 export function readWhole(bytes: Buffer, tag: number, what: string): Element {
   const element = readElement(bytes, 0, bytes.length);
@@ -86,7 +94,11 @@ export function readWhole(bytes: Buffer, tag: number, what: string): Element {
   return element;
 }
 
-/** Reads an element that fills `parent`. */
+/**
+ * Reads an element that fills `parent`.
+ *
+ * @throws malformed: it is not such an element, or something follows it
+ */
 export function readOnly(parent: Element, tag: number, what: string): Element {
   const element = readTagged(parent, parent.start, tag, what);
   expectEnd(parent.end, element.end, what);
@@ -94,15 +106,21 @@ export function readOnly(parent: Element, tag: number, what: string): Element {
 }
 
 /**
- * Checks that nothing is left.
+ * Checks that nothing follows an element.
  *
- * @throws malformed: `at`, where `what` ended, is not `end`
+ * @param end the offset at which it has to end
+ * @param at the offset at which it ends
+ * @throws malformed
  */
 export function expectEnd(end: number, at: number, what: string): void {
   if (at !== end) refuse('malformed', `unreadable DER: something follows ${what}`);
 }
 
-/** Every element inside `parent`, which they fill. */
+/**
+ * Reads the elements that fill `parent`.
+ *
+ * @throws malformed
+ */
 export function children(parent: Element): Element[] {
   const found: Element[] = [];
   let at = parent.start;
@@ -114,7 +132,7 @@ export function children(parent: Element): Element[] {
   return found;
 }
 
-/** The value, without tag and length, in lower-case hex. */
+/** The value of an element, without tag and length, in lower-case hex. */
 export function hexOf(element: Element): string {
   return element.bytes.toString('hex', element.start, element.end);
 }
@@ -124,15 +142,13 @@ export function hexOfWhole(element: Element): string {
   return element.bytes.toString('hex', element.at, element.end);
 }
 
-/**
- * The value as text. Bytes that are not UTF-8 become U+FFFD, which no server name holds.
- */
-export function textOf(element: Element): string {
+/** The value of an element as UTF-8. Other bytes become U+FFFD, which no server name contains. */
+export function utf8Of(element: Element): string {
   return element.bytes.toString('utf8', element.start, element.end);
 }
 
 /**
- * Checks an INTEGER of any sign (X.690, 8.3: at least one byte, and no more of them than needed).
+ * Checks an INTEGER of any sign: it must have at least one byte, and no padding (X.690, 8.3).
  *
  * @throws malformed
  */
@@ -150,7 +166,7 @@ export function expectInteger(element: Element, what: string): void {
 /**
  * Reads a positive INTEGER.
  *
- * @returns its magnitude in lower-case hex, without the sign byte
+ * @returns the number in lower-case hex, without a sign byte
  * @throws malformed
  */
 export function positiveInteger(element: Element, what: string): string {
@@ -163,9 +179,9 @@ export function positiveInteger(element: Element, what: string): string {
 }
 
 /**
- * Reads a BIT STRING of whole bytes, whatever its tag.
+ * Reads the value of a BIT STRING of whole bytes. The tag is not checked.
  *
- * @returns lower-case hex
+ * @returns the bytes in lower-case hex
  * @throws malformed
  */
 export function bitString(element: Element, what: string): string {
@@ -178,7 +194,7 @@ export function bitString(element: Element, what: string): string {
 /**
  * Reads an OBJECT IDENTIFIER (X.690, 8.19).
  *
- * @returns its value in lower-case hex: enough to compare, and cheaper than the dotted form
+ * @returns its value in lower-case hex, which is cheaper to compare than the dotted form
  * @throws malformed
  */
 export function objectIdentifier(element: Element): string {
@@ -201,7 +217,7 @@ export function objectIdentifier(element: Element): string {
  *
  * @param hex as `objectIdentifier` returns it
  */
-export function dotted(hex: string): string {
+export function dottedForm(hex: string): string {
   const arcs: number[] = [];
   let arc = 0;
   for (let i = 0; i < hex.length; i += 2) {
@@ -224,10 +240,10 @@ export function dotted(hex: string): string {
  * Reads a time of RFC 5280, section 4.1.2.5: UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ`.
  *
  * @returns seconds since 1970
- * @throws malformed: any other form, or no such day
+ * @throws malformed: the form is another one, or there is no such day
  */
-export function time(element: Element, what: string): number {
-  let digits = textOf(element).slice(0, -1);
+export function readTime(element: Element, what: string): number {
+  let digits = utf8Of(element).slice(0, -1);
   if (element.tag === UTC_TIME) {
     digits = (digits < '50' ? '20' : '19') + digits;
   } else if (element.tag !== GENERALIZED_TIME) {
@@ -242,8 +258,7 @@ export function time(element: Element, what: string): number {
     part(10),
     part(12),
   );
-  // Date.UTC lets the 31st of February be a day in March: only what comes out as it went in was a date. So was what
-  // holds anything but 14 digits.
+  // Date.UTC turns the 31st of February into a day in March. The comparison finds that, and anything but 14 digits.
   const isDate =
     !isNaN(millis) && new Date(millis).toISOString().replace(/\D/g, '') === digits + '000';
   if (!isDate || element.bytes[element.end - 1] !== 0x5a) {
@@ -253,10 +268,10 @@ export function time(element: Element, what: string): number {
 }
 
 /**
- * Writes an element: the little DER that is made here wraps a key.
+ * Writes an element, to wrap a key.
  *
- * @param content its value, in hex
- * @returns hex
+ * @param content the value in hex
+ * @returns the whole element in hex
  */
 export function write(tag: number, content: string): string {
   let length = (content.length / 2).toString(16);

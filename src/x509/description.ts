@@ -1,34 +1,45 @@
 import hash from 'crypto';
 import { type Certificate, dnsNames } from './certificate';
-import { type Element, children, contextTag, dotted, hexOf, hexOfWhole, textOf } from './der';
+import {
+  type Element,
+  BMP_STRING,
+  children,
+  contextTag,
+  dottedForm,
+  hexOf,
+  hexOfWhole,
+  utf8Of,
+} from './der';
 import { keyTypeName } from './public_key';
 import { signatureOf } from './signature';
 
-// What a certificate says, for people. Nothing here runs in a handshake.
+// Describes a certificate for the API. Nothing here runs in a handshake.
 
 /** A certificate as the API shows it. */
 export interface Description {
-  /** RFC 4514, as in `CN=a.example,O=Example`: the last relative name first. */
+  /** A distinguished name as RFC 4514 writes it, with the last relative name first: `CN=a.example,O=Example`. */
   subject: string;
+  /** The issuer's name, likewise. */
   issuer: string;
-  /** Upper-case hex, of an even number of digits, as OpenSSL prints it; a negative number in two's complement. */
+  /** An even number of upper-case hex digits, as OpenSSL prints it; a negative number in two's complement. */
   serial: string;
   /** The dNSNames of the subjectAltName, as they are written. */
   dns_names: string[];
-  /** Its iPAddresses, IPv6 in the form of RFC 5952. */
+  /** The iPAddresses of the subjectAltName, IPv6 in the form of RFC 5952. */
   ip_addresses: string[];
-  /** Of the whole certificate, in lower-case hex without colons. */
+  /** The SHA-256 of the whole certificate in lower-case hex, without colons. */
   fingerprint_sha256: string;
   /** ISO 8601 in UTC, to the second. */
   not_before: string;
+  /** ISO 8601 in UTC, to the second. */
   not_after: string;
-  /** As in `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`. */
+  /** The key's type: see `keyTypeName`. */
   key_type: string;
-  /** As OpenSSL names it: `ecdsa-with-SHA256`; an identifier in hex where it is an unusual one. */
+  /** The algorithm as OpenSSL names it, such as `ecdsa-with-SHA256`; the identifier in hex where it is an unusual one. */
   signature_algorithm: string;
 }
 
-/** RFC 4514, section 3, and what else is common, under OpenSSL's short names. By object identifier in hex. */
+/** The short names of OpenSSL for the attributes of RFC 4514, section 3, and other common ones, by object identifier in hex. */
 const ATTRIBUTES: Record<string, string | undefined> = {
   '550403': 'CN',
   '550404': 'SN',
@@ -53,15 +64,14 @@ const ATTRIBUTES: Record<string, string | undefined> = {
 };
 
 const T61_STRING = 0x14;
-const BMP_STRING = 0x1e;
 const IP_ADDRESS = contextTag(7);
 
-/** Describes a certificate. Throws nothing for one that `readPair` or `readLeaf` returned. */
+/** Describes a certificate that `readPair` or `readLeaf` returned. */
 export function describe(certificate: Certificate): Description {
   const serial = hexOf(certificate.serial).toUpperCase();
   return {
-    subject: nameOf(certificate.subject),
-    issuer: nameOf(certificate.issuer),
+    subject: distinguishedName(certificate.subject),
+    issuer: distinguishedName(certificate.issuer),
     serial: serial.length > 2 ? serial.replace(/^00/, '') : serial,
     dns_names: dnsNames(certificate),
     ip_addresses: ipAddresses(certificate),
@@ -73,7 +83,7 @@ export function describe(certificate: Certificate): Description {
   };
 }
 
-/** SHA-256 of the whole certificate, in lower-case hex. */
+/** The SHA-256 of the whole certificate in lower-case hex. */
 export function fingerprintOf(certificate: Certificate): string {
   return hash.createHash('sha256').update(certificate.der).digest('hex');
 }
@@ -82,8 +92,8 @@ function isoTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-/** A Name as RFC 4514 has it, which turns the order around. */
-function nameOf(name: Element): string {
+/** A Name as text. RFC 4514 reverses the order of its parts. */
+function distinguishedName(name: Element): string {
   return children(name)
     .map((set) => children(set).map(attributeOf).reverse().join('+'))
     .reverse()
@@ -95,7 +105,7 @@ function attributeOf(attribute: Element): string {
   const type = parts[0] as Element;
   const value = parts[1] as Element;
   const name = ATTRIBUTES[hexOf(type)];
-  if (name === undefined) return `${dotted(hexOf(type))}=#${hexOfWhole(value).toUpperCase()}`;
+  if (name === undefined) return `${dottedForm(hexOf(type))}=#${hexOfWhole(value).toUpperCase()}`;
   const escaped = stringOf(value)
     .replace(/[,+"\\<>;]/g, '\\$&')
     .replace(/^[ #]| $/g, '\\$&')
@@ -108,9 +118,9 @@ function hexByte(byte: number): string {
   return (byte < 16 ? '0' : '') + byte.toString(16);
 }
 
-/** The text of a string in any of the types a Name may have. The others than these two are ASCII, or UTF-8. */
+/** The text of a string in a Name. T61String and BMPString have their own encodings; the other types are ASCII or UTF-8. */
 function stringOf(value: Element): string {
-  if (value.tag !== T61_STRING && value.tag !== BMP_STRING) return textOf(value);
+  if (value.tag !== T61_STRING && value.tag !== BMP_STRING) return utf8Of(value);
   const width = value.tag === BMP_STRING ? 2 : 1;
   let text = '';
   for (let at = value.start; at < value.end; at += width) {
@@ -133,11 +143,11 @@ function ipAddressOf(address: Element): string {
   for (let at = address.start; at + width <= address.end; at += width) {
     groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
   }
-  return isV4 ? groups.join('.') : shortened(groups.join(':'));
+  return isV4 ? groups.join('.') : withShortenedZeros(groups.join(':'));
 }
 
-/** RFC 5952, section 4.2: the first of the longest runs of two or more zero groups becomes `::`. */
-function shortened(address: string): string {
+/** Writes the first of the longest runs of two or more zero groups as `::` (RFC 5952, section 4.2). */
+function withShortenedZeros(address: string): string {
   for (let run = 8; run > 1; run--) {
     const zeros = new RegExp(`(^|:)0(:0){${run - 1}}(:|$)`);
     if (zeros.test(address)) return address.replace(zeros, '::');

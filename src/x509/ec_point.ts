@@ -1,17 +1,18 @@
-// Whether a point is on a NIST curve: y² = x³ - 3x + b modulo p (SEC 2, FIPS 186-5). OpenSSL refuses a certificate whose
-// point is not, and a flipped bit in a point shows nowhere else. Plain numbers, no BigInt: limbs of 24 bits, so that a
-// sum of 22 products (521 bits) stays below 2^53.
+// Checks that a point is on a NIST curve: y² = x³ - 3x + b modulo p (SEC 2, FIPS 186-5). OpenSSL refuses a certificate whose point
+// is not, and no other check finds a flipped bit in a point. Numbers are lists of limbs of 24 bits instead of BigInts. A sum of 22
+// products (521 bits) then stays below 2^53.
 
-/** A curve that TLS servers use, by its NIST name. */
+/** The NIST name of a curve that TLS servers use. */
 export type Curve = 'P-256' | 'P-384' | 'P-521';
 
 interface Field {
-  /** Its object identifier, in hex (RFC 5480, 2.1.1.1). */
+  /** The object identifier of the curve in hex (RFC 5480, 2.1.1.1). */
   identifier: string;
-  /** Length of a coordinate in bytes. */
+  /** The length of a coordinate in bytes. */
   bytes: number;
-  /** p is the sum of these signed powers of two, and of -1: so p = -1 modulo 2^24, which makes reducing cheap. */
+  /** p is the sum of these powers of two, minus 1; a negative exponent subtracts its power. As p = -1 modulo 2^24, reducing is cheap. */
   powers: number[];
+  /** The b of the curve's equation, in hex. */
   b: string;
 }
 
@@ -44,7 +45,12 @@ const BASE = 0x1000000;
 const LIMB_BITS = 24;
 const LIMB_HEX = 6;
 
-/** The curve of an object identifier in hex, or null where it is another one. */
+/**
+ * Finds a curve by its object identifier.
+ *
+ * @param identifier in lower-case hex
+ * @returns null where it is not one of the three
+ */
 export function curveOf(identifier: string): Curve | null {
   if (identifier === FIELDS['P-256'].identifier) return 'P-256';
   if (identifier === FIELDS['P-384'].identifier) return 'P-384';
@@ -56,26 +62,27 @@ export function identifierOf(curve: Curve): string {
   return FIELDS[curve].identifier;
 }
 
-/** Length of a coordinate, and so of a private key, in bytes. */
+/** The length of a coordinate, and so of a private key, in bytes. */
 export function fieldBytes(curve: Curve): number {
   return FIELDS[curve].bytes;
 }
 
 /**
- * Whether (x, y) is a point of the curve. About 1,000 multiplications.
+ * Whether (x, y) is a point of the curve. This takes about 1,000 multiplications.
  *
- * @param x, y hex, both of the curve's full length
+ * @param x in hex, of the curve's full length
+ * @param y likewise
  */
 export function isOnCurve(curve: Curve, x: string, y: string): boolean {
   const field = FIELDS[curve];
-  // One bit to spare at least, for values up to 2p.
+  // At least one bit is to spare, for values up to 2p.
   const size = Math.floor((field.powers[0] as number) / LIMB_BITS) + 1;
   const p = primeOf(field, size);
   const xs = limbsOf(x, size);
   const ys = limbsOf(y, size);
   if (compare(xs, p) >= 0 || compare(ys, p) >= 0) return false;
 
-  // All modulo p and times R^-1, where R = BASE^size; the last reduction leaves 0 or p exactly where p divides.
+  // All terms are modulo p and times R^-1, where R = BASE^size. The last reduction gives 0 or p exactly for multiples of p.
   const left = product(ys, ys);
   subtract(left, limbsOf(field.b, size));
   const ySquaredMinusB = reduce(left, field, size);
@@ -87,7 +94,7 @@ export function isOnCurve(curve: Curve, x: string, y: string): boolean {
   return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
 }
 
-/** Lowest limb first. */
+/** The limbs of a number in hex, the lowest first. */
 function limbsOf(hex: string, size: number): number[] {
   const limbs: number[] = [];
   for (let i = 0; i < size; i++) {
@@ -119,7 +126,7 @@ function addPower(limbs: number[], at: number, power: number, factor: number): v
   limbs[limb] = (limbs[limb] as number) + (power < 0 ? -shifted : shifted);
 }
 
-/** The sign of a - b, both carried; the longer one's further limbs count. */
+/** A number with the sign of a - b. The limbs of both must be carried. */
 function compare(a: number[], b: number[]): number {
   for (let i = Math.max(a.length, b.length) - 1; i >= 0; i--) {
     const difference = (a[i] || 0) - (b[i] || 0);
@@ -128,7 +135,7 @@ function compare(a: number[], b: number[]): number {
   return 0;
 }
 
-/** Brings the limbs from `at` on into 0 … BASE - 1, save the highest, which keeps the sign. */
+/** Brings the limbs from `at` on into 0 … BASE - 1. The highest limb keeps the sign. */
 function carry(limbs: number[], at: number): void {
   for (let i = at; i + 1 < limbs.length; i++) {
     const limb = limbs[i] as number;
@@ -149,14 +156,17 @@ function product(a: number[], b: number[]): number[] {
   return sum;
 }
 
-function subtract(from: number[], what: number[]): void {
-  for (let i = 0; i < what.length; i++) from[i] = (from[i] as number) - (what[i] as number);
+/** Subtracts limb by limb, in place. */
+function subtract(limbs: number[], subtrahend: number[]): void {
+  for (let i = 0; i < subtrahend.length; i++) {
+    limbs[i] = (limbs[i] as number) - (subtrahend[i] as number);
+  }
 }
 
 /**
- * Montgomery reduction: adds the multiple of p that makes the low `size` limbs zero, and drops them.
+ * Does a Montgomery reduction: adds the multiple of p that makes the low `size` limbs zero, and drops them.
  *
- * @param limbs a value of absolute size below R * p, changed in place
+ * @param limbs a number whose absolute value is below R * p, changed in place
  * @returns limbs / R modulo p, between 0 and p inclusive where the value was between -R and 0
  */
 function reduce(limbs: number[], field: Field, size: number): number[] {
@@ -164,7 +174,7 @@ function reduce(limbs: number[], field: Field, size: number): number[] {
     const limb = limbs[i] as number;
     const over = Math.floor(limb / BASE);
     const factor = limb - over * BASE;
-    // Adding factor * p: the -1 in p clears this limb.
+    // The -1 in p clears this limb when factor * p is added.
     limbs[i + 1] = (limbs[i + 1] as number) + over;
     for (let k = 0; k < field.powers.length; k++) {
       addPower(limbs, i, field.powers[k] as number, factor);

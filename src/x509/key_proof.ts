@@ -1,4 +1,5 @@
 import { refuse } from '../engine/refusal';
+import { subtle } from '../engine/webcrypto';
 import type { Certificate } from './certificate';
 import {
   BIT_STRING,
@@ -13,16 +14,17 @@ import type { Pair } from './pair';
 import { pkcs8Of } from './private_key';
 import { RSA_ENCRYPTION } from './public_key';
 
+/** The text that a key signs to prove itself. */
 const PROBE = 'njs-cert-rotation';
 
 /**
- * Proves that the key is the leaf's: signs with the one and verifies with the other. This also finds a key whose public
- * part is right and whose private part is not. Asynchronous, and as slow as two signatures: not for handshakes.
+ * Proves that the key belongs to the leaf: signs with the key, and verifies the signature with the leaf. This also finds a key
+ * whose public part is right and whose private part is not. It takes as long as two signatures, too long for a handshake.
  *
- * WebCrypto does Ed25519 from njs 0.9.7 on, and Ed448 not in njs at all. Where `keyProven` is set, a kind of key that
- * the engine does not know is let pass.
+ * njs's WebCrypto has Ed25519 from njs 0.9.7 on, and no Ed448. A key of a kind that it does not have passes where `keyProven` is
+ * set.
  *
- * @throws (rejects with) key-mismatch, malformed, unsupported-key: this engine can not tell
+ * @throws (rejects with) key-mismatch, malformed; unsupported-key where this engine cannot prove a key of the kind
  */
 export async function proveKey(pair: Pair): Promise<void> {
   const { kind, curve } = pair.privateKey;
@@ -42,25 +44,24 @@ export async function proveKey(pair: Pair): Promise<void> {
   }
   const privateKey = await importOrNull('pkcs8', pkcs8Of(pair.privateKey), algorithm, 'sign');
   if (privateKey === null) return refuse('malformed', 'the private key cannot be used');
-  const subtle = crypto.subtle as unknown as Subtle;
   const probe = Buffer.from(PROBE);
   let isProven = false;
   try {
-    const signature = await subtle.sign(algorithm, privateKey, probe);
-    isProven = await subtle.verify(algorithm, publicKey, signature, probe);
+    const signature = await subtle().sign(algorithm, privateKey, probe);
+    isProven = await subtle().verify(algorithm, publicKey, signature, probe);
   } catch {
-    // A private key that makes no signature at all.
+    // The private key cannot sign, and so proves nothing.
   }
   if (isProven) return;
-  await forgetErrors(algorithm);
+  await clearOpenSslErrors(algorithm);
   refuse('key-mismatch', "the private key is not the first certificate's");
 }
 
 /**
- * Empties OpenSSL's list of errors. njs leaves there why a signature does not verify, and the worker's next handshake
- * would log that as an alert. A key that cannot be read empties it when njs makes its exception.
+ * Clears OpenSSL's error queue, by an import of an unreadable key: njs clears the queue when it makes the exception for that. When
+ * a signature does not verify, njs leaves the error in the queue, and the worker's next handshake would log it as an alert.
  */
-async function forgetErrors(algorithm: object): Promise<void> {
+async function clearOpenSslErrors(algorithm: object): Promise<void> {
   await importOrNull('spki', Buffer.from('none'), algorithm, 'verify');
 }
 
@@ -71,14 +72,13 @@ async function importOrNull(
   usage: string,
 ): Promise<object | null> {
   try {
-    const subtle = crypto.subtle as unknown as Subtle;
-    return await subtle.importKey(format, key, algorithm, false, [usage]);
+    return await subtle().importKey(format, key, algorithm, false, [usage]);
   } catch {
     return null;
   }
 }
 
-/** The leaf's SubjectPublicKeyInfo; of an RSA-PSS key as one of RSA, the only one WebCrypto can read. */
+/** The leaf's SubjectPublicKeyInfo. That of an RSA-PSS key becomes one of an RSA key, because WebCrypto reads no other. */
 function publicKeyInfo(leaf: Certificate): Buffer {
   const info = leaf.publicKeyInfo;
   if (leaf.publicKey.kind !== 'RSA-PSS') return Buffer.from(hexOfWhole(info), 'hex');
@@ -90,17 +90,4 @@ function publicKeyInfo(leaf: Certificate): Buffer {
   );
   const algorithm = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, '');
   return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm) + hexOfWhole(key)), 'hex');
-}
-
-/** What is used here of WebCrypto: njs's typings lack Ed25519. */
-export interface Subtle {
-  importKey(
-    format: 'pkcs8' | 'spki',
-    key: Buffer,
-    algorithm: object,
-    extractable: boolean,
-    usages: string[],
-  ): Promise<object>;
-  sign(algorithm: object, key: object, data: Buffer): Promise<ArrayBuffer>;
-  verify(algorithm: object, key: object, signature: ArrayBuffer, data: Buffer): Promise<boolean>;
 }

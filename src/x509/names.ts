@@ -1,6 +1,7 @@
 import { refuse } from '../engine/refusal';
 import {
   type Element,
+  BMP_STRING,
   SEQUENCE,
   SET,
   UTF8_STRING,
@@ -8,15 +9,22 @@ import {
   objectIdentifier,
   readElement,
   readTagged,
-  textOf,
+  utf8Of,
 } from './der';
 
-// The string types of a Name (RFC 5280, 4.1.2.4) apart from UTF8String, and those that old certificates have: Printable,
-// T61 and BMPString; Numeric and IA5String. UniversalString, which nobody uses, is not taken.
-const OTHER_STRINGS = [0x13, 0x14, 0x1e, 0x12, 0x16];
-const BMP_STRING = 0x1e;
+// Checks the Names of certificates: subject, issuer, and those in extensions.
 
-/** Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does. */
+/**
+ * The string types of a Name (RFC 5280, 4.1.2.4) other than UTF8String: Printable, T61 and BMPString, and the Numeric and IA5String
+ * of old certificates. UniversalString, which is not in use, is refused.
+ */
+const OTHER_STRINGS = [0x13, 0x14, BMP_STRING, 0x12, 0x16];
+
+/**
+ * Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does.
+ *
+ * @throws malformed
+ */
 export function expectName(name: Element): void {
   const bytes = name.bytes;
   let at = name.start;
@@ -41,11 +49,11 @@ function expectText(value: Element): void {
 
 function isText(value: Element): boolean {
   if (value.tag === UTF8_STRING) {
-    const text = textOf(value);
+    const text = utf8Of(value);
     return text.indexOf('\ufffd') < 0 && Buffer.byteLength(text) === value.end - value.start;
   }
   if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
-  // Two bytes a character, none of them half of a surrogate pair.
+  // BMPString has two bytes for each character, and no surrogates.
   for (let at = value.start; at < value.end; at += 2) {
     if (at + 1 === value.end || ((value.bytes[at] as number) & 0xf8) === 0xd8) return false;
   }

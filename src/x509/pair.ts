@@ -1,48 +1,47 @@
 import { refuse } from '../engine/refusal';
 import { type Certificate, isCertificateLabel, readCertificate } from './certificate';
 import { LARGEST_CHAIN, LONGEST_CHAIN, expectIssuer, readIssuer } from './chain';
-import { type Block, type Pem, encode, readBlocks } from './pem';
+import { type Block, type Pem, encodeBlock, readBlocks } from './pem';
 import { type PrivateKey, isKeyLabel, readPrivateKey, servedForm } from './private_key';
 import { expectPoint, isSameKey } from './public_key';
 import { expectStrength } from './signature';
 
-/** A chain and its key, checked, and nothing in them that was not read. */
+// Reads a pair, which is a chain and its key, and refuses what nginx cannot serve.
+
+/** A chain and its key, checked and written anew, so that both contain nothing that was not read. */
 export interface Pair {
-  /** PEM: `CERTIFICATE` blocks in LF lines, the leaf first, the others as they came. */
+  /** PEM: `CERTIFICATE` blocks with LF line ends, the leaf first, then the others in their order. */
   chain: string;
-  /** PEM: one block, `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1) as it came. */
+  /** PEM: one block, `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1) as in the input. */
   key: string;
   leaf: Certificate;
   privateKey: PrivateKey;
   /**
-   * Whether the key carries its public part and that is the leaf's, which is all that OpenSSL compares. False where it
-   * carries none (Ed25519 and Ed448 as OpenSSL writes them, EC with the point left out): then the kind of key, the
-   * curve and the private key's length fit, and only `proveKey` tells whether it belongs.
+   * Whether the key has a public part, which is then the leaf's; OpenSSL compares no more. Ed25519 and Ed448 keys as OpenSSL writes
+   * them have none, nor has an EC key without its point. For these only kind, curve and length fit, and `proveKey` has to tell
+   * whether the key belongs to the leaf.
    */
   keyProven: boolean;
 }
 
-/** Whether it is a pair for the RSA slot. One of RSA-PSS is not: only new clients can do anything with it. */
+/** Whether a pair belongs in the RSA slot. An RSA-PSS pair does not, because older clients cannot use it. */
 export function isRsa(pair: Pair): boolean {
   return pair.privateKey.kind === 'RSA';
 }
 
-// OpenSSL takes more, but each is sent in every handshake, and no public chain has over four.
-// In base64 with its line ends. Clients with OpenSSL take 100 KiB of certificates (SSL_MAX_CERT_LIST_DEFAULT).
-
 /**
  * Reads a chain and its key, and checks that nginx can serve them, in this order:
  *
- * 1. PEM, keys: one unencrypted key of a usable type; a key that is there twice counts once.
- * 2. Every certificate, in full.
- * 3. The key is the first certificate's.
- * 4. None is too weak for OpenSSL at its default security level.
- * 5. Each certificate's issuer is the next one's subject. The root may be there, or not.
+ * 1. The text is PEM with one unencrypted key of a usable type. A repeated key counts once.
+ * 2. Every certificate is well formed.
+ * 3. The key belongs to the first certificate, as far as its public part tells.
+ * 4. No certificate is too weak for OpenSSL at its default security level.
+ * 5. Each certificate's issuer is the next one's subject. The chain may include the root.
  *
- * Time is not looked at, nor any name, nor the signatures in the chain. Takes no longer than is linear in the input.
+ * Validity, names and the signatures in the chain are not checked. The time is linear in the length of the input.
  *
- * @param pem the chain, the leaf first, and the key, before, in or after it where `keyPem` is not given
- * @param keyPem the key's own file. Keys in `pem` and certificates in `keyPem` are skipped then, as nginx does
+ * @param pem the chain, the leaf first; also the key, anywhere in it, where `keyPem` is not given
+ * @param keyPem the text of the key's own file. Keys in `pem` and certificates in `keyPem` are then skipped, as nginx does
  * @throws malformed, encrypted-key, unsupported-key, key-mismatch, weak, bad-chain
  */
 export function readPair(pem: string, keyPem?: string): Pair {
@@ -68,17 +67,15 @@ export function readPair(pem: string, keyPem?: string): Pair {
     expectIssuer(chain[i - 1] as Certificate, chain[i] as Certificate, i);
   }
   return {
-    chain: chain.map((certificate) => encode('CERTIFICATE', certificate.der)).join(''),
-    key: encode(privateKey.label, privateKey.der),
+    chain: chain.map((certificate) => encodeBlock('CERTIFICATE', certificate.der)).join(''),
+    key: encodeBlock(privateKey.label, privateKey.der),
     leaf,
     privateKey,
     keyProven,
   };
 }
 
-// A scan reads hundreds of chains in one call, and most end in the same certificates, which take half of its time and memory.
-
-/** What nginx gets of a pair. */
+/** The PEM of a pair that nginx gets: see `servedForm`. */
 export function servedPem(pair: Pair): Pem {
   return { chain: pair.chain, key: servedForm(pair.privateKey) };
 }
@@ -96,7 +93,7 @@ function onlyKey(blocks: Block[]): Block {
   return first;
 }
 
-/** Checks that the key is the first certificate's, as far as its public part tells. */
+/** Checks that the key belongs to the first certificate, as far as its public part tells. */
 function expectKeyOf(chain: Certificate[], key: PrivateKey): void {
   const fits = (certificate: Certificate): boolean => {
     const { publicKey } = certificate;

@@ -1,8 +1,8 @@
 import { refuse } from '../engine/refusal';
 
-// PEM as OpenSSL reads it (RFC 7468, and RFC 1421 for the headers of an encrypted key): text before, between and after
-// the blocks is skipped. Two liberties, both harmless because nginx only gets what `encode` writes: a byte order mark
-// and indented lines are taken.
+// Reads PEM as OpenSSL does (RFC 7468, and RFC 1421 for the headers of an encrypted key): text before, between and after the blocks
+// is skipped. A byte order mark and indented lines are accepted too. That is harmless, because nginx only gets PEM that
+// `encodeBlock` wrote.
 
 /** A chain and its key, each as PEM text. */
 export interface Pem {
@@ -10,12 +10,12 @@ export interface Pem {
   key: string;
 }
 
-/** What is between a BEGIN and an END line; `decode` reads it. */
+/** A PEM block, from its BEGIN to its END line. */
 export interface Block {
   label: string;
-  /** Encrypted in the way of RFC 1421 (`Proc-Type: 4,ENCRYPTED`), as PKCS#1 and SEC1 keys are. */
+  /** Whether its headers say that it is encrypted (RFC 1421, `Proc-Type: 4,ENCRYPTED`), as PKCS#1 and SEC1 keys may be. */
   encrypted: boolean;
-  /** The base64 text, with its line ends, still unchecked. */
+  /** The base64 text with its line ends, not checked yet: `decodeBlock` reads it. */
   body: string;
 }
 
@@ -23,15 +23,17 @@ const BEGIN = '-----BEGIN ';
 const END = '-----END ';
 const DASHES = '-----';
 
-// OpenSSL reads lines of at most 254 bytes; real labels are under 30.
+/** The most characters of a label. OpenSSL reads lines of at most 254 bytes; real labels are shorter than 30. */
 const LONGEST_LABEL = 64;
 
+/** The characters in a line of base64 that is written. */
 const LINE = 64;
 
 /**
- * Splits text into its PEM blocks, in the order found. Linear in the length of the text.
+ * Splits text into its PEM blocks, in their order. The time is linear in the length of the text.
  *
- * @throws malformed: a block is not complete, as in a file half written or two files joined without a line break
+ * @returns an empty list where there is no block
+ * @throws malformed: a block is incomplete, as in a file half written, or in two files joined without a line break
  */
 export function readBlocks(text: string): Block[] {
   const blocks: Block[] = [];
@@ -56,7 +58,7 @@ export function readBlocks(text: string): Block[] {
   return blocks;
 }
 
-/** Whether nothing but white space, or a byte order mark, stands before `at` on its line. */
+/** Whether only white space or a byte order mark stands before an offset on its line. */
 function startsLine(text: string, at: number): boolean {
   let before = at - 1;
   while (before >= 0 && isBlank(text.charCodeAt(before))) before--;
@@ -83,7 +85,7 @@ function expectLineEnd(text: string, at: number, line: string, label: string): v
 }
 
 function readBlock(label: string, content: string): Block {
-  // A colon is not base64: only headers hold one.
+  // A colon is not base64, so only headers contain one.
   if (content.indexOf(':') < 0) return { label, encrypted: false, body: content };
   const text = content.replace(/^\s+/, '\n');
   const blankLine = /\n[ \t\r]*\n/.exec(text);
@@ -93,28 +95,28 @@ function readBlock(label: string, content: string): Block {
 }
 
 /**
- * The bytes of a block.
+ * Decodes the bytes of a block.
  *
- * @throws malformed: not base64 (RFC 4648, section 4, with its padding), or nothing
+ * @throws malformed: the body is empty, or not base64 with its padding (RFC 4648, section 4)
  */
-export function decode(block: Block): Buffer {
-  // Not \s: of the blanks outside ASCII each engine has its own list.
+export function decodeBlock(block: Block): Buffer {
+  // The pattern is not \s, because the engines differ in the blanks outside ASCII.
   const base64 = block.body.replace(/[ \t\r\n]+/g, '');
   const bytes = Buffer.from(base64, 'base64');
-  // The engines' decoders skip what is not base64, each in its own way; what they write back tells.
+  // The engines' decoders skip other characters, each in its own way, so the bytes are encoded again and compared.
   if (bytes.length === 0 || bytes.toString('base64') !== base64) {
     refuse('malformed', `bad base64 in ${quote(block.label)}`);
   }
   return bytes;
 }
 
-/** A label for a message: in lower case, so that who searches logs for the PEM of private keys finds only keys. */
+/** A label for a message, in lower case, so that a search of the logs for private keys finds no such message. */
 export function quote(label: string): string {
   return `"${label.toLowerCase()}"`;
 }
 
-/** One PEM block, in lines of 64 characters that end in LF, the last one too. */
-export function encode(label: string, bytes: Buffer): string {
+/** Writes a PEM block, in lines of 64 characters, each of which ends in LF. */
+export function encodeBlock(label: string, bytes: Buffer): string {
   const base64 = bytes.toString('base64');
   let text = `${BEGIN}${label}${DASHES}\n`;
   for (let at = 0; at < base64.length; at += LINE) text += base64.slice(at, at + LINE) + '\n';

@@ -21,7 +21,7 @@ import {
   write,
 } from './der';
 import { type Curve, identifierOf } from './ec_point';
-import { type Block, decode, encode, quote } from './pem';
+import { type Block, decodeBlock, encodeBlock, quote } from './pem';
 import {
   type KeyAlgorithm,
   EC_PUBLIC_KEY,
@@ -32,30 +32,31 @@ import {
   rsaValue,
 } from './public_key';
 
-// Private keys: PKCS#1 (RFC 8017, A.1.2), SEC1 (RFC 5915) and PKCS#8 (RFC 5208; RFC 5958 where it carries the public
-// key), the last with the keys of RFC 8410 too.
+// Reads private keys: PKCS#1 (RFC 8017, A.1.2), SEC1 (RFC 5915) and PKCS#8 (RFC 5208; RFC 5958 where it includes the public key),
+// the last also with the keys of RFC 8410.
 
 export interface PrivateKey extends KeyAlgorithm {
-  /** The public part in the key's own file, as `PublicKey.value` has it; empty where there is none. */
+  /** The public part that the key includes, in the form of `PublicKey.value`; empty where it includes none. */
   value: string;
-  /** The PEM label it is written under. */
+  /** The PEM label of `der`. */
   label: 'PRIVATE KEY' | 'RSA PRIVATE KEY' | 'EC PRIVATE KEY';
-  /** What is written there. */
+  /** The key as it is written. */
   der: Buffer;
 }
 
+/** The name of the key in a refusal. */
 const WHOSE = 'the private key';
 
-// In base64. An RSA key of 16384 bits has 12,500.
+/** The most characters of a key's base64. An RSA key of 16384 bits has 12,500. */
 const LONGEST_KEY = 32768;
 
-/** Whether a PEM block is a private key of any kind, OpenSSH's and encrypted ones among them. */
+/** Whether a PEM label is that of a private key of any kind, including OpenSSH's and encrypted ones. */
 export function isKeyLabel(label: string): boolean {
   return /PRIVATE KEY$/.test(label);
 }
 
 /**
- * Reads a private key, without any arithmetic: whether its private numbers fit the public ones only using it shows.
+ * Reads a private key without any arithmetic. Only `proveKey` tells whether the private numbers fit the public ones.
  *
  * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
  */
@@ -66,27 +67,31 @@ export function readPrivateKey(block: Block): PrivateKey {
   if (block.body.length > LONGEST_KEY) refuse('malformed', 'too long for a private key');
   switch (block.label) {
     case 'PRIVATE KEY':
-      return readPkcs8(decode(block));
+      return readPkcs8(decodeBlock(block));
     case 'RSA PRIVATE KEY':
-      return readPkcs1(decode(block));
+      return readPkcs1(decodeBlock(block));
     case 'EC PRIVATE KEY':
-      return readSec1(decode(block));
+      return readSec1(decodeBlock(block));
     default:
       return refuse(
         'unsupported-key',
-        `a key labelled ${quote(block.label)} is not for TLS servers`,
+        `a key with the label ${quote(block.label)} is not for TLS servers`,
       );
   }
 }
 
 function readPkcs1(der: Buffer): PrivateKey {
-  const value = rsaPublicPart(readWhole(der, SEQUENCE, 'an RSA private key'));
+  const value = readRsaPrivateKey(readWhole(der, SEQUENCE, 'an RSA private key'));
   const label = 'RSA PRIVATE KEY';
   return { kind: 'RSA', curve: null, restrictions: '', value, label, der };
 }
 
-/** Reads an RSAPrivateKey of two primes: version 0, then modulus, exponents, primes and what is derived of them. */
-function rsaPublicPart(key: Element): string {
+/**
+ * Reads an RSAPrivateKey of two primes: version 0, modulus, exponents, primes, and the numbers derived from these.
+ *
+ * @returns the public part
+ */
+function readRsaPrivateKey(key: Element): string {
   const numbers = children(key);
   const isFirstVersion = numbers.length > 0 && hexOfWhole(numbers[0] as Element) === '020100';
   if (!isFirstVersion || numbers.length !== 9) {
@@ -97,16 +102,17 @@ function rsaPublicPart(key: Element): string {
 }
 
 function readSec1(der: Buffer): PrivateKey {
-  const { curve, value } = ecParts(readWhole(der, SEQUENCE, 'an EC private key'), null);
+  const { curve, value } = readEcPrivateKey(readWhole(der, SEQUENCE, 'an EC private key'), null);
   return { kind: 'EC', curve, restrictions: '', value, label: 'EC PRIVATE KEY', der };
 }
 
 /**
  * Reads an ECPrivateKey: version 1, the number, and optionally [0] the curve and [1] the point.
  *
- * @param known the curve that PKCS#8 already told, or null
+ * @param known the curve in the PKCS#8 around it; null where there is none
+ * @returns the curve, and the point in hex, which is empty where the key includes none
  */
-function ecParts(key: Element, known: Curve | null): { curve: Curve; value: string } {
+function readEcPrivateKey(key: Element, known: Curve | null): { curve: Curve; value: string } {
   const version = readTagged(key, key.start, INTEGER, 'a version');
   const number = readTagged(key, version.end, OCTET_STRING, 'a private key');
   let at = number.end;
@@ -129,7 +135,7 @@ function ecParts(key: Element, known: Curve | null): { curve: Curve; value: stri
   }
   expectEnd(key.end, at, 'an EC private key');
   const length = number.end - number.start;
-  // Old writers left leading zeros out.
+  // A shorter number is valid: old programs left leading zeros out.
   if (length === 0 || length > privateBytes('EC', curve)) {
     refuse('malformed', `an EC private key that is not of ${curve}`);
   }
@@ -149,9 +155,9 @@ function readPkcs8(der: Buffer): PrivateKey {
   const attached = attachedPublicKey(info, key.end);
   let value = '';
   if (kind === 'RSA' || kind === 'RSA-PSS') {
-    value = rsaPublicPart(readOnly(key, SEQUENCE, 'an RSA private key'));
+    value = readRsaPrivateKey(readOnly(key, SEQUENCE, 'an RSA private key'));
   } else if (curve !== null) {
-    value = ecParts(readOnly(key, SEQUENCE, 'an EC private key'), curve).value;
+    value = readEcPrivateKey(readOnly(key, SEQUENCE, 'an EC private key'), curve).value;
   } else {
     const number = readOnly(key, OCTET_STRING, 'a private key');
     if (number.end - number.start !== privateBytes(kind, null)) {
@@ -163,12 +169,12 @@ function readPkcs8(der: Buffer): PrivateKey {
   }
   if (value === '' && kind !== 'RSA') value = attached;
   const isPlain = hexOf(version) === '00' && key.end === info.end;
-  // OpenSSL 3.0 refuses a key with a public key attached: it is written without, which every OpenSSL reads.
-  const plain = isPlain ? der : Buffer.from(wrap(hexOf(algorithm), hexOf(key)), 'hex');
+  // OpenSSL 3.0 refuses a key with an attached public key. The key is written without it, which every OpenSSL reads.
+  const plain = isPlain ? der : Buffer.from(pkcs8Hex(hexOf(algorithm), hexOf(key)), 'hex');
   return { kind, curve, restrictions, value, label: 'PRIVATE KEY', der: plain };
 }
 
-/** The public key that RFC 5958 lets follow the private one, in hex; empty where it does not. */
+/** The public key that may follow the private one (RFC 5958), in hex; empty where there is none. */
 function attachedPublicKey(info: Element, keyEnd: number): string {
   let at = keyEnd;
   let value = '';
@@ -184,50 +190,50 @@ function attachedPublicKey(info: Element, keyEnd: number): string {
   return value;
 }
 
-/** PKCS#8 of the first version, from the content of its algorithm and key; all in hex. */
-function wrap(algorithm: string, key: string): string {
+/** PKCS#8 of version 0 in hex, made of the values of its algorithm and key in hex. */
+function pkcs8Hex(algorithm: string, key: string): string {
   return write(SEQUENCE, '020100' + write(SEQUENCE, algorithm) + write(OCTET_STRING, key));
 }
 
 /**
- * The key as PKCS#8, the one form that WebCrypto takes. An RSA-PSS key becomes an unrestricted RSA key: WebCrypto cannot
- * read it otherwise.
+ * The key as PKCS#8, the only form that WebCrypto takes. An RSA-PSS key becomes an unrestricted RSA key, because WebCrypto reads no
+ * RSA-PSS keys.
  */
 export function pkcs8Of(key: PrivateKey): Buffer {
   const rsa = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + '0500';
   if (key.label === 'RSA PRIVATE KEY')
-    return Buffer.from(wrap(rsa, key.der.toString('hex')), 'hex');
+    return Buffer.from(pkcs8Hex(rsa, key.der.toString('hex')), 'hex');
   if (key.label === 'EC PRIVATE KEY' && key.curve !== null) {
     const curve = write(OBJECT_IDENTIFIER, identifierOf(key.curve));
     const algorithm = write(OBJECT_IDENTIFIER, EC_PUBLIC_KEY) + curve;
-    return Buffer.from(wrap(algorithm, key.der.toString('hex')), 'hex');
+    return Buffer.from(pkcs8Hex(algorithm, key.der.toString('hex')), 'hex');
   }
   if (key.kind !== 'RSA-PSS') return key.der;
   const parts = children(readWhole(key.der, SEQUENCE, 'a private key'));
-  return Buffer.from(wrap(rsa, hexOf(parts[2] as Element)), 'hex');
+  return Buffer.from(pkcs8Hex(rsa, hexOf(parts[2] as Element)), 'hex');
 }
 
 /**
- * The key for nginx: in the form of its own kind where there is one, PKCS#1 or SEC1. Of PKCS#8 OpenSSL 3 finds out the
- * kind by trying its decoders in turn, in each handshake where there is no ssl_certificate_cache.
+ * The key as nginx gets it: PKCS#1 for RSA, SEC1 for EC, PKCS#8 for other kinds. OpenSSL 3 tries its decoders in turn to find the
+ * kind of a PKCS#8 key, which costs time in each handshake without `ssl_certificate_cache`.
  *
- * @returns PEM of one block
+ * @returns one block of PEM
  */
 export function servedForm(key: PrivateKey): string {
   if (key.label === 'PRIVATE KEY' && key.kind === 'RSA') {
-    return encode('RSA PRIVATE KEY', Buffer.from(hexOfWhole(innerKey(key)), 'hex'));
+    return encodeBlock('RSA PRIVATE KEY', Buffer.from(hexOfWhole(innerKey(key)), 'hex'));
   }
   if (key.label === 'PRIVATE KEY' && key.curve !== null && key.value !== '') {
     const { der } = withPoint(key, key.curve, key.value);
-    return encode('EC PRIVATE KEY', der);
+    return encodeBlock('EC PRIVATE KEY', der);
   }
-  return encode(key.label, key.der);
+  return encodeBlock(key.label, key.der);
 }
 
 /**
- * An EC key with its curve and its public part, as SEC1.
+ * Writes an EC key as SEC1, with its curve and its public part.
  *
- * @param point the public part, in hex
+ * @param point the public part in hex
  */
 export function withPoint(key: PrivateKey, curve: Curve, point: string): PrivateKey {
   const parts = children(innerKey(key));
@@ -240,7 +246,7 @@ export function withPoint(key: PrivateKey, curve: Curve, point: string): Private
   return Object.assign({}, key, { value: point, label: 'EC PRIVATE KEY' as const, der });
 }
 
-/** The RSAPrivateKey or ECPrivateKey of a key, be it in PKCS#8 or by itself. */
+/** The RSAPrivateKey or ECPrivateKey of a key, which may be inside PKCS#8. */
 function innerKey({ label, der }: PrivateKey): Element {
   const outer = readWhole(der, SEQUENCE, 'a private key');
   return label === 'PRIVATE KEY'

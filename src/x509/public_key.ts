@@ -20,39 +20,41 @@ import {
 } from './der';
 import { type Curve, curveOf, fieldBytes, isOnCurve } from './ec_point';
 
-// SubjectPublicKeyInfo (RFC 5280, 4.1.2.7) with the keys of RFC 3279 and RFC 4055 (RSA), RFC 5480 (EC) and RFC 8410
-// (Ed25519, Ed448), and the AlgorithmIdentifier that private keys share with them.
+// Reads public keys in a SubjectPublicKeyInfo (RFC 5280, 4.1.2.7): RSA (RFC 3279, RFC 4055), EC (RFC 5480), Ed25519 and Ed448 (RFC
+// 8410). Private keys have the AlgorithmIdentifier in common with them.
 
 export type KeyKind = 'RSA' | 'RSA-PSS' | 'EC' | 'Ed25519' | 'Ed448';
 
-/** What an AlgorithmIdentifier says of a key. */
+/** The content of a key's AlgorithmIdentifier. */
 export interface KeyAlgorithm {
   kind: KeyKind;
-  /** For EC. */
+  /** The curve of an EC key; null for other kinds. */
   curve: Curve | null;
-  /** The restrictions of an RSA-PSS key, its parameters in hex; else empty. */
+  /** The parameters of an RSA-PSS key in hex, which restrict its use; empty for other kinds, and for one without parameters. */
   restrictions: string;
 }
 
 export interface PublicKey extends KeyAlgorithm {
   /**
-   * The key itself in hex: RSA `modulus,exponent`; EC the point as it is written (04 x y, or 02 x or 03 x); Ed25519
-   * and Ed448 the bytes.
+   * The key in hex: `modulus,exponent` for RSA; the point as it is written (04 x y, 02 x or 03 x) for EC; the bytes for Ed25519 and
+   * Ed448.
    */
   value: string;
-  /** Length in bits: of the modulus for RSA. */
+  /** The key's length in bits, which is that of the modulus for RSA. */
   bits: number;
 }
 
 export const RSA_ENCRYPTION = '2a864886f70d010101';
-const RSASSA_PSS = '2a864886f70d01010a';
+export const RSASSA_PSS = '2a864886f70d01010a';
 const MGF1 = '2a864886f70d010108';
 export const EC_PUBLIC_KEY = '2a8648ce3d0201';
 const ED25519 = '2b6570';
 const ED448 = '2b6571';
 
-// Named curves below 224 bits, which OpenSSL refuses at its default level like a short RSA key: secp112r1 to secp192k1,
-// P-192 and its kin, brainpoolP160 and P192. Any other curve is one that TLS clients do not offer.
+/**
+ * Named curves of fewer than 224 bits, which OpenSSL refuses at its default level, as it does a short RSA key: secp112r1 to
+ * secp192k1, P-192 and its variants, brainpoolP160 and P192. TLS clients do not offer any of the remaining curves.
+ */
 const SHORT_CURVES = /^(2b810400(0[6-9]|1c|1d|1e|1f)|2a8648ce3d03010[123]|2b240303020801010[1-4])$/;
 
 /** The hash functions of TLS's RSA-PSS signatures (SHA-256, SHA-384, SHA-512) and the length of their digests. */
@@ -62,17 +64,17 @@ const PSS_HASHES: Record<string, number | undefined> = {
   '608648016503040203': 64,
 };
 
-/** RFC 4055, 3.1: where a salt's length is not given. */
+/** The length of a salt where none is given (RFC 4055, 3.1), as the value of an INTEGER in hex. */
 const DEFAULT_SALT = '14';
 
 export const WEAKEST_RSA_BITS = 2048;
-// OpenSSL does no arithmetic with longer ones.
+/** OpenSSL does no arithmetic with longer moduli. */
 const LONGEST_RSA_BITS = 16384;
 
 /**
  * Reads the AlgorithmIdentifier of a public or private key.
  *
- * @param whose names the key in a refusal, as in "the private key"
+ * @param whose the name of the key in a refusal, such as "the private key"
  * @throws unsupported-key, weak (a short curve), malformed
  */
 export function readKeyAlgorithm(algorithm: Element, whose: string): KeyAlgorithm {
@@ -90,7 +92,7 @@ export function readKeyAlgorithm(algorithm: Element, whose: string): KeyAlgorith
       return { kind: 'RSA', curve: null, restrictions: '' };
     case RSASSA_PSS:
       if (!isBare) {
-        // TLS salts are as long as the digest: a key that demands longer ones can not sign.
+        // The salts of TLS are as long as the digest, so a key that demands longer ones cannot sign.
         const pss = readPss(parameters);
         if (pss === null || pss.salt > pss.digest) {
           refuse('unsupported-key', `${whose}: an RSA-PSS key for other signatures than TLS makes`);
@@ -118,8 +120,8 @@ export function readKeyAlgorithm(algorithm: Element, whose: string): KeyAlgorith
 }
 
 /**
- * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but
- * by default neither it nor any browser agrees on them in a handshake: the pair would serve nobody.
+ * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but by default
+ * neither OpenSSL nor any browser negotiates them in a handshake.
  *
  * @throws unsupported-key, weak, malformed
  */
@@ -137,16 +139,15 @@ export function readCurve(parameters: Element | null, whose: string): Curve {
 }
 
 /**
- * Reads RSA-PSS parameters (RFC 4055, section 3.1), where they name one of the hash functions of TLS, and the same one
- * for the mask.
+ * Reads RSA-PSS parameters (RFC 4055, section 3.1) that name one of the hash functions of TLS, and the same one for the mask.
  *
- * @returns the length of a digest and of the salt, in bytes; or null for any other parameters
+ * @returns the lengths of a digest and of the salt in bytes; null for any other parameters
  * @throws malformed
  */
 export function readPss(parameters: Element): { digest: number; salt: number } | null {
   if (parameters.tag !== SEQUENCE || parameters.start === parameters.end) return null;
   const hash = readElement(parameters.bytes, parameters.start, parameters.end);
-  // What is left out is SHA-1.
+  // A hash function that is left out is SHA-1.
   if (hash.tag !== constructedTag(0) || hash.end === parameters.end) return null;
   const mask = readElement(parameters.bytes, hash.end, parameters.end);
   if (mask.tag !== constructedTag(1)) return null;
@@ -185,8 +186,8 @@ function hashName(algorithm: Element): string {
 /**
  * Reads a SubjectPublicKeyInfo.
  *
- * @param whose names its certificate in a refusal
- * @throws malformed, unsupported-key, weak (a short curve; the length of an RSA key is left to the caller)
+ * @param whose the name of its certificate in a refusal, such as "certificate 1"
+ * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key
  */
 export function readPublicKey(info: Element, whose: string): PublicKey {
   const algorithm = readTagged(info, info.start, SEQUENCE, 'a key algorithm');
@@ -208,12 +209,12 @@ export function readPublicKey(info: Element, whose: string): PublicKey {
   return { kind, curve, restrictions, value, bits };
 }
 
-/** The public part of an RSA key, as `PublicKey.value` has it. */
+/** The public part of an RSA key in the form of `PublicKey.value`. */
 export function rsaValue(modulus: Element, exponent: Element): string {
   return `${positiveInteger(modulus, 'an RSA modulus')},${positiveInteger(exponent, 'an RSA exponent')}`;
 }
 
-/** The length of the modulus in bits. Both numbers are odd in any RSA key. */
+/** The length of the modulus in bits. Modulus and exponent of any RSA key are odd. */
 function rsaBits(value: string, whose: string): number {
   const comma = value.indexOf(',');
   const bits = (comma - 2) * 4 + parseInt(value.slice(0, 2), 16).toString(2).length;
@@ -231,7 +232,11 @@ function isOdd(hex: string): boolean {
   return '13579bdf'.indexOf(hex.slice(-1)) >= 0;
 }
 
-/** Checks the length of an EC point, Ed25519 or Ed448 key; returns the key's bits. */
+/**
+ * Checks the length of an EC point, or of an Ed25519 or Ed448 key.
+ *
+ * @returns the key's length in bits
+ */
 function expectLength(kind: KeyKind, curve: Curve | null, value: string, whose: string): number {
   if (curve !== null) {
     const length = fieldBytes(curve) * 2;
@@ -247,16 +252,17 @@ function expectLength(kind: KeyKind, curve: Curve | null, value: string, whose: 
   return kind === 'Ed448' ? 456 : 256;
 }
 
-/** The length in bytes of a private key that is a plain number: not of RSA. */
+/** The length in bytes of an EC, Ed25519 or Ed448 private key. */
 export function privateBytes(kind: KeyKind, curve: Curve | null): number {
   if (curve !== null) return fieldBytes(curve);
   return kind === 'Ed448' ? 57 : 32;
 }
 
 /**
- * Checks that an EC key is a point of its curve, which OpenSSL does when it reads a certificate.
+ * Checks that an EC key is a point of its curve, as OpenSSL does when it reads a certificate. Other keys pass.
  *
- * @throws malformed; unsupported-key for a compressed point, which cannot be checked without a square root
+ * @param whose the name of the key's certificate in a refusal
+ * @throws malformed; unsupported-key for a compressed point, because to check it takes a square root
  */
 export function expectPoint(key: PublicKey, whose: string): void {
   if (key.curve === null) return;
@@ -271,23 +277,23 @@ export function expectPoint(key: PublicKey, whose: string): void {
 }
 
 /**
- * Whether two public keys are the same. An EC point may be compressed in one of them: then x and the parity of y are
- * compared, which decides it for points on the curve.
+ * Whether two public keys are equal. Where the EC point is compressed in one of them, x and the parity of y are compared, which is
+ * enough for points on the curve.
  */
 export function isSameKey(a: PublicKey, b: KeyAlgorithm & { value: string }): boolean {
   if (a.kind !== b.kind || a.curve !== b.curve || a.restrictions !== b.restrictions) return false;
   if (a.value.length === b.value.length || a.curve === null) return a.value === b.value;
   return a.value.length < b.value.length
-    ? a.value === compressed(b.value)
-    : compressed(a.value) === b.value;
+    ? a.value === compressedPoint(b.value)
+    : compressedPoint(a.value) === b.value;
 }
 
 /** The compressed form (SEC 1, 2.3.3) of an EC point `04 x y`. */
-function compressed(point: string): string {
+function compressedPoint(point: string): string {
   return (isOdd(point) ? '03' : '02') + point.slice(2, 1 + point.length / 2);
 }
 
-/** The name of the key's type for people: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
+/** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
 export function keyTypeName(key: PublicKey): string {
   if (key.curve !== null) return 'ECDSA-' + key.curve.replace('-', '');
   return key.kind.slice(0, 3) === 'RSA' ? `${key.kind}-${key.bits}` : key.kind;

@@ -1,17 +1,21 @@
 import type { Certificate } from './certificate';
 
-// RFC 1035, 2.3.4, as text.
+// Reads server names: of clients, of requests, and of certificates.
+
+/** The most characters of a name in text form: RFC 1035, 2.3.4, limits it to 255 bytes in a message. */
 const LONGEST = 253;
-// Of the text as it came: there are other letters whose lower case is ASCII. And no pattern with `$`, which in the njs
-// engine also matches before a line feed at the end.
+/**
+ * Characters that are not in a name. The text is tested before it is made lower case, since the lower case of some other letters is
+ * ASCII. The pattern has no `$`, which in the njs engine also matches before a line feed at the end.
+ */
 const FOREIGN = /[^A-Za-z0-9_.-]/;
 
 /**
- * Reads what a client sent as the server name, or an operator wrote as one.
+ * Normalises a server name that a client or an operator gave.
  *
- * @param text anything: nginx passes the SNI on as it came
- * @returns the name in lower case without a trailing dot, or '' where it is none. It holds only letters, digits,
- *   hyphens, underscores and single dots, so that it cannot lead out of a folder.
+ * @param text any text: nginx passes the SNI on unchanged
+ * @returns the name in lower case without a trailing dot; '' where the text is no name. A name consists of letters, digits, hyphens,
+ *   underscores and single dots, so that it cannot lead out of a folder.
  */
 export function normalise(text: string): string {
   if (text.length > LONGEST + 1 || FOREIGN.test(text)) return '';
@@ -21,7 +25,11 @@ export function normalise(text: string): string {
   return hasEmptyLabel || name.length > LONGEST ? '' : name;
 }
 
-/** The same for a name that may also be a wildcard, `*.example.com`. */
+/**
+ * Normalises a server name or a wildcard such as `*.example.com`.
+ *
+ * @returns '' where the text is neither
+ */
 export function normaliseWithWildcard(text: string): string {
   if (text.slice(0, 2) !== '*.') return normalise(text);
   const parent = normalise(text.slice(2));
@@ -29,17 +37,17 @@ export function normaliseWithWildcard(text: string): string {
 }
 
 /**
- * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+ * The wildcard that covers a name, in which `*` stands for the whole first label (RFC 9525, 6.3).
  *
  * @param name a normalised name
- * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+ * @returns `*.example.com` for `a.example.com`; '' for a name of one label
  */
 export function wildcardOf(name: string): string {
   const dot = name.indexOf('.');
   return dot > 0 ? '*' + name.slice(dot) : '';
 }
 
-/** The server names among the DNS names of a certificate, normalised, each once. */
+/** The names of a certificate that are server names or wildcards, normalised and without repetitions. */
 export function serverNamesOf(certificate: Certificate): string[] {
   return certificate.names
     .map(normaliseWithWildcard)

@@ -1,14 +1,12 @@
 import { refuse } from '../engine/refusal';
 import type { Certificate } from './certificate';
 import { OBJECT_IDENTIFIER, hexOf, readElement, readTagged } from './der';
-import { WEAKEST_RSA_BITS, readPss } from './public_key';
+import { RSASSA_PSS, WEAKEST_RSA_BITS, readPss } from './public_key';
 
-// What OpenSSL refuses at security level 2, the default of OpenSSL 3.2 and of Debian: keys of fewer than 112 bits of
-// security, in the leaf and in the chain, and signatures whose hash gives fewer (ssl_security_cert in ssl/t1_lib.c).
+// The strength that OpenSSL wants of certificates at security level 2, the default of OpenSSL 3.2 and of Debian: 112 bits of
+// security for each key and each signature's hash, in the leaf and in the chain (ssl_security_cert in ssl/t1_lib.c).
 
-const RSASSA_PSS = '2a864886f70d01010a';
-
-/** By object identifier in hex: RFC 8017 (A.2.4), RFC 5758, RFC 8410. */
+/** The names of strong algorithms by object identifier in hex: RFC 8017 (A.2.4), RFC 5758, RFC 8410. */
 const SIGNATURES: Record<string, string | undefined> = {
   '2a864886f70d01010b': 'sha256WithRSAEncryption',
   '2a864886f70d01010c': 'sha384WithRSAEncryption',
@@ -22,6 +20,7 @@ const SIGNATURES: Record<string, string | undefined> = {
   '2b6571': 'ED448',
 };
 
+/** The names of weak algorithms, likewise. */
 const WEAK_SIGNATURES: Record<string, string | undefined> = {
   '2a864886f70d010102': 'md2WithRSAEncryption',
   '2a864886f70d010103': 'md4WithRSAEncryption',
@@ -31,8 +30,10 @@ const WEAK_SIGNATURES: Record<string, string | undefined> = {
 };
 
 /**
- * The name of a certificate's signature algorithm, as OpenSSL prints it, and whether OpenSSL takes it at security level
- * 2. An algorithm unknown here has no name but its identifier in hex, and is not taken: OpenSSL cannot rate it either.
+ * Names a certificate's signature algorithm as OpenSSL prints it, and tells whether OpenSSL accepts it at security level 2. An
+ * unknown algorithm is named by its identifier in hex, and counts as weak: OpenSSL cannot rate it either.
+ *
+ * @throws malformed: the parameters of RSA-PSS are unreadable
  */
 export function signatureOf(certificate: Certificate): { name: string; isStrong: boolean } {
   const algorithm = certificate.signatureAlgorithm;
@@ -50,10 +51,10 @@ export function signatureOf(certificate: Certificate): { name: string; isStrong:
 }
 
 /**
- * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count: nobody checks
- * it. That of a self-signed leaf does here, other than in OpenSSL.
+ * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count, because no client checks
+ * it. The signature of a self-signed leaf counts, although OpenSSL ignores it as well.
  *
- * @param position 0 for the leaf
+ * @param position in the chain; 0 for the leaf
  * @throws weak
  */
 export function expectStrength(certificate: Certificate, position: number): void {
@@ -64,11 +65,11 @@ export function expectStrength(certificate: Certificate, position: number): void
   }
   const { name, isStrong } = signatureOf(certificate);
   if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
-    refuse('weak', `${whose} is signed with ${name}, which clients refuse; have it issued anew`);
+    refuse('weak', `${whose} is signed with ${name}, which clients refuse; have it issued again`);
   }
 }
 
-/** Whether OpenSSL holds a certificate for self-signed (EXFLAG_SS), or rather: surely does. */
+/** Whether OpenSSL is sure to regard a certificate as self-signed (EXFLAG_SS). */
 function isSelfSigned(certificate: Certificate, signature: string): boolean {
   const keyId = certificate.authorityKeyId;
   const kind = /WithRSA/.test(signature) ? 'RSA' : signature === 'ecdsa-with-SHA1' ? 'EC' : '';

@@ -232,7 +232,7 @@ describe('two writers', async () => {
     const unheld = await site.put('b.example', (await issueFor('b.example')).pairPem, {
       'If-Match': '*',
     });
-    expectProblem(unheld, [412, 'precondition-failed', /None is held for b\.example/]);
+    expectProblem(unheld, [412, 'precondition-failed', /no certificate for b\.example/]);
   });
 
   test('all names of a leaf have to meet the condition', async () => {

@@ -389,7 +389,7 @@ function badChains({ root, intermediate, usual, other, chain }: Ingredients): Pa
     bad('a foreign root at the end', 'certificate 3 is not', [chain, foreign.pem]),
     bad('a foreign root after the root', 'certificate 4 is not', [chain, root.pem, foreign.pem]),
     bad('another leaf', 'certificate 2 is not', [usual.pem, other.pem]),
-    bad("the issuer's name with another key", 'another key', [usual.pem, renewed.pem]),
+    bad("the issuer's name with another key", 'not the key that signed', [usual.pem, renewed.pem]),
     bad('the leaf twice', 'certificate 2 is the one before', [usual.pem, chain]),
     bad('the leaf at the end again', 'certificate 3 is not the issuer', [chain, usual.pem]),
     bad('the root twice', 'certificate 4 is the one before', [chain, root.pem, root.pem]),

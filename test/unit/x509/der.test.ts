@@ -10,7 +10,7 @@ import {
   UTC_TIME,
   bitString,
   children,
-  dotted,
+  dottedForm,
   expectInteger,
   hexOf,
   hexOfWhole,
@@ -20,7 +20,7 @@ import {
   readOnly,
   readTagged,
   readWhole,
-  time,
+  readTime,
   write,
 } from '../../../src/x509/der.js';
 
@@ -132,7 +132,7 @@ describe('OBJECT IDENTIFIER', () => {
     ['8837', '2.999'],
   ])('%s', (hex, text) => {
     expect(objectIdentifier(element(write(OBJECT_IDENTIFIER, hex)))).toBe(hex);
-    expect(dotted(hex)).toBe(text);
+    expect(dottedForm(hex)).toBe(text);
   });
 
   test.each(['0600', '06025580', '06035580 01', '060480015504', '040155'])('not %s', (hex) => {
@@ -142,7 +142,7 @@ describe('OBJECT IDENTIFIER', () => {
 
 describe('time', () => {
   const at = (tag: number, text: string) =>
-    time(element(write(tag, Buffer.from(text).toString('hex'))), 'it');
+    readTime(element(write(tag, Buffer.from(text).toString('hex'))), 'it');
 
   test.each([
     [UTC_TIME, '700101000000Z', 0],

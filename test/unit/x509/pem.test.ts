@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { decode, encode, readBlocks } from '../../../src/x509/pem.js';
+import { decodeBlock, encodeBlock, readBlocks } from '../../../src/x509/pem.js';
 
-const one = encode('CERTIFICATE', Buffer.alloc(100, 1));
-const two = encode('PRIVATE KEY', Buffer.alloc(50, 2));
+const one = encodeBlock('CERTIFICATE', Buffer.alloc(100, 1));
+const two = encodeBlock('PRIVATE KEY', Buffer.alloc(50, 2));
 const malformed: unknown = expect.objectContaining({ code: 'malformed' });
 
 /** Labels and contents. */
 function read(text: string): string[] {
-  return readBlocks(text).map((block) => `${block.label} ${decode(block).toString('hex')}`);
+  return readBlocks(text).map((block) => `${block.label} ${decodeBlock(block).toString('hex')}`);
 }
 
 const both = ['CERTIFICATE ' + '01'.repeat(100), 'PRIVATE KEY ' + '02'.repeat(50)];
@@ -18,7 +18,7 @@ test('what encode writes has lines of 64 and is read back', () => {
   expect(one.split('\n').map((line) => line.length)).toEqual([27, 64, 64, 8, 25, 0]);
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 500 }), (bytes) => {
-      const text = encode('X509 CRL', Buffer.from(bytes));
+      const text = encodeBlock('X509 CRL', Buffer.from(bytes));
       expect(read(text)).toEqual(['X509 CRL ' + Buffer.from(bytes).toString('hex')]);
     }),
   );
@@ -68,7 +68,7 @@ describe('malformed', () => {
 
   test.each<[string, string]>([
     ['a character that is not base64', one.replace('AQEB', 'AQ*B')],
-    ['base64url', encode('X', Buffer.alloc(6, 255)).replace(/\//g, '_')],
+    ['base64url', encodeBlock('X', Buffer.alloc(6, 255)).replace(/\//g, '_')],
     ['no padding', one.replace('==', '')],
     ['too much padding', one.replace('==', '===')],
     ['padding inside', one.replace('AQEB', 'AQ==')],
@@ -79,7 +79,7 @@ describe('malformed', () => {
     ['nothing', '-----BEGIN X-----\n-----END X-----\n'],
   ])('bad base64: %s', (_, text) => {
     const block = readBlocks(text)[0]!;
-    expect(() => decode(block)).toThrow(malformed);
+    expect(() => decodeBlock(block)).toThrow(malformed);
   });
 });
 
@@ -120,7 +120,7 @@ test('a mebibyte of anything takes no longer than it must', () => {
       const text = prefix + part.repeat(size / part.length);
       const started = performance.now();
       try {
-        readBlocks(text).forEach(decode);
+        readBlocks(text).forEach(decodeBlock);
       } catch (e) {
         expect(e).toEqual(malformed);
       }
