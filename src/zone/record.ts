@@ -102,16 +102,29 @@ const NO_FILES: RecordMeta = { source: 'disk', files: '', notAfter: 0, loadedAt:
  * @param interval milliseconds; 0: no clear is enough
  */
 export function isServable(record: string, token: string, interval: number): boolean {
-  if (record.charCodeAt(0) === VERSION_CODE) return isFreshVersion(record, token);
   return (
-    record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record)
+    record.charCodeAt(0) === SERVABLE_CODE &&
+    record.slice(TOKEN_AT, CHECKED_AT) === token &&
+    isWithin(record, CHECKED_AT, interval) &&
+    isWhole(record)
   );
 }
 
 /** The same also for a record that holds no pair: its files need no look now. */
 export function isFresh(record: string, token: string, interval: number): boolean {
-  if (isVersion(record)) return isFreshVersion(record, token);
+  if (isVersion(record)) return freshPathOf(record, token) !== '';
   return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
+}
+
+/** The part of a pair that a handler returns. */
+export type Part = 'pair' | 'chain' | 'key';
+
+/** A part of a record with PEM. Runs in every handshake that is served from such a record. */
+export function partOf(record: string, part: Part): string {
+  const from = part === 'chain' ? +record.slice(KEY_END_AT, PEM_END_AT) : PEM_AT;
+  const to =
+    part === 'key' ? +record.slice(KEY_END_AT, PEM_END_AT) : +record.slice(PEM_END_AT, PEM_AT);
+  return record.slice(from, to);
 }
 
 /** The key and the chain of a servable record, in one PEM. */
@@ -230,7 +243,7 @@ export function holdsPair(record: string): boolean {
 
 /** Whether the pair is a version in the store, and not in the record itself. */
 export function isVersion(record: string): boolean {
-  return record.charAt(0) === VERSION;
+  return record.charCodeAt(0) === VERSION_CODE;
 }
 
 /**
@@ -251,21 +264,34 @@ export function withFreshUntil(record: string, until: number): string {
 }
 
 /**
- * Whether a version can be served without a look at the store. Runs in every handshake.
+ * The path of a version that can be served without a look at the store. Runs in every handshake.
  *
  * @param record what the zone holds under a name: any text
  * @param token the zone's clear token
+ * @returns '' where the record is none of a version, or has to be looked at
  */
-export function isFreshVersion(record: string, token: string): boolean {
-  if (record.charCodeAt(0) !== VERSION_CODE || !record.startsWith(token, TOKEN_AT)) return false;
+export function freshPathOf(record: string, token: string): string {
+  if (record.charCodeAt(0) !== VERSION_CODE) return '';
   const left = +record.slice(PEM_AT, PATH_AT) - Date.now();
   // With more left than a look ever gives, the clock was set back.
-  return left > 0 && left <= LONGEST_FRESH_MS;
+  const isFresh =
+    left > 0 && left <= LONGEST_FRESH_MS && record.slice(TOKEN_AT, CHECKED_AT) === token;
+  return isFresh ? record.slice(PATH_AT, +record.slice(PEM_END_AT, PEM_AT)) : '';
+}
+
+/** Whether a record has a pair that can be served as it stands, a version or PEM. */
+export function isFreshPair(record: string, token: string, interval: number): boolean {
+  return isServable(record, token, interval) || freshPathOf(record, token) !== '';
 }
 
 /** The path of a version. */
 export function pathOf(record: string): string {
   return record.slice(PATH_AT, pemEnd(record));
+}
+
+/** What a handshake is served of a record: the path of a version, or the record itself for its PEM; '' for none. */
+export function answerOf(record: string): string {
+  return isVersion(record) ? pathOf(record) : record;
 }
 
 /** Whether its files were looked at less than an interval ago, in milliseconds; 0: however long ago that is. */
