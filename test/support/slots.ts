@@ -5,10 +5,8 @@ import { readSettings, type Settings } from '../../src/config/settings.js';
 import type { Certificate } from '../../src/x509/certificate.js';
 import { readPair, servedPem } from '../../src/x509/pair.js';
 import { FIRST_TOKEN } from '../../src/zone/clear_token.js';
-import type { Zone } from '../../src/zone/dict.js';
 import { makeRecord, type RecordMeta } from '../../src/zone/record.js';
 import type { Pair } from './certificates.js';
-import type { FakeZone } from './fake_zone.js';
 
 // What a slot holds and has on disk, for tests of the decisions over it.
 
@@ -37,11 +35,6 @@ export function contextWith(settings: Settings, more: Partial<Context> = {}): Fa
   };
   const rest = { zone: undefined, misses: undefined, token: FIRST_TOKEN, interval: 10_000 };
   return { r, settings, ...rest, fallback: settings.fallback, ...more, lines };
-}
-
-/** The fake as what the code takes. */
-export function zoneOf(fake: FakeZone): Zone {
-  return fake;
 }
 
 /** A pair as the zone has it: the key, then the chain. */

@@ -273,6 +273,13 @@ describe('files that change while they are read', () => {
     expect(reads()).toBe(3);
   });
 
+  test('are read once where they do not change, though they do not pass', () => {
+    const { context, slot } = found('mismatch');
+    const reads = countReads(slotPaths(context.settings, slot).key, () => undefined);
+    expect(checkFiles(context, slot, undefined)).toMatchObject({ code: 'key-mismatch' });
+    expect(reads()).toBe(1);
+  });
+
   test('are not read again where they pass', () => {
     const { context, slot } = found('new');
     const files = slotPaths(context.settings, slot);
