@@ -1,4 +1,5 @@
-import { writeFileSync, renameSync } from 'node:fs';
+import fs, { renameSync, writeFileSync } from 'node:fs';
+import { vi } from 'vitest';
 import type { Context } from '../../src/certs/context.js';
 import type { Files } from '../../src/config/paths.js';
 import { readSettings, type Settings } from '../../src/config/settings.js';
@@ -66,4 +67,16 @@ export type Texts = Pick<Pair, 'chainPem' | 'keyPem'>;
 function swapFile(path: string, text: string): void {
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
+}
+
+/** Counts how often a file is read, and does something after each time. */
+export function countReads(path: string, after: (nth: number) => void): () => number {
+  const read = fs.readFileSync;
+  let reads = 0;
+  vi.spyOn(fs, 'readFileSync').mockImplementation((...args: Parameters<typeof read>) => {
+    const text = read(...args);
+    if (args[0] === path) after(++reads);
+    return text;
+  });
+  return () => reads;
 }

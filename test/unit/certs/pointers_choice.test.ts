@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { restorePointer } from '../../../src/certs/pointers.js';
 import type { Settings } from '../../../src/config/settings.js';
-import { fileKey } from '../../../src/config/slot.js';
+import { fileKey, rsaKey } from '../../../src/config/slot.js';
 import { FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 import { makePointer, makeRecord, readMeta, type RecordMeta } from '../../../src/zone/record.js';
 import { putRecord, removeRecord } from '../../../src/zone/slots.js';
@@ -56,6 +56,7 @@ own       | second | until tomorrow    | first  | until yesterday
 own       | second | until tomorrow    | first  | from tomorrow
 own       | second | until next week   | first  | until tomorrow
 own       | second | until this second | first  | until yesterday
+own       | second | until this second | first  | from tomorrow
 own       | second | from this second  | first  | until tomorrow
 own       | second | from this second  | first  | from tomorrow
 own       | second | from tomorrow     | first  | until yesterday
@@ -109,6 +110,20 @@ elsewhere | first  | until next week   | own    | until tomorrow
     putRecord(zone, SECOND, fileFor(['b.example']));
     keep(zone, THIRD, fileFor([NAME]));
     expect(pointersIn(zone)).toEqual({ [NAME]: [THIRD] });
+  });
+
+  test('the only one that was known, and has its name no more, is replaced', () => {
+    keepFor(FIRST, 'until tomorrow');
+    putRecord(zone, FIRST, fileFor(['b.example']));
+    keepFor(SECOND, 'until tomorrow');
+    expect(pointersIn(zone)).toEqual({ [NAME]: [SECOND] });
+  });
+
+  test('all are known in the RSA slot, too', () => {
+    const settings = { ...ELSEWHERE, certFileRsa: '/certs/{name}.rsa.cert.pem' };
+    for (const key of [SECOND, FIRST])
+      keep(zone, key, fileFor([NAME], {}, { isRsa: true }), settings);
+    expect(pointersIn(zone)).toEqual({ [rsaKey(NAME)]: [FIRST, SECOND] });
   });
 
   test('what is best changes with the time, when it is chosen anew', () => {
