@@ -21,7 +21,8 @@ import { isCleared, pemOf, readMeta } from '../../../src/zone/record.js';
 import { findSummary } from '../../../src/zone/slots.js';
 import { createAuthority, makeKeys, type Pair } from '../../support/certificates.js';
 import { FakeZone, fullError } from '../../support/fake_zone.js';
-import { openssl } from '../../support/openssl.js';
+import { key, leaf, openssl } from '../../support/openssl.js';
+import { withPublicKey } from '../../support/pairs/made.js';
 import { contextWith, leafOf, pemIn, settingsIn, writeFiles } from '../../support/slots.js';
 
 const NAME = 'a.example';
@@ -149,15 +150,24 @@ describe('a key is proven', () => {
   });
 });
 
+test('a public part that is attached to an Ed25519 key is not written, and so proves nothing', async () => {
+  const made = leaf([NAME], { key: key('ED25519') });
+  const pair = readPair(made.pem, withPublicKey(made.key));
+  expect(pair.keyProven).toBe(true);
+  await expect(provePair(contextWith(settings(PERSISTED)), pair)).rejects.toThrow(
+    refusal('unsupported-key'),
+  );
+});
+
 describe('a pair that is put in place', () => {
   test('is held in each slot, as put now, and wins over the files that are there', () => {
-    const { cert, key } = slotPaths(settings(), NAME);
-    writeFiles({ cert, key }, old);
+    const files = slotPaths(settings(), NAME);
+    writeFiles(files, old);
     const before = filesNow();
     const records = install([NAME, RSA_SLOT], next);
     expect(records).toEqual([zone.get(NAME), zone.get(RSA_SLOT)]);
     expect(filesNow()).toEqual(before);
-    const stamps = [stampOf({ cert, key }), ''];
+    const stamps = [stampOf(files), ''];
     records.forEach((record, i) => {
       expect(pemOf(record)).toBe(pemIn(next));
       expect(readMeta(record)).toEqual({
@@ -203,12 +213,12 @@ describe('a pair that is put in place', () => {
 
   test('is written to the files of each slot with $cert_persist, and known by them', () => {
     const records = install([NAME, RSA_SLOT], next, PERSISTED);
-    const { chain, key } = checked(next);
+    const written = checked(next);
     expect(filesNow()).toEqual({
-      'a.example.cert.pem': chain,
-      'a.example.key.pem': key,
-      'a.example.rsa.cert.pem': chain,
-      'a.example.rsa.key.pem': key,
+      'a.example.cert.pem': written.chain,
+      'a.example.key.pem': written.key,
+      'a.example.rsa.cert.pem': written.chain,
+      'a.example.rsa.key.pem': written.key,
     });
     [NAME, RSA_SLOT].forEach((slot, i) => {
       expect(readMeta(records[i]!)!.files).toBe(stampOf(slotPaths(settings(), slot)));

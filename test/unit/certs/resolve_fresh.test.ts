@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { clearAll, FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 import { tryLock } from '../../../src/zone/locks.js';
+import { noteMissing } from '../../../src/zone/misses.js';
 import { checkedAt, makeRecord, pemOf } from '../../../src/zone/record.js';
 import { createAuthority } from '../../support/certificates.js';
 import { Handshakes } from '../../support/handshakes.js';
@@ -114,6 +115,14 @@ describe('a name without files', () => {
     const record = site.hold(NAME);
     expect(site.ask(NAME)).toBe(record);
   });
+});
+
+test('a pair that is stale is looked at, and no negative answer is asked', () => {
+  const record = site.hold(NAME);
+  vi.setSystemTime(site.now + 1);
+  noteMissing(site.misses, NAME, FIRST_TOKEN);
+  vi.setSystemTime(site.now + site.interval);
+  expect(pemOf(site.ask(NAME))).toBe(pemOf(record));
 });
 
 describe('a pointer', () => {
