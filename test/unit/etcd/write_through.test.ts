@@ -51,12 +51,7 @@ describe('a put', () => {
     expect(locks()).toEqual([]);
   });
 
-  test('has a version of no history where nothing was followed', async () => {
-    await node.put(first, { [A]: [A] });
-    expect(node.meta(A)).toMatchObject({ etcd: ':2' });
-  });
-
-  test('of several slots is one revision', async () => {
+  test('of several slots is one revision, of no history where nothing was followed', async () => {
     await node.put(first, { [A]: [A_RSA, A], [B]: [B] });
     for (const slot of [A, A_RSA, B]) expect(node.meta(slot)).toMatchObject({ etcd: ':2' });
     expect(node.store.revision).toBe(2);
@@ -209,8 +204,8 @@ describe('the conditions of a put are judged', () => {
     node.beforeRequest(2, () => {
       node.store.put(KEY_A, second.pairPem);
     });
-    const { isNew } = await node.put(first, { [A]: [A] });
-    expect(isNew).toBe(false);
+    expect((await node.put(first, { [A]: [A] })).isNew).toBe(false);
+    expect(node.store.asked).toHaveLength(2);
     expect(node.store.get(KEY_A)).toContain(first.chainPem);
   });
 });
@@ -258,12 +253,6 @@ describe('a put that cannot be put in place here', () => {
   });
 });
 
-test('an etcd that does not answer changes nothing', async () => {
-  node.store.answer = '<html>';
-  await expect(node.put(first, { [A]: [A] })).rejects.toEqual(refusal('store-unavailable'));
-  expect(node.zone.keys()).toEqual([]);
-});
-
 describe('a put that was overtaken on its way', () => {
   test('by a round that has come further leaves the slot, and is answered', async () => {
     node.afterRequest(2, () => {
@@ -293,7 +282,7 @@ describe('a key that is new', () => {
     await node.put(first, { [A]: [A] });
     expect(node.listing).toEqual([true]);
     const written = set.mock.calls.map(([key]) => key).filter((key) => key !== `#summary:${A}`);
-    expect(written.filter((key) => !key.startsWith('#lock:'))).toEqual(['#etcd:state', A]);
+    expect(written).toEqual(['#lock:#etcd', `#lock:${A}`, '#etcd:state', A]);
   });
 
   test.each([
@@ -306,6 +295,17 @@ describe('a key that is new', () => {
     node.follow(range, ...rest);
     await node.put(first, { [A]: [A] });
     expect(node.listing).toEqual(listing);
+  });
+
+  test('is none that was only changed since, and then nothing is noted', async () => {
+    node.store.put(KEY_A, second.pairPem);
+    node.follow(rangeAt(2));
+    node.store.put(KEY_A, third.pairPem);
+    const before = node.zone.get('#etcd:state');
+    const set = vi.spyOn(node.zone, 'set');
+    await node.put(first, { [A]: [A] });
+    expect(node.zone.get('#etcd:state')).toBe(before);
+    expect(set).not.toHaveBeenCalledWith('#etcd:state', expect.anything());
   });
 
   test('is not noted where it was overtaken', async () => {

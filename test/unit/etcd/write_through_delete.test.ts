@@ -134,6 +134,14 @@ describe('a delete', () => {
     expect(node.store.revision).toBe(1);
   });
 
+  test('has the lock of who follows, and those of both slots', async () => {
+    node.hold(A, first);
+    const add = vi.spyOn(node.zone, 'add');
+    await node.delete(A);
+    const locks = ['#etcd', A_RSA, A].map((slot) => `#lock:${slot}`);
+    expect(add.mock.calls.map(([key]) => key)).toEqual(locks);
+  });
+
   test('needs no room in the zone', async () => {
     node.hold(A, first);
     vi.spyOn(node.zone, 'add').mockImplementation(() => {
@@ -170,6 +178,14 @@ describe('a delete whose files cannot be removed', () => {
     await expect(node.delete(A)).rejects.toEqual(refusal('persist-failed'));
     expect(node.store.get(KEY)).toBe(second.pairPem);
   });
+});
+
+test('an etcd that does not answer changes nothing', async () => {
+  node.hold(A, first);
+  const before = [...node.zone.values];
+  node.store.answer = '<html>';
+  await expect(node.delete(A)).rejects.toEqual(refusal('store-unavailable'));
+  expect([...node.zone.values]).toEqual(before);
 });
 
 test('a delete that was overtaken leaves the newer pair, and its files', async () => {
