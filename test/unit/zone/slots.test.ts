@@ -15,7 +15,7 @@ import {
   removeRecord,
 } from '../../../src/zone/slots.js';
 import { readFileSummary, readSummary } from '../../../src/zone/summary.js';
-import { FakeZone } from '../../support/fake_zone.js';
+import { FakeZone, fullError } from '../../support/fake_zone.js';
 
 const NAME = 'a.example';
 const FILE = '*file:first';
@@ -53,6 +53,18 @@ describe('a record', () => {
     zone.room = 0;
     expect(putRecord(zone, 'b.example', record)).toBe(false);
     expect(zone.keys()).toEqual([NAME, `#summary:${NAME}`]);
+  });
+
+  test('that does not fit in the place of another leaves that with its summary', () => {
+    putRecord(zone, NAME, record);
+    const before = [...zone.values].sort();
+    const set = zone.set.bind(zone);
+    vi.spyOn(zone, 'set').mockImplementation((key, value) => {
+      if (value === refused) throw fullError();
+      return set(key, value);
+    });
+    expect(putRecord(zone, NAME, refused)).toBe(false);
+    expect([...zone.values].sort()).toEqual(before);
   });
 });
 
