@@ -4643,7 +4643,7 @@ function start_cold() {
             });
         } catch (e) {
             undone.reverse().forEach(quietly);
-            throw isRefusal(e) || isZoneFull(e) ? e : storeFailed(e);
+            throw e;
         }
         replaced.forEach(quietly);
         if (misses) slots.forEach(function(slot) {
@@ -4665,10 +4665,14 @@ function start_cold() {
     }
     function placeVersion(param, store, slot, version, meta, undone) {
         var storeToken = param.storeToken;
-        var before = readEntry(store, slot);
+        var before = orStoreFailed(function() {
+            return readEntry(store, slot);
+        });
         meta.store = store.id;
         meta.before = versionOfEntry(before);
-        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        orStoreFailed(function() {
+            placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        });
         undone.push(function() {
             if (before === void 0) removeEntry(store, slot);
             else placeEntry(store, slot, before);
@@ -4748,6 +4752,13 @@ function start_cold() {
         try {
             work();
         } catch (e) {}
+    }
+    function orStoreFailed(work) {
+        try {
+            return work();
+        } catch (e) {
+            throw storeFailed(e);
+        }
     }
     function storeFailed(e) {
         try {
