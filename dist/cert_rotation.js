@@ -4490,9 +4490,10 @@ function start() {
     }
     // src/certs/stored.ts
     /**
-     * What a slot has now. The store is the truth: a record in the zone never brings back what somebody else has deleted.
+     * The state of a slot now. The store decides: a record in the zone never brings back a pair that another nginx has deleted.
      *
-     * @param text the slot's record in the zone; undefined: none
+     * @param slot its key
+     * @param text the slot's record in the zone; undefined where it has none
      */
     function currentOf(context, slot, text) {
         var store = context.store;
@@ -4535,9 +4536,10 @@ function start() {
         };
     }
     /**
-     * The record of a slot that nobody has asked for since nginx was started: the next handshake reads and checks the version.
+     * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
      *
-     * @returns '' where the entry is a mark, or none
+     * @param entry the text of the slot's entry
+     * @returns '' where the entry is a mark, or unreadable
      */
     function dormantRecord(store, entry) {
         var _parse2 = parse2(entry), version = _parse2.version, meta = _parse2.meta, file = _parse2.file, others = _parse2.others;
@@ -4550,7 +4552,7 @@ function start() {
         });
         return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
     }
-    /** Whether the store has something for a slot, be it a mark. */
+    /** Whether the store has an entry for a slot, a mark included. */
     function hasEntry(param, slot) {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
@@ -4599,11 +4601,12 @@ function start() {
         return pair;
     }
     /**
-     * Writes a pair as a version; nothing leads to it yet.
+     * Writes a pair as a version, which no entry leads to yet.
      *
-     * @param slots those that it is for
-     * @param isDurable it is on the disk when this returns
-     * @returns its name. Throws an error of the file system
+     * @param slots the keys of the slots that it is for
+     * @param isDurable whether it is on the disk when this returns
+     * @returns the version's name
+     * @throws Error of the file system
      */
     function writePair(store, pair, slots, isDurable) {
         var names = slots.map(nameOf).filter(function(name, i, all) {
@@ -4615,7 +4618,7 @@ function start() {
     /**
      * The text of an entry for a version.
      *
-     * @param token the store's clear token that it has seen
+     * @param token the store's clear token that the version has seen
      * @param meta `before` is the version that it replaces
      */
     function entryOfVersion(version, token, meta) {
@@ -4639,18 +4642,28 @@ function start() {
     function versionOfEntry(entry) {
         return parse2(entry).version || "";
     }
-    /** The clear that an entry has seen. */
+    /** The clear token that an entry has seen. */
     function tokenIn(entry) {
         return parse2(entry).token || STALE_TOKEN;
     }
-    /** Makes the entry of a slot stale, as after a clear. @throws Error of the file system */
+    /**
+     * Makes the entry of a slot stale, as a clear does.
+     *
+     * @throws Error of the file system
+     */
     function clearEntry(store, slot) {
         var entry = parse2(readEntry(store, slot));
         if (entry.version === void 0) return;
         entry.token = STALE_TOKEN;
         placeEntry(store, slot, JSON.stringify(entry));
     }
-    /** Makes a pointer what is current for a slot. What a link has no room for, the scan finds again. */
+    /**
+     * Makes a pointer the entry of a slot. Where the entry has no room for the other files, the scan finds them again.
+     *
+     * @param file the key of the file that it points to
+     * @param others the keys of other files with a certificate for the name
+     * @throws Error of the file system
+     */
     function placePointer(store, slot, file, others) {
         var text = JSON.stringify({
             file: file,
@@ -4662,9 +4675,9 @@ function start() {
         placeEntry(store, slot, text);
     }
     /**
-     * Notes that a slot was deleted, and removes the mark later: until then every nginx that shares the store has seen it.
+     * Marks a slot as deleted. A sweep removes the mark when every nginx that shares the store has seen it.
      *
-     * @throws Error of the file system: neither a mark was made nor the entry removed
+     * @throws Error of the file system where neither a mark could be made nor the entry removed
      */
     function placeMark(store, slot) {
         try {
@@ -4679,7 +4692,9 @@ function start() {
     /**
      * Removes versions and marks that are due.
      *
-     * @returns whether more may be due. Throws an error of the file system
+     * @param most the number of them to look at
+     * @returns whether more may be due
+     * @throws Error of the file system
      */
     function sweepStore(store, most) {
         return sweep(store, {
@@ -4756,8 +4771,9 @@ function start() {
     // src/certs/install.ts
     var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     /**
-     * The pair with its key proven, in a form that proves itself the next time where that is possible.
+     * Proves the key of a pair by using it.
      *
+     * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
      * @throws (rejects with) key-mismatch, malformed, unsupported-key
      */
     function provePair(pair) {
@@ -4795,11 +4811,12 @@ function start() {
         })();
     }
     /**
-     * Puts a pair into slots: into the store, where there is one, then into the zone. The caller must hold the slots' locks.
+     * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
      *
-     * @param etcd the value's version, of `versionOf`, where the pair comes from there; '' where it does not
+     * @param slots their keys
+     * @param etcd the version of the value in etcd, of `versionOf`; '' where the pair does not come from etcd
      * @returns the records, in the order of the slots
-     * @throws zone-full, store-failed: every slot has what it had
+     * @throws zone-full, store-failed. Every slot keeps what it had then
      */
     function installPair(context, zone, slots, pair, etcd) {
         var store = context.store, misses = context.misses;
@@ -4868,7 +4885,7 @@ function start() {
         var settings = param.settings;
         var meta = {
             source: etcd ? "etcd" : "api",
-            // It wins over these until they change.
+            // The pair wins over the files until these change.
             files: stampOf(slotPaths(settings, slot)),
             notAfter: pair.leaf.notAfter,
             loadedAt: Date.now()
@@ -4876,14 +4893,14 @@ function start() {
         if (etcd) meta.etcd = etcd;
         return meta;
     }
-    /** The record of a pair that was put into a slot now, for who describes it. */
+    /** The record of a pair that was put into a slot now, for its description in an answer. */
     function recordOfPut(context, slot, pair, etcd) {
         return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
     }
     /**
-     * Drops what is in slots, from the store and the zone. The caller must hold the slots' locks.
+     * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
      *
-     * @throws store-failed: everything is as it was
+     * @throws store-failed. Every slot keeps what it had then
      */
     function removePair(context, zone, slots) {
         var store = context.store;
@@ -4933,10 +4950,12 @@ function start() {
     }
     // src/certs/keep.ts
     /**
-     * Keeps in the store what a look has found.
+     * Keeps the result of a look at a slot's files in the store. A fault of the store is logged once, and not thrown.
      *
-     * @param attempt at the slot's lock: who is not sure to have it writes a version to serve it, and changes nothing else
-     * @returns the record to keep in the zone, of a version where the store could be written
+     * @param slot its key
+     * @param current the slot's state before the look
+     * @param attempt at the slot's lock. Without the lock a version is written, so that it can be served, but no entry
+     * @returns the record to keep in the zone: that of a version where the store could be written
      */
     function keepInStore(context, slot, current, result, attempt) {
         var store = context.store;
@@ -4990,9 +5009,9 @@ function start() {
         retire(store, current.version, slot);
     }
     /**
-     * Keeps in the store where a slot points to: the names of files that a scan found are served after a start before it has
-     * come to them.
+     * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
      *
+     * @param slot its key
      * @param file the key of a file; '' where the slot has no pointer any more
      * @param others the keys of other files with a certificate for the name
      */
@@ -5017,7 +5036,7 @@ function start() {
     }
     var SWEEP_INTERVAL_MS = 1e4;
     var MOST_SWEPT = 16;
-    /** Removes versions of the store that were replaced long enough ago, if nobody has looked for some for a while. */
+    /** Removes versions that were replaced long enough ago, if the last sweep came to its end some time ago. */
     function sweepIfDue(param) {
         var r = param.r, store = param.store, zone = param.zone;
         if (!store) return;
@@ -5233,12 +5252,13 @@ function start() {
     }
     // src/certs/refresh.ts
     /**
-     * Looks at a slot's files and at the store, and keeps what it finds: a new pair, or the one that is there where they did not
-     * change or cannot be used. Only the worker that gets the slot's lock writes it down. Meanwhile the others serve what is
-     * there: a new pair that they found by themselves would be followed by the old one. After a clear they must look.
+     * Looks at a slot's files and at the store, and keeps the result: a new pair, or the current one where the files did not change
+     * or cannot be used. Only the worker that gets the slot's lock writes. The others serve the current pair meanwhile: if they
+     * served a new pair that they found by themselves, the old one could follow it. After a clear they must look as well.
      *
      * @param slot its key
-     * @returns a record with a pair, or a pointer; '' where there is none to serve
+     * @returns a record with a pair, or a pointer; '' where there is nothing to serve
+     * @throws Error of the zone
      */
     function refreshSlot(context, slot) {
         var zone = context.zone, misses = context.misses, settings = context.settings;
@@ -5393,8 +5413,10 @@ function start() {
     // src/certs/sync.ts
     var TICK_MS2 = 2e3;
     /**
-     * Gives each name of the store a record in the zone, to be read and checked by its first handshake, and drops the records of
-     * names that another nginx has deleted. Folders that have not changed since the last time are passed over.
+     * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
+     * of names that another nginx has deleted. Shards that have not changed since the last call are skipped.
+     *
+     * @throws (rejects with) Error of the file system or of the zone
      */
     function syncNames(context) {
         return _async_to_generator(function() {
@@ -9510,8 +9532,8 @@ var memoRsaRecord;
 var NOTHING = "data:";
 var DATA = "data:\n";
 /**
- * Chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both; without a
- * store `data:` and the PEM of both.
+ * The chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both, or
+ * without a store `data:` and the PEM of both.
  *
  * @returns `data:` alone where there is no pair to serve
  */
@@ -9520,8 +9542,8 @@ function js_pair(r) {
     return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
 }
 /**
- * The same for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
- * `$cert_file_rsa` these three answer as the others do.
+ * The value of `js_pair` for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` the three handlers of the RSA slot answer as the others do.
  */
 function js_pair_rsa(r) {
     var record = recordFor(r, true);
@@ -9537,12 +9559,12 @@ function js_key(r) {
     var record = recordFor(r, false);
     return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
-/** The chain of `js_pair_rsa`. */
+/** The chain of the pair that `js_pair_rsa` returns, in the form of `js_cert`. */
 function js_cert_rsa(r) {
     var record = recordFor(r, true);
     return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
-/** The key of `js_pair_rsa`. */
+/** The key of the pair that `js_pair_rsa` returns, in the form of `js_key`. */
 function js_key_rsa(r) {
     var record = recordFor(r, true);
     return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;

@@ -20,22 +20,22 @@ import {
 import { findRecord } from './zone/slots';
 
 // nginx asks for certificate and key in two calls. Both are answered from one record, whatever other workers write in
-// between. Under QuickJS the module outlives the handshake: what is remembered is for the same request object only. A
-// request may ask under several names, towards several upstreams.
+// between. Under QuickJS the module outlives the handshake, so the memo is valid for the same request object only. One
+// request may ask for several names, where it connects to several upstreams.
 let memoSession: Session | undefined;
 let memoName: string | undefined;
 let memoRecord: string | undefined;
 let memoRsaRecord: string | undefined;
 
-/** No value of a certificate: nginx logs one error and ends the handshake, also where an empty value would mean none. */
+/** The value where there is no pair: nginx logs one error and ends the handshake, even where an empty value would mean no certificate. */
 const NOTHING = 'data:';
 
-/** The line feed makes a directive that has "data:" in front of the variable read the same: PEM may begin with other lines. */
+/** The line feed lets a directive with "data:" in front of the variable work as well: PEM may begin with other lines. */
 const DATA = 'data:\n';
 
 /**
- * Chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both; without a
- * store `data:` and the PEM of both.
+ * The chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both, or
+ * without a store `data:` and the PEM of both.
  *
  * @returns `data:` alone where there is no pair to serve
  */
@@ -45,8 +45,8 @@ export function js_pair(r: Session): string {
 }
 
 /**
- * The same for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
- * `$cert_file_rsa` these three answer as the others do.
+ * The value of `js_pair` for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` the three handlers of the RSA slot answer as the others do.
  */
 export function js_pair_rsa(r: Session): string {
   const record = recordFor(r, true);
@@ -65,19 +65,24 @@ export function js_key(r: Session): string {
   return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
 
-/** The chain of `js_pair_rsa`. */
+/** The chain of the pair that `js_pair_rsa` returns, in the form of `js_cert`. */
 export function js_cert_rsa(r: Session): string {
   const record = recordFor(r, true);
   return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
 }
 
-/** The key of `js_pair_rsa`. */
+/** The key of the pair that `js_pair_rsa` returns, in the form of `js_key`. */
 export function js_key_rsa(r: Session): string {
   const record = recordFor(r, true);
   return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
 }
 
-/** @param isForRsa for the handlers of the RSA slot */
+/**
+ * The record that all calls of one handshake are answered from.
+ *
+ * @param isForRsa whether the handler is one of the RSA slot
+ * @returns '' where there is no pair to serve
+ */
 function recordFor(r: Session, isForRsa: boolean): string {
   const name = variablesOf(r)['cert_name'];
   if (memoSession !== r || memoName !== name) {
@@ -95,12 +100,12 @@ function recordFor(r: Session, isForRsa: boolean): string {
 }
 
 /**
- * The hot path: a fresh record in the zone for the server name as it was asked for, or for its wildcard where it is
- * known that the name has no files of its own; of each, the handler's own slot before the other one. A pointer's record
- * costs one read more. Reads the dictionary, and does nothing else.
+ * The hot path: finds a fresh record in the zone for the server name as the client wrote it, or for its wildcard where a
+ * negative answer says that the name has no files. The handler's own slot comes before the other one. A pointer costs one
+ * read more. It reads the dictionary, and does nothing else.
  *
- * @param nameInstead of the client's: `$cert_name`
- * @returns '' where that is not enough
+ * @param nameInstead the value of `$cert_name`, which replaces the client's name
+ * @returns '' where the cold path has to look
  */
 function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: boolean): string {
   try {
@@ -108,7 +113,7 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
     const zoneIs = zoneName(variables);
     const zone = zoneNamed(zoneIs);
     const name = nameInstead || variables['ssl_server_name'] || fallback(variables);
-    // A wildcard's record is for the names under it. `*` is no part of a name that a client may ask for.
+    // A client must not ask for the record of a wildcard, of a scanned file or of an RSA slot: their keys begin with `*`.
     if (!zone || !name || name.charAt(0) === '*') return '';
     const token = clearToken(zone);
     let record = findRecord(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
@@ -122,7 +127,7 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
         slotKeys(wildcardOf(name), hasRsa, isForRsa),
       );
       for (let i = 1; i < slots.length && record === undefined; i++) {
-        // Only normalised names are noted as missing, so that this one is.
+        // Only normalised names are noted as missing, so this one is normalised where it is noted.
         if (!isMissing(misses, slots[i - 1] as string, token, interval)) return '';
         record = findRecord(zone, slots[i] as string);
       }
@@ -131,7 +136,7 @@ function freshRecord(r: Session, nameInstead: string | undefined, isForRsa: bool
     if (isServable(record, token, interval)) return record;
     const target = currentTarget(record, token, interval);
     const pair = target ? findRecord(zone, target) || '' : '';
-    // Since the pointer was read the file may have got a certificate for other names.
+    // The file may have got a certificate for other names since the pointer was written.
     const isFor = isFoundFor(pair, name) || isFoundFor(pair, wildcardOf(name));
     return isFor && isServable(pair, token, interval) ? pair : '';
   } catch {
