@@ -2544,10 +2544,29 @@ function start_cold() {
     // src/disk/fs.ts
     var LARGEST_FILE = 1024 * 1024;
     var OPEN_FILES = "/proc/self/fd";
+    function naming(path, work) {
+        try {
+            work();
+        } catch (e) {
+            var message = e.message, code = e.code;
+            var error = new Error("".concat(path, ": ").concat(message));
+            if (code !== void 0) error.code = code;
+            throw error;
+        }
+    }
+    /** Does a step that is in vain where the file is not there, or not there any more. */
+    function ifThere(work) {
+        try {
+            work();
+        } catch (e) {
+            var code = e.code;
+            if (code !== "ENOENT" && code !== "ENOTDIR") throw e;
+        }
+    }
     /**
-     * The entries of a folder, in no order.
+     * The names of a folder's entries, in no order.
      *
-     * @throws Error of the file system with a message that names the path
+     * @throws FileError with a message that names the path
      */
     function listFolder(folder) {
         var names = [];
@@ -2559,12 +2578,12 @@ function start_cold() {
     /**
      * Reads a file as text.
      *
-     * @throws Error with a message that names the path: not there, not readable, no regular file, over 1 MiB
+     * @throws Error with a message that names the path: it is not there, not readable, no regular file, or over 1 MiB
      */
     function readFile(path) {
         return readBytes(path).toString();
     }
-    /** The same as bytes. */
+    /** Reads a file as bytes. It throws as `readFile` does. */
     function readBytes(path) {
         var fault;
         try {
@@ -2579,29 +2598,29 @@ function start_cold() {
     /**
      * Reads a file that this process holds open, and that has lost its name.
      *
-     * @param path the name it was opened under
-     * @throws Error: this process holds no such file, and what `read` throws
+     * @param path the name under which it was opened
+     * @throws Error where this process holds no such file, and otherwise as `readFile` does
      */
     function readUnnamed(path) {
         var target = "".concat(path, " (deleted)");
-        var numbers = fs.readdirSync(OPEN_FILES).filter(function(number) {
-            return targetOf(number) === target;
+        var open = fs.readdirSync(OPEN_FILES).map(function(number) {
+            return "".concat(OPEN_FILES, "/").concat(number);
         });
-        if (numbers[0] === void 0) throw new Error("".concat(path, ": not open"));
-        return readFile("".concat(OPEN_FILES, "/").concat(numbers[0]));
+        var found = open.filter(function(link) {
+            return readLink(link) === target;
+        })[0];
+        if (found === void 0) throw new Error("".concat(path, ": not open"));
+        return readFile(found);
     }
-    function targetOf(number) {
-        try {
-            return fs.readlinkSync("".concat(OPEN_FILES, "/").concat(number));
-        } catch (e) {
-            return "";
-        }
-    }
-    /** What a path leads to, links followed. Throws what the file system says. */
+    /** The state of the file that a path leads to, links followed. Throws FileError without the path. */
     function stat(path) {
         return fs.statSync(path);
     }
-    /** Whether there is anything under a path, be it a dangling link. */
+    /** The state of the entry under a path itself, which may be a link. Throws FileError without the path. */
+    function statLink(path) {
+        return fs.lstatSync(path);
+    }
+    /** Whether there is an entry under a path, a dangling link included. */
     function exists(path) {
         try {
             fs.lstatSync(path);
@@ -2610,33 +2629,12 @@ function start_cold() {
             return false;
         }
     }
-    /** Renames within a file system, over what is there. */
-    function renameFile(from, to) {
-        naming(to, function() {
-            fs.renameSync(from, to);
-        });
-    }
-    function naming(path, work) {
-        try {
-            work();
-        } catch (e) {
-            var message = e.message, code = e.code;
-            var error = new Error("".concat(path, ": ").concat(message));
-            if (code !== void 0) error.code = code;
-            throw error;
-        }
-    }
-    /** Removes a folder if it is there and empty. */
-    function removeFolder(path) {
-        try {
-            fs.rmdirSync(path);
-        } catch (e) {}
-    }
-    /** What is under a path itself, a link not followed. Throws what the file system says. */
-    function statLink(path) {
-        return fs.lstatSync(path);
-    }
-    /** The target of a symlink; undefined where there is none under the path. Throws another error of the file system. */
+    /**
+     * The target of a symlink.
+     *
+     * @returns undefined where there is no symlink under the path
+     * @throws FileError without the path
+     */
     function readLink(path) {
         try {
             return fs.readlinkSync(path);
@@ -2646,13 +2644,21 @@ function start_cold() {
             throw e;
         }
     }
-    /** Makes a symlink. Throws what the file system says, also where there is something under the path. */
+    /**
+     * Makes a symlink.
+     *
+     * @throws FileError with the path, also where there is an entry under it
+     */
     function makeLink(target, path) {
         naming(path, function() {
             fs.symlinkSync(target, path);
         });
     }
-    /** Makes a folder for its owner alone, in one that is there. One that another worker has made by now is as good. */
+    /**
+     * Makes a folder, mode 0700, in one that is there. It does nothing where another worker was faster.
+     *
+     * @throws FileError without the path
+     */
     function makeFolder(path) {
         try {
             fs.mkdirSync(path, {
@@ -2663,10 +2669,10 @@ function start_cold() {
         }
     }
     /**
-     * Writes a file that is not there yet, for its owner alone.
+     * Writes a file that is not there yet, mode 0600.
      *
-     * @param isDurable the content is on the disk when this returns (flag `as`: O_SYNC)
-     * @throws Error of the file system; what was begun is there then
+     * @param isDurable whether the content is on the disk when this returns (flag `as`: O_SYNC)
+     * @throws FileError with the path. The file may be there then, empty or cut off
      */
     function writeNewFile(path, text, isDurable) {
         naming(path, function() {
@@ -2679,26 +2685,33 @@ function start_cold() {
             });
         });
     }
-    /** Does a step that may be in vain because the file is not there, or not there any more. */
-    function ifThere(work) {
-        try {
-            work();
-        } catch (e) {
-            var code = e.code;
-            if (code !== "ENOENT" && code !== "ENOTDIR") throw e;
-        }
+    /**
+     * Renames within a file system, and replaces the entry under the new name.
+     *
+     * @throws FileError with the new path
+     */
+    function renameFile(from, to) {
+        naming(to, function() {
+            fs.renameSync(from, to);
+        });
     }
-    /** Removes a name that is no folder; false where there is none. */
+    /**
+     * Removes an entry that is no folder, if it is there.
+     *
+     * @throws FileError without the path
+     */
     function unlink(path) {
-        try {
+        ifThere(function() {
             fs.unlinkSync(path);
-            return true;
-        } catch (e) {
-            if (e.code === "ENOENT") return false;
-            throw e;
-        }
+        });
     }
-    /** The user and group of this process are those of its folder in /proc; undefined where that cannot be seen. */
+    /** Removes a folder if it is there and empty. */
+    function removeFolder(path) {
+        try {
+            fs.rmdirSync(path);
+        } catch (e) {}
+    }
+    /** The number of this process's user, as its folder in /proc shows it; undefined where there is no /proc. */
     function userOfProcess() {
         try {
             return fs.statSync("/proc/self").uid;
@@ -2710,9 +2723,9 @@ function start_cold() {
     var FOLDER = "/cert-rotation.v1";
     var FOREIGN_RIGHTS = 63;
     /**
-     * Opens a store, and makes this program's folder in it where there is none.
+     * Opens a store, and makes this program's folder in it where it is missing.
      *
-     * @param path of `$cert_store`
+     * @param path the value of `$cert_store`
      * @throws Error with a message that names the path and says what to do
      */
     function openStore(path) {
@@ -2756,14 +2769,22 @@ function start_cold() {
             isFolder: stat2.isDirectory()
         };
     }
-    /** Where what is current for a slot is kept. */
+    /**
+     * The path of a slot's entry.
+     *
+     * @param slot its key
+     */
     function entryPath(param, slot) {
         var root = param.root;
         var name = nameOf(slot);
         var folder = isFileKey(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
         return "".concat(root, "/").concat(folder, "/").concat(shardOf(name), "/").concat(name);
     }
-    /** Where a version is. */
+    /**
+     * The path of a version's file.
+     *
+     * @param version its name, `FINGERPRINT.ID`
+     */
     function versionPath(param, version) {
         var root = param.root;
         return "".concat(root, "/versions/").concat(version.slice(0, 2), "/").concat(version);
@@ -2777,7 +2798,7 @@ function start_cold() {
         var byte = (hash2 ^ hash2 >> 8) % SHARDS;
         return byte < 16 ? "0".concat(byte.toString(16)) : byte.toString(16);
     }
-    /** A part of a file name that nobody has used before, in any nginx that shares the store. */
+    /** A part of a file name that no nginx which shares the store has used before. */
     function uniqueId() {
         var bytes = Buffer.alloc(9);
         crypto.getRandomValues(bytes);
@@ -2785,10 +2806,10 @@ function start_cold() {
     }
     // src/disk/place.ts
     /**
-     * Writes a file under a name that nobody has used.
+     * Writes a file under a name that no file has had.
      *
      * @param isDurable the content is on the disk before the file has its name
-     * @throws Error of the file system, with the path; nothing is left
+     * @throws Error of the file system, with the path. No part of the file is left
      */
     function placeFile(store, path, text, isDurable) {
         place(store, path, function(temporary) {
@@ -2796,9 +2817,9 @@ function start_cold() {
         });
     }
     /**
-     * Puts a link under a name, in the place of one that is there.
+     * Makes a symlink under a name, and replaces the one that is there.
      *
-     * @throws Error of the file system, with the path; nothing is left, and what was there stays
+     * @throws Error of the file system, with the path. The link that was there stays
      */
     function placeLink(store, path, target) {
         place(store, path, function(temporary) {
@@ -2841,30 +2862,56 @@ function start_cold() {
     }
     // src/disk/entries.ts
     var LONGEST_ENTRY = 1e3;
-    /** @returns the text of a slot's entry; undefined where there is none. Throws an error of the file system. */
+    /**
+     * The text of a slot's entry.
+     *
+     * @returns undefined where there is none
+     * @throws Error of the file system
+     */
     function readEntry(store, slot) {
         return readLink(entryPath(store, slot));
     }
-    /** Replaces a slot's entry. Throws an error of the file system: what was there stays. */
+    /**
+     * Replaces a slot's entry.
+     *
+     * @param text at most LONGEST_ENTRY characters
+     * @throws Error of the file system. The entry that was there stays
+     */
     function placeEntry(store, slot, text) {
         placeLink(store, entryPath(store, slot), text);
     }
-    /** Removes a slot's entry if it is there. Throws an error of the file system. */
+    /**
+     * Removes a slot's entry if it is there.
+     *
+     * @throws Error of the file system
+     */
     function removeEntry(store, slot) {
-        ifThere(function() {
-            unlink(entryPath(store, slot));
-        });
+        unlink(entryPath(store, slot));
     }
-    /** The clear token; undefined where nobody has cleared yet. Throws an error of the file system. */
+    /**
+     * The store's clear token.
+     *
+     * @returns undefined where there was no clear yet
+     * @throws Error of the file system
+     */
     function readClearToken(param) {
         var root = param.root;
         return readLink("".concat(root, "/clear"));
     }
-    /** Replaces the clear token. Throws an error of the file system. */
+    /**
+     * Replaces the store's clear token.
+     *
+     * @throws Error of the file system. The token that was there stays
+     */
     function placeClearToken(store, token) {
         placeLink(store, "".concat(store.root, "/clear"), token);
     }
-    /** @returns those of a folder of shards, `names`, `rsa` or `files`; none where it is not there */
+    /**
+     * The shards of one kind of slots.
+     *
+     * @param folder `names`, `rsa` or `files`
+     * @param toSlot as in Shard
+     */
     function shardsOf(param, folder, toSlot) {
         var root = param.root;
         var shards = [];
@@ -2878,7 +2925,7 @@ function start_cold() {
             };
         });
     }
-    /** The slots that have entries in a shard. */
+    /** The keys of the slots that have entries in a shard. */
     function slotsIn(param, param1) {
         var root = param.root, path = param1.path, toSlot = param1.toSlot;
         var names = [];
@@ -2887,7 +2934,11 @@ function start_cold() {
         });
         return names.map(toSlot);
     }
-    /** Tells one state of a shard from another, and when it changed: each entry that is placed or removed changes it. */
+    /**
+     * Tells one state of a shard from another. Each entry that is placed or removed changes it.
+     *
+     * @returns `text` to compare, and `changed` in milliseconds since 1970
+     */
     function shardStamp(param, param1) {
         var root = param.root, path = param1.path;
         var _stat = stat("".concat(root, "/").concat(path)), dev = _stat.dev, ino = _stat.ino, mtimeMs = _stat.mtimeMs;
@@ -2907,8 +2958,8 @@ function start_cold() {
     // src/disk/stamp.ts
     var MISSING = "missing";
     /**
-     * Tells one state of the files from another without reading them: by inode, size, and the times of the last change of
-     * the content and of the inode, which a copied modification time does not hide.
+     * Tells one state of files from another without reading them: by inode, size, and the times of the last change of the content
+     * and of the inode. The latter shows a change even where a modification time was copied.
      *
      * @returns text to compare; '' where none of the files is there
      */
@@ -2946,8 +2997,8 @@ function start_cold() {
     }
     var TICK_MS = 2e3;
     /**
-     * Whether files that look like this were left alone for long enough: of two writes within a tick the second one shows in
-     * no time stamp.
+     * Whether files with this stamp were left alone for longer than a tick. The second of two writes within a tick shows in no
+     * time of the file.
      *
      * @param stamp of `stampOf`
      */
@@ -2962,7 +3013,8 @@ function start_cold() {
     /**
      * Tells one state of a slot's files from another.
      *
-     * @returns '' where there are none
+     * @param slot its key
+     * @returns text to compare; '' where there are no files
      */
     function stampOfSlot(settings, slot) {
         var files = slotPaths(settings, slot);
@@ -2977,13 +3029,14 @@ function start_cold() {
     var SHARED = "+";
     var MARK = "mark.";
     /**
-     * Writes a pair as a version of its own, even where the same pair is one already: nginx would go on serving the object that
-     * it keeps under an old name, and another nginx may be about to remove that file.
+     * Writes a pair as a new version, even where there is one of the same pair: under an old name nginx would go on serving the
+     * object that it keeps, and another nginx may be about to remove that file.
      *
      * @param fingerprint of the leaf, SHA-256 in hex
-     * @param slot whose it is; `ALL_NAMES`
-     * @param isDurable it is on the disk when this returns
-     * @returns its name. Throws an error of the file system, with the path; nothing is left
+     * @param slot the key of the slot that it is for, or ALL_NAMES
+     * @param isDurable whether it is on the disk when this returns
+     * @returns the version's name
+     * @throws Error of the file system, with the path. No part of the file is left
      */
     function writeVersion(store, fingerprint, pem, slot, isDurable) {
         var version = "".concat(fingerprint, ".").concat(uniqueId()).concat(slot === ALL_NAMES ? SHARED : "");
@@ -2991,24 +3044,33 @@ function start_cold() {
         placeFile(store, versionPath(store, version), pem.key + pem.chain, isDurable);
         return version;
     }
-    /** @returns the PEM of a version, the key first. Throws Error with a message that names the path */
+    /**
+     * The PEM of a version, the key first.
+     *
+     * @throws Error with a message that names the path
+     */
     function readVersion(store, version) {
         return readFile(versionPath(store, version));
     }
-    /** The fingerprint of a version's leaf. */
+    /** The fingerprint of a version's leaf, SHA-256 in hex, as the version's name has it. */
     function fingerprintIn(version) {
         return version.slice(0, version.indexOf("."));
     }
     /**
-     * Has a sweep look at a version in a minute.
+     * Notes that a sweep has to look at a version in a minute.
      *
-     * @param slot whose it is or was; `ALL_NAMES`
+     * @param slot the key of the slot that it is or was current for, or ALL_NAMES
+     * @throws Error of the file system
      */
     function retire(store, version, slot) {
         var owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey(slot) ? slot : nameOf(slot);
         note(store, version, owner);
     }
-    /** Has a sweep remove the mark of a slot in a minute. */
+    /**
+     * Notes that a sweep has to remove the mark of a slot in a minute.
+     *
+     * @throws Error of the file system
+     */
     function retireMark(store, slot) {
         note(store, MARK + uniqueId(), slot);
     }
@@ -3031,10 +3093,11 @@ function start_cold() {
         return Math.floor(ms / BUCKET_MS);
     }
     /**
-     * Removes versions that were retired for long enough, and what killed workers left in temporary/.
+     * Removes versions that were retired for long enough, and files that killed workers left in temporary/.
      *
-     * @param most how many are looked at
-     * @returns whether more may be due. Throws an error of the file system
+     * @param most the number of files to look at
+     * @returns whether more may be due
+     * @throws Error of the file system
      */
     function sweep(store, sweeper, most) {
         var left = most - sweepTemporary(store, most);
@@ -3640,7 +3703,7 @@ function start_cold() {
         return record.charAt(0) === POINTER;
     }
     /** The key that a pointer points to. */
-    function targetOf2(pointer) {
+    function targetOf(pointer) {
         return pointer.slice(PEM_AT2, pemEnd2(pointer));
     }
     /** Whether a record holds a pair, or leads to one. */
@@ -3871,7 +3934,7 @@ function start_cold() {
         var summary = zone.get(SUMMARY_PREFIX + slot);
         if (summary !== void 0) return summary;
         var record = findRecord(zone, slot) || "";
-        if (isPointer(record)) return findSummary(zone, targetOf2(record));
+        if (isPointer(record)) return findSummary(zone, targetOf(record));
         return summaryOf(record, isFileKey(slot));
     }
     /** The newest value of etcd in a slot, taken or refused, as `Facts` have it; '' where there is none. */
@@ -4315,9 +4378,10 @@ function start_cold() {
     }
     // src/certs/stored.ts
     /**
-     * What a slot has now. The store is the truth: a record in the zone never brings back what somebody else has deleted.
+     * The state of a slot now. The store decides: a record in the zone never brings back a pair that another nginx has deleted.
      *
-     * @param text the slot's record in the zone; undefined: none
+     * @param slot its key
+     * @param text the slot's record in the zone; undefined where it has none
      */
     function currentOf(context, slot, text) {
         var store = context.store;
@@ -4337,7 +4401,7 @@ function start_cold() {
         var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
-            var isSame2 = text !== void 0 && isPointer(text) && targetOf2(text) === file;
+            var isSame2 = text !== void 0 && isPointer(text) && targetOf(text) === file;
             var record2 = isSame2 ? text : makePointer(file, others ? {
                 others: others
             } : {});
@@ -4360,9 +4424,10 @@ function start_cold() {
         };
     }
     /**
-     * The record of a slot that nobody has asked for since nginx was started: the next handshake reads and checks the version.
+     * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
      *
-     * @returns '' where the entry is a mark, or none
+     * @param entry the text of the slot's entry
+     * @returns '' where the entry is a mark, or unreadable
      */
     function dormantRecord(store, entry) {
         var _parse2 = parse2(entry), version = _parse2.version, meta = _parse2.meta, file = _parse2.file, others = _parse2.others;
@@ -4375,7 +4440,7 @@ function start_cold() {
         });
         return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
     }
-    /** Whether the store has something for a slot, be it a mark. */
+    /** Whether the store has an entry for a slot, a mark included. */
     function hasEntry(param, slot) {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
@@ -4424,11 +4489,12 @@ function start_cold() {
         return pair;
     }
     /**
-     * Writes a pair as a version; nothing leads to it yet.
+     * Writes a pair as a version, which no entry leads to yet.
      *
-     * @param slots those that it is for
-     * @param isDurable it is on the disk when this returns
-     * @returns its name. Throws an error of the file system
+     * @param slots the keys of the slots that it is for
+     * @param isDurable whether it is on the disk when this returns
+     * @returns the version's name
+     * @throws Error of the file system
      */
     function writePair(store, pair, slots, isDurable) {
         var names = slots.map(nameOf).filter(function(name, i, all) {
@@ -4440,7 +4506,7 @@ function start_cold() {
     /**
      * The text of an entry for a version.
      *
-     * @param token the store's clear token that it has seen
+     * @param token the store's clear token that the version has seen
      * @param meta `before` is the version that it replaces
      */
     function entryOfVersion(version, token, meta) {
@@ -4464,18 +4530,28 @@ function start_cold() {
     function versionOfEntry(entry) {
         return parse2(entry).version || "";
     }
-    /** The clear that an entry has seen. */
+    /** The clear token that an entry has seen. */
     function tokenIn(entry) {
         return parse2(entry).token || STALE_TOKEN;
     }
-    /** Makes the entry of a slot stale, as after a clear. @throws Error of the file system */
+    /**
+     * Makes the entry of a slot stale, as a clear does.
+     *
+     * @throws Error of the file system
+     */
     function clearEntry(store, slot) {
         var entry = parse2(readEntry(store, slot));
         if (entry.version === void 0) return;
         entry.token = STALE_TOKEN;
         placeEntry(store, slot, JSON.stringify(entry));
     }
-    /** Makes a pointer what is current for a slot. What a link has no room for, the scan finds again. */
+    /**
+     * Makes a pointer the entry of a slot. Where the entry has no room for the other files, the scan finds them again.
+     *
+     * @param file the key of the file that it points to
+     * @param others the keys of other files with a certificate for the name
+     * @throws Error of the file system
+     */
     function placePointer(store, slot, file, others) {
         var text = JSON.stringify({
             file: file,
@@ -4487,9 +4563,9 @@ function start_cold() {
         placeEntry(store, slot, text);
     }
     /**
-     * Notes that a slot was deleted, and removes the mark later: until then every nginx that shares the store has seen it.
+     * Marks a slot as deleted. A sweep removes the mark when every nginx that shares the store has seen it.
      *
-     * @throws Error of the file system: neither a mark was made nor the entry removed
+     * @throws Error of the file system where neither a mark could be made nor the entry removed
      */
     function placeMark(store, slot) {
         try {
@@ -4504,7 +4580,9 @@ function start_cold() {
     /**
      * Removes versions and marks that are due.
      *
-     * @returns whether more may be due. Throws an error of the file system
+     * @param most the number of them to look at
+     * @returns whether more may be due
+     * @throws Error of the file system
      */
     function sweepStore(store, most) {
         return sweep(store, {
@@ -4554,7 +4632,7 @@ function start_cold() {
     }
     function findFound(context, pointer) {
         var _a;
-        var file = targetOf2(pointer);
+        var file = targetOf(pointer);
         var held = findHeld(context, file);
         var problem = (_a = readMeta(pointer)) == null ? void 0 : _a.problem;
         if (!held) return null;
@@ -4581,8 +4659,9 @@ function start_cold() {
     // src/certs/install.ts
     var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     /**
-     * The pair with its key proven, in a form that proves itself the next time where that is possible.
+     * Proves the key of a pair by using it.
      *
+     * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
      * @throws (rejects with) key-mismatch, malformed, unsupported-key
      */
     function provePair(pair) {
@@ -4620,11 +4699,12 @@ function start_cold() {
         })();
     }
     /**
-     * Puts a pair into slots: into the store, where there is one, then into the zone. The caller must hold the slots' locks.
+     * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
      *
-     * @param etcd the value's version, of `versionOf`, where the pair comes from there; '' where it does not
+     * @param slots their keys
+     * @param etcd the version of the value in etcd, of `versionOf`; '' where the pair does not come from etcd
      * @returns the records, in the order of the slots
-     * @throws zone-full, store-failed: every slot has what it had
+     * @throws zone-full, store-failed. Every slot keeps what it had then
      */
     function installPair(context, zone, slots, pair, etcd) {
         var store = context.store, misses = context.misses;
@@ -4697,7 +4777,7 @@ function start_cold() {
         var settings = param.settings;
         var meta = {
             source: etcd ? "etcd" : "api",
-            // It wins over these until they change.
+            // The pair wins over the files until these change.
             files: stampOf(slotPaths(settings, slot)),
             notAfter: pair.leaf.notAfter,
             loadedAt: Date.now()
@@ -4705,14 +4785,14 @@ function start_cold() {
         if (etcd) meta.etcd = etcd;
         return meta;
     }
-    /** The record of a pair that was put into a slot now, for who describes it. */
+    /** The record of a pair that was put into a slot now, for its description in an answer. */
     function recordOfPut(context, slot, pair, etcd) {
         return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
     }
     /**
-     * Drops what is in slots, from the store and the zone. The caller must hold the slots' locks.
+     * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
      *
-     * @throws store-failed: everything is as it was
+     * @throws store-failed. Every slot keeps what it had then
      */
     function removePair(context, zone, slots) {
         var store = context.store;
@@ -4769,10 +4849,12 @@ function start_cold() {
     }
     // src/certs/keep.ts
     /**
-     * Keeps in the store what a look has found.
+     * Keeps the result of a look at a slot's files in the store. A fault of the store is logged once, and not thrown.
      *
-     * @param attempt at the slot's lock: who is not sure to have it writes a version to serve it, and changes nothing else
-     * @returns the record to keep in the zone, of a version where the store could be written
+     * @param slot its key
+     * @param current the slot's state before the look
+     * @param attempt at the slot's lock. Without the lock a version is written, so that it can be served, but no entry
+     * @returns the record to keep in the zone: that of a version where the store could be written
      */
     function keepInStore(context, slot, current, result, attempt) {
         var store = context.store;
@@ -4826,9 +4908,9 @@ function start_cold() {
         retire(store, current.version, slot);
     }
     /**
-     * Keeps in the store where a slot points to: the names of files that a scan found are served after a start before it has
-     * come to them.
+     * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
      *
+     * @param slot its key
      * @param file the key of a file; '' where the slot has no pointer any more
      * @param others the keys of other files with a certificate for the name
      */
@@ -4853,7 +4935,7 @@ function start_cold() {
     }
     var SWEEP_INTERVAL_MS = 1e4;
     var MOST_SWEPT = 16;
-    /** Removes versions of the store that were replaced long enough ago, if nobody has looked for some for a while. */
+    /** Removes versions that were replaced long enough ago, if the last sweep came to its end some time ago. */
     function sweepIfDue(param) {
         var r = param.r, store = param.store, zone = param.zone;
         if (!store) return;
@@ -4966,7 +5048,7 @@ function start_cold() {
     }
     /** Whether a slot's record is a pointer to that file, and says nothing else. */
     function pointsOnlyTo(record, key) {
-        if (record === void 0 || !isPointer(record) || targetOf2(record) !== key) return false;
+        if (record === void 0 || !isPointer(record) || targetOf(record) !== key) return false;
         var meta = readMeta(record);
         return meta !== null && !meta.others && !meta.problem && !meta.files;
     }
@@ -5011,7 +5093,7 @@ function start_cold() {
     }
     function filesIn(pointer, meta) {
         return [
-            targetOf2(pointer)
+            targetOf(pointer)
         ].concat(meta.others || []);
     }
     function pointTo(context, zone, slot, keys) {
@@ -5033,7 +5115,7 @@ function start_cold() {
             rest.problem = meta.problem;
             if (meta.etcd !== void 0) rest.etcd = meta.etcd;
         }
-        var isSame = isPointer(held) && meta !== null && targetOf2(held) === best && (meta.others || []).join() === others.join();
+        var isSame = isPointer(held) && meta !== null && targetOf(held) === best && (meta.others || []).join() === others.join();
         if (!isSame) keepPointer(context, slot, best, others);
         if (!isSame || findRecord(zone, slot) === void 0) {
             putRecord(zone, slot, makePointer(best, rest));
@@ -5069,12 +5151,13 @@ function start_cold() {
     }
     // src/certs/refresh.ts
     /**
-     * Looks at a slot's files and at the store, and keeps what it finds: a new pair, or the one that is there where they did not
-     * change or cannot be used. Only the worker that gets the slot's lock writes it down. Meanwhile the others serve what is
-     * there: a new pair that they found by themselves would be followed by the old one. After a clear they must look.
+     * Looks at a slot's files and at the store, and keeps the result: a new pair, or the current one where the files did not change
+     * or cannot be used. Only the worker that gets the slot's lock writes. The others serve the current pair meanwhile: if they
+     * served a new pair that they found by themselves, the old one could follow it. After a clear they must look as well.
      *
      * @param slot its key
-     * @returns a record with a pair, or a pointer; '' where there is none to serve
+     * @returns a record with a pair, or a pointer; '' where there is nothing to serve
+     * @throws Error of the zone
      */
     function refreshSlot(context, slot) {
         var zone = context.zone, misses = context.misses, settings = context.settings;
@@ -5199,7 +5282,7 @@ function start_cold() {
         var _a, _b;
         var record = recordUnder(context, slot);
         for(var i = 0; i < MOST_POINTERS && isPointer(record); i++){
-            var pair = recordUnder(context, targetOf2(record));
+            var pair = recordUnder(context, targetOf(record));
             if (pair && ((_b = (_a = readMeta(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
             record = context.zone && findRecord(context.zone, slot) || "";
         }
@@ -5229,8 +5312,10 @@ function start_cold() {
     // src/certs/sync.ts
     var TICK_MS2 = 2e3;
     /**
-     * Gives each name of the store a record in the zone, to be read and checked by its first handshake, and drops the records of
-     * names that another nginx has deleted. Folders that have not changed since the last time are passed over.
+     * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
+     * of names that another nginx has deleted. Shards that have not changed since the last call are skipped.
+     *
+     * @throws (rejects with) Error of the file system or of the zone
      */
     function syncNames(context) {
         return _async_to_generator(function() {
@@ -8173,7 +8258,7 @@ function start_cold() {
     function filesBehind(context, slots) {
         return slots.map(function(slot) {
             return recordNow(context, slot);
-        }).filter(isPointer).map(targetOf2).filter(function(key, i, all) {
+        }).filter(isPointer).map(targetOf).filter(function(key, i, all) {
             return all.indexOf(key) === i;
         });
     }
@@ -9601,8 +9686,8 @@ var memoName;
 var memoAnswer;
 var memoRsaAnswer;
 /**
- * Chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both; without a
- * store `data:` and the PEM of both.
+ * The chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both, or
+ * without a store `data:` and the PEM of both.
  *
  * @returns `data:` alone where there is no pair to serve
  */
@@ -9610,8 +9695,8 @@ function js_pair(r) {
     return valueFor(r, false, "pair");
 }
 /**
- * The same for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
- * `$cert_file_rsa` these three answer as the others do.
+ * The value of `js_pair` for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` the three handlers of the RSA slot answer as the others do.
  */
 function js_pair_rsa(r) {
     return valueFor(r, true, "pair");
@@ -9624,11 +9709,11 @@ function js_cert(r) {
 function js_key(r) {
     return valueFor(r, false, "key");
 }
-/** The chain of `js_pair_rsa`. */
+/** The chain of the pair that `js_pair_rsa` returns, in the form of `js_cert`. */
 function js_cert_rsa(r) {
     return valueFor(r, true, "chain");
 }
-/** The key of `js_pair_rsa`. */
+/** The key of the pair that `js_pair_rsa` returns, in the form of `js_key`. */
 function js_key_rsa(r) {
     return valueFor(r, true, "key");
 }

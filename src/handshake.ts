@@ -7,23 +7,23 @@ import { CLEAR_KEY, FIRST_TOKEN } from './zone/clear_token';
 import { zoneNamed } from './zone/dict';
 import { type Part, freshPathOf, isServable, partOf } from './zone/record';
 
-/** No value of a certificate: nginx logs one error and ends the handshake, also where an empty value would mean none. */
+/** The value where there is no pair: nginx logs one error and ends the handshake, even where an empty value would mean no certificate. */
 const NOTHING = 'data:';
 
-/** The line feed makes a directive with "data:" in front of the variable read the same: PEM may begin with other lines. */
+/** The line feed lets a directive with "data:" in front of the variable work as well: PEM may begin with other lines. */
 const DATA = 'data:\n';
 
 // nginx asks for certificate and key in two calls. Both are answered from one record, whatever other workers write in
-// between. Under QuickJS the module outlives the handshake: what is remembered is for the same request object only. A
-// request may ask under several names, towards several upstreams. An answer is the path of a version, or a record with PEM.
+// between. Under QuickJS the module outlives the handshake, so the memo is valid for the same request object only. One
+// request may ask for several names, where it connects to several upstreams. An answer is the path of a version, or a record with PEM.
 let memoSession: Session | undefined;
 let memoName: string | undefined;
 let memoAnswer: string | undefined;
 let memoRsaAnswer: string | undefined;
 
 /**
- * Chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both; without a
- * store `data:` and the PEM of both.
+ * The chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both, or
+ * without a store `data:` and the PEM of both.
  *
  * @returns `data:` alone where there is no pair to serve
  */
@@ -32,8 +32,8 @@ export function js_pair(r: Session): string {
 }
 
 /**
- * The same for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
- * `$cert_file_rsa` these three answer as the others do.
+ * The value of `js_pair` for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` the three handlers of the RSA slot answer as the others do.
  */
 export function js_pair_rsa(r: Session): string {
   return valueFor(r, true, 'pair');
@@ -49,12 +49,12 @@ export function js_key(r: Session): string {
   return valueFor(r, false, 'key');
 }
 
-/** The chain of `js_pair_rsa`. */
+/** The chain of the pair that `js_pair_rsa` returns, in the form of `js_cert`. */
 export function js_cert_rsa(r: Session): string {
   return valueFor(r, true, 'chain');
 }
 
-/** The key of `js_pair_rsa`. */
+/** The key of the pair that `js_pair_rsa` returns, in the form of `js_key`. */
 export function js_key_rsa(r: Session): string {
   return valueFor(r, true, 'key');
 }

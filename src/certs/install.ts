@@ -23,14 +23,15 @@ import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
 import { entryOfVersion, placeMark, versionOfEntry, writePair } from './stored';
 
-// How a pair that somebody puts in place, by a request or through etcd, comes to its slots, and how it leaves them.
+// Installs pairs that come by a request or from etcd in their slots, and removes them.
 
-/** The reason of `zone-full` where there was no room for a change. */
+/** The detail of `zone-full` where there was no room for a change. */
 export const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
 
 /**
- * The pair with its key proven, in a form that proves itself the next time where that is possible.
+ * Proves the key of a pair by using it.
  *
+ * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
  * @throws (rejects with) key-mismatch, malformed, unsupported-key
  */
 export async function provePair(pair: Pair): Promise<Pair> {
@@ -45,11 +46,12 @@ export async function provePair(pair: Pair): Promise<Pair> {
 }
 
 /**
- * Puts a pair into slots: into the store, where there is one, then into the zone. The caller must hold the slots' locks.
+ * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
  *
- * @param etcd the value's version, of `versionOf`, where the pair comes from there; '' where it does not
+ * @param slots their keys
+ * @param etcd the version of the value in etcd, of `versionOf`; '' where the pair does not come from etcd
  * @returns the records, in the order of the slots
- * @throws zone-full, store-failed: every slot has what it had
+ * @throws zone-full, store-failed. Every slot keeps what it had then
  */
 export function installPair(
   context: Context,
@@ -59,7 +61,7 @@ export function installPair(
   etcd: string,
 ): string[] {
   const { store, misses } = context;
-  // An etcd that is followed may have a newer pair than the store can take; a put can be refused.
+  // A pair of etcd is served even where the store cannot take it, because etcd has it already. A put can be refused.
   const version = slots.length > 0 ? storePair(context, slots, pair, etcd !== '') : '';
   const undone: (() => void)[] = [];
   const replaced: (() => void)[] = [];
@@ -88,7 +90,13 @@ export function installPair(
   return records;
 }
 
-/** @returns the name of the version; '' where there is no store, or one that may be done without and cannot be written */
+/**
+ * Writes the pair as a version.
+ *
+ * @param isOptional whether the pair may do without, where the store cannot be written
+ * @returns the version's name; '' where there is none
+ * @throws store-failed
+ */
 function storePair(
   { r, store, settings }: Context,
   slots: string[],
@@ -109,7 +117,14 @@ function storePair(
   }
 }
 
-/** @returns what is to be done once the put is through: the version before it is retired */
+/**
+ * Makes a version the current one of a slot.
+ *
+ * @param meta gets the store and the version before
+ * @param undone gets the step that takes this back
+ * @returns a step for the end of the put: it retires the version before
+ * @throws Error of the file system
+ */
 function placeVersion(
   { storeToken }: Context,
   store: Store,
@@ -155,7 +170,7 @@ function undoneBy(zone: Zone, slot: string): () => void {
 function metaOf({ settings }: Context, slot: string, pair: Pair, etcd: string): RecordMeta {
   const meta: RecordMeta = {
     source: etcd ? 'etcd' : 'api',
-    // It wins over these until they change.
+    // The pair wins over the files until these change.
     files: stampOf(slotPaths(settings, slot)),
     notAfter: pair.leaf.notAfter,
     loadedAt: Date.now(),
@@ -164,15 +179,15 @@ function metaOf({ settings }: Context, slot: string, pair: Pair, etcd: string): 
   return meta;
 }
 
-/** The record of a pair that was put into a slot now, for who describes it. */
+/** The record of a pair that was put into a slot now, for its description in an answer. */
 export function recordOfPut(context: Context, slot: string, pair: Pair, etcd: string): string {
   return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
 }
 
 /**
- * Drops what is in slots, from the store and the zone. The caller must hold the slots' locks.
+ * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
  *
- * @throws store-failed: everything is as it was
+ * @throws store-failed. Every slot keeps what it had then
  */
 export function removePair(context: Context, zone: Zone, slots: string[]): void {
   const { store } = context;
@@ -205,7 +220,11 @@ function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
     });
 }
 
-/** A version in a store that cannot be reached now would be back with it. */
+/**
+ * Checks that a slot's version is not in a store that cannot be reached now: it would come back with the store.
+ *
+ * @throws Error
+ */
 function expectNotStored({ settings }: Context, zone: Zone, slot: string): void {
   if (settings.store && isVersion(findRecord(zone, slot) || '')) {
     throw new Error(`${settings.store} cannot be used as $cert_store`);
@@ -216,7 +235,7 @@ function quietly(work: () => void): void {
   try {
     work();
   } catch {
-    // A later sweep, or the next look at the store, comes to it.
+    // A later sweep, or the next look at the store, makes up for it.
   }
 }
 
@@ -228,6 +247,7 @@ function orStoreFailed<T>(work: () => T): T {
   }
 }
 
+/** The refusal `store-failed` for an error of the file system. */
 function storeFailed(e: Error): Error {
   try {
     return refuse(

@@ -29,13 +29,15 @@ import {
   writePair,
 } from './stored';
 
-// What a look at files found comes into the store here. Where that cannot be written, a pair goes to nginx as text.
+// Keeps in the store the pairs that handshakes and scans found in files. Where it cannot be written, a pair goes to nginx as text.
 
 /**
- * Keeps in the store what a look has found.
+ * Keeps the result of a look at a slot's files in the store. A fault of the store is logged once, and not thrown.
  *
- * @param attempt at the slot's lock: who is not sure to have it writes a version to serve it, and changes nothing else
- * @returns the record to keep in the zone, of a version where the store could be written
+ * @param slot its key
+ * @param current the slot's state before the look
+ * @param attempt at the slot's lock. Without the lock a version is written, so that it can be served, but no entry
+ * @returns the record to keep in the zone: that of a version where the store could be written
  */
 export function keepInStore(
   context: Context,
@@ -74,7 +76,7 @@ function keepPair(
     if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
     return record;
   }
-  // It was just read; or it is text in the zone that there was no room for, or in a store that was set before.
+  // The pair was just read from files, or its PEM is in the zone because the store could not be written, or it is in another store.
   const version = writePair(store, pair || pairOf(record), [slot], false);
   meta.store = store.id;
   meta.before = current.version;
@@ -90,7 +92,7 @@ function pairOf(record: string): Pair {
   return readPair(pemIn(record));
 }
 
-/** Brings an entry up to date. The reason why newer files were refused is not kept: the next nginx finds it by itself. */
+/** Brings an entry up to date. The reason why newer files were refused is not kept in it: the next nginx finds it by itself. */
 function placeIfChanged(
   { storeToken }: Context,
   store: Store,
@@ -101,7 +103,7 @@ function placeIfChanged(
 ): void {
   const version = versionIn(record);
   if (meta.problem && version === current.version) return;
-  // That a clear was seen since is no reason to write: until files are found changed, it makes no difference.
+  // A clear that was seen since is no reason to write: it makes no difference until files have changed.
   const isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
   if (!isNew) return;
   placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
@@ -115,9 +117,9 @@ function dropStored(store: Store, slot: string, current: Current): void {
 }
 
 /**
- * Keeps in the store where a slot points to: the names of files that a scan found are served after a start before it has
- * come to them.
+ * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
  *
+ * @param slot its key
  * @param file the key of a file; '' where the slot has no pointer any more
  * @param others the keys of other files with a certificate for the name
  */
@@ -134,7 +136,11 @@ export function keepPointer(context: Context, slot: string, file: string, others
   }
 }
 
-/** Says once what keeps the store from being written, and that it can be written again. */
+/**
+ * Counts a fault of the store, and logs it where it is not the last one.
+ *
+ * @param fault '' where the store could be written: a later fault is logged again then
+ */
 function sayFault({ r, zone }: Context, fault: string): void {
   if (fault && zone) count(zone, 'store_failures_total', '');
   if (zone ? isNewToSay(zone, 'store-write', fault) : fault) {
@@ -142,13 +148,13 @@ function sayFault({ r, zone }: Context, fault: string): void {
   }
 }
 
-/** In milliseconds. */
+/** The pause between two sweeps, in milliseconds. */
 const SWEEP_INTERVAL_MS = 10_000;
 
-/** Versions that one look removes at most: each takes some 50 microseconds. */
+/** The number of versions that one sweep looks at: each takes some 50 microseconds. */
 const MOST_SWEPT = 16;
 
-/** Removes versions of the store that were replaced long enough ago, if nobody has looked for some for a while. */
+/** Removes versions that were replaced long enough ago, if the last sweep came to its end some time ago. */
 export function sweepIfDue({ r, store, zone }: Context): void {
   if (!store) return;
   const last = zone && findSwept(zone);

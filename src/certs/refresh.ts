@@ -22,17 +22,18 @@ import { keepFile } from './pointers';
 import { type Current, currentOf, hasEntry } from './stored';
 
 /**
- * Looks at a slot's files and at the store, and keeps what it finds: a new pair, or the one that is there where they did not
- * change or cannot be used. Only the worker that gets the slot's lock writes it down. Meanwhile the others serve what is
- * there: a new pair that they found by themselves would be followed by the old one. After a clear they must look.
+ * Looks at a slot's files and at the store, and keeps the result: a new pair, or the current one where the files did not change
+ * or cannot be used. Only the worker that gets the slot's lock writes. The others serve the current pair meanwhile: if they
+ * served a new pair that they found by themselves, the old one could follow it. After a clear they must look as well.
  *
  * @param slot its key
- * @returns a record with a pair, or a pointer; '' where there is none to serve
+ * @returns a record with a pair, or a pointer; '' where there is nothing to serve
+ * @throws Error of the zone
  */
 export function refreshSlot(context: Context, slot: string): string {
   const { zone, misses, settings } = context;
   if (misses) expireMissing(misses, slot);
-  // A name that nobody owns is to cost no write to the zone, not even a lock's.
+  // A name that nobody owns must not cost a write to the zone of records, not even a lock.
   const isKnown = zone !== undefined && findRecord(zone, slot) !== undefined;
   if (!isKnown && !stampOfSlot(settings, slot) && !hasEntry(context, slot)) {
     if (misses) noteMissing(misses, slot, context.token);
@@ -40,7 +41,7 @@ export function refreshSlot(context: Context, slot: string): string {
   }
   if (!zone) return checkAndKeep(context, slot, NO_LOCK);
   return tryWithLocks(zone, [slot], (attempt) => {
-    // A clear and a put may have come since the tokens were read: what was put would pass for cleared.
+    // A clear and then a put may have come since the tokens were read: the new pair would pass for cleared.
     const now = withTokens(context);
     if (attempt.state === 'busy') {
       const record = findRecord(zone, slot);
@@ -58,7 +59,7 @@ const NO_LOCK: LockAttempt = { state: 'no-room', isLocked: () => false };
 function checkAndKeep(context: Context, slot: string, attempt: LockAttempt): string {
   const { zone, misses, token } = context;
   const began = Date.now();
-  // Read after the lock was taken: nobody else writes it now.
+  // No other worker writes the slot now that the lock is taken.
   const current = currentOf(context, slot, zone && findRecord(zone, slot));
   const result = look(context, slot, current, timestamp());
   const stored = keepInStore(context, slot, current, result, attempt);
@@ -73,7 +74,11 @@ function checkAndKeep(context: Context, slot: string, attempt: LockAttempt): str
   return isAnswer(record) ? record : '';
 }
 
-/** Looks at the files, unless the slot's version is only to be compared with the store. */
+/**
+ * Looks at the files, unless the interval of `$cert_check_interval` is not over: then only the store was due.
+ *
+ * @param began the time of the look, of `timestamp`
+ */
 function look(context: Context, slot: string, current: Current, began: string): CheckResult {
   const { record } = current;
   if (record !== undefined && isVersion(record) && !current.isAdopted) {
@@ -82,11 +87,12 @@ function look(context: Context, slot: string, current: Current, began: string): 
     if (!isDue) return { record };
   }
   const result = checkFiles(context, slot, record);
-  // What changes after this look has begun is found by one that comes an interval later, however long this one took.
+  // The interval counts from the beginning of the look, so that a change during the look is found in time.
   if (result.record) result.record = withCheckedAt(result.record, began);
   return result;
 }
 
+/** Keeps the result in the zone, counts it and logs it. The caller must hold the slot's lock. */
 function keep(context: Context, slot: string, record: string, result: CheckResult): void {
   const { zone } = context;
   if (!zone) return;

@@ -30,11 +30,11 @@ import {
 import { foundIn } from './check';
 import type { Context } from './context';
 
-// What the store says of a slot, and what it is told. An entry of a slot is one of these, as JSON:
+// Reads and writes the entries of slots in the store. An entry is one of these, as JSON:
 //
-//   {"version":"FINGERPRINT.ID","token":"…","meta":{…}}   what is current, and the clear that it has seen
+//   {"version":"FINGERPRINT.ID","token":"…","meta":{…}}   the current version, and the clear that it has seen
 //   {"file":"*file:STEM","others":[…]}                    a pointer
-//   {"deleted":true}                                      a mark: nothing is, since somebody deleted it
+//   {"deleted":true}                                      a mark: the slot's pair was deleted
 
 interface Entry {
   version?: string;
@@ -45,21 +45,23 @@ interface Entry {
   deleted?: true;
 }
 
-/** What a slot has, by the zone and the store together. */
+/** The state of a slot, by the zone and the store together. */
 export interface Current {
-  /** Its record; undefined: nothing. */
+  /** Its record; undefined where it has nothing. */
   record: string | undefined;
-  /** The version that the store has for it, and the text of that entry; '' for none. */
+  /** The version that the store has for it; '' for none. */
   version: string;
+  /** The text of the entry with that version; '' for none. */
   entry: string;
-  /** The record comes from the store: another nginx put it there, or this one before it was started anew. */
+  /** Whether the record comes from the store: another nginx put it there, or this one did before a restart. */
   isAdopted: boolean;
 }
 
 /**
- * What a slot has now. The store is the truth: a record in the zone never brings back what somebody else has deleted.
+ * The state of a slot now. The store decides: a record in the zone never brings back a pair that another nginx has deleted.
  *
- * @param text the slot's record in the zone; undefined: none
+ * @param slot its key
+ * @param text the slot's record in the zone; undefined where it has none
  */
 export function currentOf(context: Context, slot: string, text: string | undefined): Current {
   const { store } = context;
@@ -67,7 +69,7 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   const meta = text === undefined ? null : readMeta(text);
   const isHere = text !== undefined && isVersion(text);
   const known: Current = Object.assign({}, none, { record: text });
-  // The store that a version is in may be another one than the one that is set now, or be out of reach.
+  // The version may lie in another store than the one that is set now, or in one that is out of reach.
   if (!store) return isHere && !exists(pathOf(text)) ? none : known;
   const entry = readEntry(store, slot);
   const { version, meta: stored, file, others, deleted } = parse(entry);
@@ -87,9 +89,10 @@ export function currentOf(context: Context, slot: string, text: string | undefin
 }
 
 /**
- * The record of a slot that nobody has asked for since nginx was started: the next handshake reads and checks the version.
+ * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
  *
- * @returns '' where the entry is a mark, or none
+ * @param entry the text of the slot's entry
+ * @returns '' where the entry is a mark, or unreadable
  */
 export function dormantRecord(store: Store, entry: string): string {
   const { version, meta, file, others } = parse(entry);
@@ -99,12 +102,12 @@ export function dormantRecord(store: Store, entry: string): string {
   return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
 }
 
-/** Whether the store has something for a slot, be it a mark. */
+/** Whether the store has an entry for a slot, a mark included. */
 export function hasEntry({ store }: Context, slot: string): boolean {
   return store !== undefined && readEntry(store, slot) !== undefined;
 }
 
-/** @returns an empty entry where the text is none */
+/** @returns an empty entry where the text is not JSON */
 function parse(text: string | undefined): Entry {
   if (text === undefined) return {};
   try {
@@ -115,10 +118,10 @@ function parse(text: string | undefined): Entry {
 }
 
 /**
- * The record of a version that the store has, once it is read and checked. Where it is no good, that of the version before
- * it, in which case the caller has to place it.
+ * Reads and checks the version of an entry, and makes its record. Where that version is damaged, the version before it is
+ * written anew, and its record is returned: the caller has to place that one.
  *
- * @returns undefined where neither is good
+ * @returns undefined where both are damaged
  */
 function adopt(context: Context, store: Store, slot: string, entry: string): string | undefined {
   const { version = '', token, meta: stored } = parse(entry);
@@ -138,17 +141,21 @@ function adopt(context: Context, store: Store, slot: string, entry: string): str
   let record: string | undefined;
   try {
     const pair = readStored(store, meta.before || '');
-    // Anew: the version before is about to be removed.
+    // A sweep is about to remove the file of the version before.
     record = recordOf(pair, writePair(store, pair, [slot], true));
   } catch {
-    // Nor is that one there.
+    // The version before is damaged or gone as well.
   }
   const consequence = record ? 'the version before it is served' : 'it is passed over';
   context.r.error(`cert_rotation: ${nameOf(slot)}: stored version: ${fault}; ${consequence}`);
   return record;
 }
 
-/** @throws malformed and other refusals: a power cut may have taken what was written without O_SYNC */
+/**
+ * Reads and checks a version: a power cut may have damaged one that was written without O_SYNC.
+ *
+ * @throws malformed and other refusals of `readPair`; Error where the file cannot be read, or has another certificate
+ */
 function readStored(store: Store, version: string): Pair {
   const pair = readPair(readVersion(store, version));
   if (fingerprintOf(pair.leaf) !== fingerprintIn(version)) {
@@ -158,11 +165,12 @@ function readStored(store: Store, version: string): Pair {
 }
 
 /**
- * Writes a pair as a version; nothing leads to it yet.
+ * Writes a pair as a version, which no entry leads to yet.
  *
- * @param slots those that it is for
- * @param isDurable it is on the disk when this returns
- * @returns its name. Throws an error of the file system
+ * @param slots the keys of the slots that it is for
+ * @param isDurable whether it is on the disk when this returns
+ * @returns the version's name
+ * @throws Error of the file system
  */
 export function writePair(store: Store, pair: Pair, slots: string[], isDurable: boolean): string {
   const names = slots.map(nameOf).filter((name, i, all) => all.indexOf(name) === i);
@@ -173,7 +181,7 @@ export function writePair(store: Store, pair: Pair, slots: string[], isDurable: 
 /**
  * The text of an entry for a version.
  *
- * @param token the store's clear token that it has seen
+ * @param token the store's clear token that the version has seen
  * @param meta `before` is the version that it replaces
  */
 export function entryOfVersion(version: string, token: string, meta: RecordMeta): string {
@@ -182,7 +190,7 @@ export function entryOfVersion(version: string, token: string, meta: RecordMeta)
   delete kept.store;
   const text = JSON.stringify({ version, token, meta: kept });
   if (text.length <= LONGEST_ENTRY) return text;
-  // What names a file has is in its certificate as well.
+  // The names of a scanned file are in its certificate as well.
   delete kept.found;
   return JSON.stringify({ version, token, meta: kept });
 }
@@ -192,12 +200,16 @@ export function versionOfEntry(entry: string | undefined): string {
   return parse(entry).version || '';
 }
 
-/** The clear that an entry has seen. */
+/** The clear token that an entry has seen. */
 export function tokenIn(entry: string): string {
   return parse(entry).token || STALE_TOKEN;
 }
 
-/** Makes the entry of a slot stale, as after a clear. @throws Error of the file system */
+/**
+ * Makes the entry of a slot stale, as a clear does.
+ *
+ * @throws Error of the file system
+ */
 export function clearEntry(store: Store, slot: string): void {
   const entry = parse(readEntry(store, slot));
   if (entry.version === undefined) return;
@@ -205,7 +217,13 @@ export function clearEntry(store: Store, slot: string): void {
   placeEntry(store, slot, JSON.stringify(entry));
 }
 
-/** Makes a pointer what is current for a slot. What a link has no room for, the scan finds again. */
+/**
+ * Makes a pointer the entry of a slot. Where the entry has no room for the other files, the scan finds them again.
+ *
+ * @param file the key of the file that it points to
+ * @param others the keys of other files with a certificate for the name
+ * @throws Error of the file system
+ */
 export function placePointer(store: Store, slot: string, file: string, others: string[]): void {
   let text = JSON.stringify({ file, others });
   if (text.length > LONGEST_ENTRY) text = JSON.stringify({ file });
@@ -213,16 +231,16 @@ export function placePointer(store: Store, slot: string, file: string, others: s
 }
 
 /**
- * Notes that a slot was deleted, and removes the mark later: until then every nginx that shares the store has seen it.
+ * Marks a slot as deleted. A sweep removes the mark when every nginx that shares the store has seen it.
  *
- * @throws Error of the file system: neither a mark was made nor the entry removed
+ * @throws Error of the file system where neither a mark could be made nor the entry removed
  */
 export function placeMark(store: Store, slot: string): void {
   try {
     retireMark(store, slot);
     placeEntry(store, slot, JSON.stringify({ deleted: true }));
   } catch {
-    // A full disk has no room for a mark, and a name can be taken away all the same.
+    // A full disk has no room for a mark, but the entry can be removed all the same.
     removeEntry(store, slot);
   }
 }
@@ -230,7 +248,9 @@ export function placeMark(store: Store, slot: string): void {
 /**
  * Removes versions and marks that are due.
  *
- * @returns whether more may be due. Throws an error of the file system
+ * @param most the number of them to look at
+ * @returns whether more may be due
+ * @throws Error of the file system
  */
 export function sweepStore(store: Store, most: number): boolean {
   return sweep(
@@ -248,7 +268,7 @@ export function sweepStore(store: Store, most: number): boolean {
   );
 }
 
-/** The slots that a version may be current for. */
+/** The keys of the slots that a version may be current for. */
 function slotsOfOwner(store: Store, version: string, owner: string): string[] {
   if (isFileKey(owner)) return [owner];
   if (owner !== ALL_NAMES) return [owner, rsaKey(owner)];

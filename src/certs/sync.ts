@@ -10,15 +10,17 @@ import { eachSlice, findRecord, keysOf, putRecord, removeRecord } from '../zone/
 import type { Context } from './context';
 import { dormantRecord } from './stored';
 
-// Brings the zone up to the names that the store has, for who goes through all names: a list, the metrics, a round of etcd.
-// Handshakes do without: each looks its own name up.
+// Brings the zone up to date with the names in the store, for work over all names: the list, the metrics, a round of etcd.
+// A handshake does without, because it looks its own name up in the store.
 
-/** The time in which two changes of a folder may look alike from outside, in milliseconds. */
+/** A time in which two changes of a folder may have the same time stamp, in milliseconds. */
 const TICK_MS = 2000;
 
 /**
- * Gives each name of the store a record in the zone, to be read and checked by its first handshake, and drops the records of
- * names that another nginx has deleted. Folders that have not changed since the last time are passed over.
+ * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
+ * of names that another nginx has deleted. Shards that have not changed since the last call are skipped.
+ *
+ * @throws (rejects with) Error of the file system or of the zone
  */
 export async function syncNames(context: Context): Promise<void> {
   const { store, zone } = context;

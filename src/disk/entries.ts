@@ -2,47 +2,74 @@ import { ifThere, listFolder, readLink, stat, unlink } from './fs';
 import { placeLink } from './place';
 import { type Store, entryPath } from './store';
 
-// What is current for each slot, and the clear token: symlinks whose targets are text that leads nowhere. One rename
-// replaces such a link, and one readlink reads it.
+// Entries tell which version is current for each slot. An entry is a symlink whose target is text and leads nowhere: one
+// rename replaces it, and one readlink reads it. The clear token is such a symlink as well.
 
-/** XFS takes no longer target (XFS_SYMLINK_MAXLEN). In bytes; all of these texts are ASCII but for the stems of files. */
+/** The length of the longest entry, in characters. XFS takes a target of 1024 bytes (XFS_SYMLINK_MAXLEN), and only stems of files are not ASCII. */
 export const LONGEST_ENTRY = 1000;
 
-/** @returns the text of a slot's entry; undefined where there is none. Throws an error of the file system. */
+/**
+ * The text of a slot's entry.
+ *
+ * @returns undefined where there is none
+ * @throws Error of the file system
+ */
 export function readEntry(store: Store, slot: string): string | undefined {
   return readLink(entryPath(store, slot));
 }
 
-/** Replaces a slot's entry. Throws an error of the file system: what was there stays. */
+/**
+ * Replaces a slot's entry.
+ *
+ * @param text at most LONGEST_ENTRY characters
+ * @throws Error of the file system. The entry that was there stays
+ */
 export function placeEntry(store: Store, slot: string, text: string): void {
   placeLink(store, entryPath(store, slot), text);
 }
 
-/** Removes a slot's entry if it is there. Throws an error of the file system. */
+/**
+ * Removes a slot's entry if it is there.
+ *
+ * @throws Error of the file system
+ */
 export function removeEntry(store: Store, slot: string): void {
-  ifThere(() => {
-    unlink(entryPath(store, slot));
-  });
+  unlink(entryPath(store, slot));
 }
 
-/** The clear token; undefined where nobody has cleared yet. Throws an error of the file system. */
+/**
+ * The store's clear token.
+ *
+ * @returns undefined where there was no clear yet
+ * @throws Error of the file system
+ */
 export function readClearToken({ root }: Store): string | undefined {
   return readLink(`${root}/clear`);
 }
 
-/** Replaces the clear token. Throws an error of the file system. */
+/**
+ * Replaces the store's clear token.
+ *
+ * @throws Error of the file system. The token that was there stays
+ */
 export function placeClearToken(store: Store, token: string): void {
   placeLink(store, `${store.root}/clear`, token);
 }
 
-/** A folder of entries: of 100,000 names each has some 400. */
+/** One of the folders that entries are divided into. */
 export interface Shard {
-  /** `names/0a`: below the store's root. */
+  /** Its path below the store's root, such as `names/0a`. */
   path: string;
+  /** Makes the slot's key from the name of an entry. */
   toSlot: (name: string) => string;
 }
 
-/** @returns those of a folder of shards, `names`, `rsa` or `files`; none where it is not there */
+/**
+ * The shards of one kind of slots.
+ *
+ * @param folder `names`, `rsa` or `files`
+ * @param toSlot as in Shard
+ */
 export function shardsOf({ root }: Store, folder: string, toSlot: Shard['toSlot']): Shard[] {
   let shards: string[] = [];
   ifThere(() => {
@@ -51,7 +78,7 @@ export function shardsOf({ root }: Store, folder: string, toSlot: Shard['toSlot'
   return shards.map((shard) => ({ path: `${folder}/${shard}`, toSlot }));
 }
 
-/** The slots that have entries in a shard. */
+/** The keys of the slots that have entries in a shard. */
 export function slotsIn({ root }: Store, { path, toSlot }: Shard): string[] {
   let names: string[] = [];
   ifThere(() => {
@@ -60,7 +87,11 @@ export function slotsIn({ root }: Store, { path, toSlot }: Shard): string[] {
   return names.map(toSlot);
 }
 
-/** Tells one state of a shard from another, and when it changed: each entry that is placed or removed changes it. */
+/**
+ * Tells one state of a shard from another. Each entry that is placed or removed changes it.
+ *
+ * @returns `text` to compare, and `changed` in milliseconds since 1970
+ */
 export function shardStamp({ root }: Store, { path }: Shard): { text: string; changed: number } {
   const { dev, ino, mtimeMs } = stat(`${root}/${path}`);
   return { text: `${dev}:${ino}:${mtimeMs}`, changed: mtimeMs };

@@ -4,10 +4,10 @@ import { type Store, uniqueId } from './store';
 // Files and links get their names by a rename, complete: a worker may be killed at any instant.
 
 /**
- * Writes a file under a name that nobody has used.
+ * Writes a file under a name that no file has had.
  *
  * @param isDurable the content is on the disk before the file has its name
- * @throws Error of the file system, with the path; nothing is left
+ * @throws Error of the file system, with the path. No part of the file is left
  */
 export function placeFile(store: Store, path: string, text: string, isDurable: boolean): void {
   place(store, path, (temporary) => {
@@ -16,9 +16,9 @@ export function placeFile(store: Store, path: string, text: string, isDurable: b
 }
 
 /**
- * Puts a link under a name, in the place of one that is there.
+ * Makes a symlink under a name, and replaces the one that is there.
  *
- * @throws Error of the file system, with the path; nothing is left, and what was there stays
+ * @throws Error of the file system, with the path. The link that was there stays
  */
 export function placeLink(store: Store, path: string, target: string): void {
   place(store, path, (temporary) => {
@@ -39,13 +39,13 @@ function place({ root }: Store, path: string, make: (temporary: string) => void)
     try {
       unlink(temporary);
     } catch {
-      // A sweep removes it.
+      // A sweep removes the temporary file later.
     }
     throw e;
   }
 }
 
-/** Does what needs the folders of a path below the root, and makes these where it fails for want of them. */
+/** Does work that needs the folders between the root and a path. Where it fails for want of them, they are made first. */
 function inFolder(root: string, path: string, work: () => void): void {
   try {
     work();

@@ -6,8 +6,8 @@ import { exists, stat } from './fs';
 const MISSING = 'missing';
 
 /**
- * Tells one state of the files from another without reading them: by inode, size, and the times of the last change of
- * the content and of the inode, which a copied modification time does not hide.
+ * Tells one state of files from another without reading them: by inode, size, and the times of the last change of the content
+ * and of the inode. The latter shows a change even where a modification time was copied.
  *
  * @returns text to compare; '' where none of the files is there
  */
@@ -42,18 +42,18 @@ function stampOfPath(path: string): string {
     return `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
   } catch (e) {
     const { code } = e as { code?: string };
-    // A name may be too long for a file, or the folder that the template makes of it not be there.
+    // A name may be too long for a file, or the folder that the template makes of it may not be there.
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG';
     return isMissing ? MISSING : `${code}`;
   }
 }
 
-/** Longer than the tick of any file system's clock, in milliseconds. */
+/** A time that is longer than the tick of any file system's clock, in milliseconds. */
 const TICK_MS = 2000;
 
 /**
- * Whether files that look like this were left alone for long enough: of two writes within a tick the second one shows in
- * no time stamp.
+ * Whether files with this stamp were left alone for longer than a tick. The second of two writes within a tick shows in no
+ * time of the file.
  *
  * @param stamp of `stampOf`
  */
@@ -65,19 +65,20 @@ export function isSettled(stamp: string): boolean {
   });
 }
 
-/** A link that leads nowhere. */
+/** The stamp of a link that leads nowhere. */
 const DANGLING = 'dangling';
 
 /**
  * Tells one state of a slot's files from another.
  *
- * @returns '' where there are none
+ * @param slot its key
+ * @returns text to compare; '' where there are no files
  */
 export function stampOfSlot(settings: Settings, slot: string): string {
   const files = slotPaths(settings, slot);
   let stamp = stampOf(files);
-  // The keys of files with any names may be where those of names would be: then the chain decides.
+  // The key of a scanned file may lie where a name's key would: then only the chain tells whether the name has files.
   if (settings.scan && lacksChain(stamp)) stamp = '';
-  // In a scanned folder that is a file that cannot be read, and no file that is not there.
+  // In a scanned folder a dangling link is a file that cannot be read, and not a missing one.
   return stamp || (isFileKey(slot) && exists(files.cert) ? DANGLING : '');
 }

@@ -1,36 +1,35 @@
 import { isFileKey, isRsaKey, nameOf } from '../config/slot';
 import { makeFolder, statLink, userOfProcess } from './fs';
 
-// The folder of `$cert_store`, and where everything is in it. Several nginx may use one at the same time, without a lock:
-// files are written once, under names that are never used twice, and get these names, or take the place of others, by one
-// rename.
+// The layout of `$cert_store`. Several nginx may use one store at the same time, and need no lock for it: a file is written
+// once, gets its name by one rename when it is complete, and the name is never used twice. One rename replaces an entry.
 //
-//   $cert_store/cert-rotation.v1/     of this program's own making
+//   $cert_store/cert-rotation.v1/     made by this program
 //     versions/HH/FINGERPRINT.ID      the key and the chain of one version; HH begins the fingerprint
 //     names/HH/NAME                   what is current for a name: a symlink, whose target is text; HH is a hash of NAME
 //     rsa/HH/NAME                     the same for RSA slots
 //     files/HH/STEM                   the same for files that a scan found
-//     retired/TIME/FINGERPRINT.ID     versions that may have to be removed: see retired.ts
-//     temporary/ID                    what has no name yet
-//     clear                           the clear token: a symlink with it as its target
+//     retired/TIME/FINGERPRINT.ID     versions that may have to be removed: see versions.ts
+//     temporary/ID                    files that are being written
+//     clear                           a symlink, whose target is the clear token
 
 const FOLDER = '/cert-rotation.v1';
 
-/** Group and others. */
+/** The rights of the group and of others. */
 const FOREIGN_RIGHTS = 0o077;
 
-/** A store that can be read. Whether it can be written, only writing tells. */
+/** A store that can be read. Only a write tells whether it can be written. */
 export interface Store {
-  /** The absolute path of this program's own folder in it, without a slash at the end. */
+  /** The absolute path of this program's folder in it, without a slash at the end. */
   root: string;
-  /** Device and inode of that: a mount that went away, or another one that came, has others. */
+  /** The device and inode of that folder. They differ where a mount went away, or another one came. */
   id: string;
 }
 
 /**
- * Opens a store, and makes this program's folder in it where there is none.
+ * Opens a store, and makes this program's folder in it where it is missing.
  *
- * @param path of `$cert_store`
+ * @param path the value of `$cert_store`
  * @throws Error with a message that names the path and says what to do
  */
 export function openStore(path: string): Store {
@@ -61,7 +60,7 @@ function statOrMake(root: string): Folder {
   try {
     return statFolder(root);
   } catch {
-    // It is not there yet, or cannot be.
+    // It is not there yet, or cannot be seen.
   }
   try {
     makeFolder(root);
@@ -80,33 +79,41 @@ function statFolder(root: string): Folder {
   return { dev, ino, mode, uid, isFolder: stat.isDirectory() };
 }
 
-/** Where what is current for a slot is kept. */
+/**
+ * The path of a slot's entry.
+ *
+ * @param slot its key
+ */
 export function entryPath({ root }: Store, slot: string): string {
   const name = nameOf(slot);
   const folder = isFileKey(slot) ? 'files' : isRsaKey(slot) ? 'rsa' : 'names';
   return `${root}/${folder}/${shardOf(name)}/${name}`;
 }
 
-/** Where a version is. */
+/**
+ * The path of a version's file.
+ *
+ * @param version its name, `FINGERPRINT.ID`
+ */
 export function versionPath({ root }: Store, version: string): string {
   return `${root}/versions/${version.slice(0, 2)}/${version}`;
 }
 
-/** 100,000 names are some 400 in each of 256 folders. */
+/** The number of folders that entries are divided into: with 100,000 names each has some 400. */
 const SHARDS = 256;
 
 /** The hash of a name, as two hex digits: FNV-1a folded to a byte. */
 function shardOf(name: string): string {
   let hash = 0x811c;
   for (let i = 0; i < name.length; i++) {
-    // 16 bits: a product of two such numbers is exact.
+    // The product of two numbers of 16 bits is exact.
     hash = ((hash ^ name.charCodeAt(i)) * 0x0193) & 0xffff;
   }
   const byte = (hash ^ (hash >> 8)) % SHARDS;
   return byte < 16 ? `0${byte.toString(16)}` : byte.toString(16);
 }
 
-/** A part of a file name that nobody has used before, in any nginx that shares the store. */
+/** A part of a file name that no nginx which shares the store has used before. */
 export function uniqueId(): string {
   const bytes = Buffer.alloc(9);
   crypto.getRandomValues(bytes);

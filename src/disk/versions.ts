@@ -1,7 +1,6 @@
 import { isFileKey, nameOf } from '../config/slot';
 import type { Pem } from '../x509/pem';
 import {
-  exists,
   ifThere,
   listFolder,
   makeFolder,
@@ -16,37 +15,40 @@ import {
 import { placeFile } from './place';
 import { type Store, uniqueId, versionPath } from './store';
 
-// The versions of pairs, and their end. A version that may have to be removed is noted under retired/TIME/, TIME in steps of
-// ten seconds: when it is made, since its worker may be killed before anything leads to it, and when another one has
-// taken its place. A minute later a sweep removes it unless it is current then.
+// The files of versions, and their removal. A version is noted under retired/TIME/, with TIME in steps of ten seconds, when it
+// is made, since its worker may be killed before an entry leads to it, and when another one replaces it. A sweep removes the
+// version a minute after each note, unless it is current then.
 
-/** A version is removed no earlier than this after it was replaced: handshakes of the last seconds were given its path. */
+/** The time for which a version that was replaced is kept, in milliseconds: handshakes of the last seconds were given its path. */
 const KEPT_MS = 60_000;
+
+/** The time whose notes share a folder of retired/, in milliseconds. */
 const BUCKET_MS = 10_000;
 
-/** The owner of a version that was put for all names of its leaf at once. The name of such a version ends with SHARED. */
+/** The owner of a version that was put for all names of its leaf at once. The version's own name ends with SHARED then. */
 export const ALL_NAMES = '*all';
 const SHARED = '+';
 
-/** What begins the note about a mark, and no version. */
+/** The prefix of the note about a mark. No version begins with it. */
 const MARK = 'mark.';
 
-/** What a sweep asks about, and has done. */
+/** The parts of a sweep that need to understand entries. */
 export interface Sweeper {
-  /** Whether a version is what is current for its owner: a slot's key, or ALL_NAMES. */
+  /** Whether a version is current for its owner, which is a name, the key of a scanned file, or ALL_NAMES. */
   isCurrent: (version: string, owner: string) => boolean;
-  /** Removes the mark of a slot that was deleted, if it is still there. */
+  /** Removes the mark of a deleted slot, if it is still there. */
   removeMark: (slot: string) => void;
 }
 
 /**
- * Writes a pair as a version of its own, even where the same pair is one already: nginx would go on serving the object that
- * it keeps under an old name, and another nginx may be about to remove that file.
+ * Writes a pair as a new version, even where there is one of the same pair: under an old name nginx would go on serving the
+ * object that it keeps, and another nginx may be about to remove that file.
  *
  * @param fingerprint of the leaf, SHA-256 in hex
- * @param slot whose it is; `ALL_NAMES`
- * @param isDurable it is on the disk when this returns
- * @returns its name. Throws an error of the file system, with the path; nothing is left
+ * @param slot the key of the slot that it is for, or ALL_NAMES
+ * @param isDurable whether it is on the disk when this returns
+ * @returns the version's name
+ * @throws Error of the file system, with the path. No part of the file is left
  */
 export function writeVersion(
   store: Store,
@@ -62,31 +64,36 @@ export function writeVersion(
   return version;
 }
 
-/** @returns the PEM of a version, the key first. Throws Error with a message that names the path */
+/**
+ * The PEM of a version, the key first.
+ *
+ * @throws Error with a message that names the path
+ */
 export function readVersion(store: Store, version: string): string {
   return readFile(versionPath(store, version));
 }
 
-export function hasVersion(store: Store, version: string): boolean {
-  return exists(versionPath(store, version));
-}
-
-/** The fingerprint of a version's leaf. */
+/** The fingerprint of a version's leaf, SHA-256 in hex, as the version's name has it. */
 export function fingerprintIn(version: string): string {
   return version.slice(0, version.indexOf('.'));
 }
 
 /**
- * Has a sweep look at a version in a minute.
+ * Notes that a sweep has to look at a version in a minute.
  *
- * @param slot whose it is or was; `ALL_NAMES`
+ * @param slot the key of the slot that it is or was current for, or ALL_NAMES
+ * @throws Error of the file system
  */
 export function retire(store: Store, version: string, slot: string): void {
   const owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey(slot) ? slot : nameOf(slot);
   note(store, version, owner);
 }
 
-/** Has a sweep remove the mark of a slot in a minute. */
+/**
+ * Notes that a sweep has to remove the mark of a slot in a minute.
+ *
+ * @throws Error of the file system
+ */
 export function retireMark(store: Store, slot: string): void {
   note(store, MARK + uniqueId(), slot);
 }
@@ -111,10 +118,11 @@ function bucketOf(ms: number): number {
 }
 
 /**
- * Removes versions that were retired for long enough, and what killed workers left in temporary/.
+ * Removes versions that were retired for long enough, and files that killed workers left in temporary/.
  *
- * @param most how many are looked at
- * @returns whether more may be due. Throws an error of the file system
+ * @param most the number of files to look at
+ * @returns whether more may be due
+ * @throws Error of the file system
  */
 export function sweep(store: Store, sweeper: Sweeper, most: number): boolean {
   let left = most - sweepTemporary(store, most);
@@ -127,20 +135,20 @@ export function sweep(store: Store, sweeper: Sweeper, most: number): boolean {
   return left <= 0;
 }
 
-/** @returns the path of a bucket whose versions are due; '' where they are not */
+/** @returns the path of a bucket whose notes are due; '' where they are not */
 function dueBucket(folder: string, name: string): string {
   const now = Date.now();
   const begins = parseInt(name, 10) * BUCKET_MS;
   const path = `${folder}/${name}`;
   if (begins <= now + BUCKET_MS) return begins + BUCKET_MS + KEPT_MS <= now ? path : '';
-  // The clock was set back: nobody knows how old they are, and they are kept for another minute.
+  // The clock was set back: their age is unknown, and they are kept for another minute.
   ifThere(() => {
     renameFile(path, `${folder}/${bucketOf(now)}-${uniqueId()}`);
   });
   return '';
 }
 
-/** @returns how many versions were looked at, and 1 for the bucket itself */
+/** @returns the number of notes that were looked at, and 1 for the bucket itself */
 function sweepBucket(store: Store, bucket: string, sweeper: Sweeper, most: number): number {
   const versions = listed(bucket);
   const count = Math.min(versions.length, most);
