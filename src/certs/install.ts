@@ -62,13 +62,11 @@ export function installPair(
   // An etcd that is followed may have a newer pair than the store can take; a put can be refused.
   const version = slots.length > 0 ? storePair(context, slots, pair, etcd !== '') : '';
   const undone: (() => void)[] = [];
-  const replaced: (() => void)[] = [];
   const records: string[] = [];
   try {
     slots.forEach((slot) => {
       const meta = metaOf(context, slot, pair, etcd);
-      if (store && version)
-        replaced.push(placeVersion(context, store, slot, version, meta, undone));
+      if (store && version) placeVersion(context, store, slot, version, meta, undone);
       const record = version
         ? versionRecord(context, zone, store as Store, version, meta)
         : makeRecord(clearToken(zone), meta, servedPem(pair));
@@ -80,7 +78,6 @@ export function installPair(
     undone.reverse().forEach(quietly);
     throw isRefusal(e) || isZoneFull(e) ? e : storeFailed(e as Error);
   }
-  replaced.forEach(quietly);
   if (misses)
     slots.forEach((slot) => {
       forgetMissing(misses, slot);
@@ -109,7 +106,7 @@ function storePair(
   }
 }
 
-/** @returns what is to be done once the put is through: the version before it is retired */
+/** Makes a version what is current for a slot, and has the version before it removed in a minute. */
 function placeVersion(
   { storeToken }: Context,
   store: Store,
@@ -117,18 +114,16 @@ function placeVersion(
   version: string,
   meta: RecordMeta,
   undone: (() => void)[],
-): () => void {
+): void {
   const before = readEntry(store, slot);
   meta.store = store.id;
   meta.before = versionOfEntry(before);
+  if (meta.before) retire(store, meta.before, slot);
   placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
   undone.push(() => {
     if (before === undefined) removeEntry(store, slot);
     else placeEntry(store, slot, before);
   });
-  return () => {
-    if (meta.before) retire(store, meta.before, slot);
-  };
 }
 
 function versionRecord(
@@ -192,15 +187,10 @@ export function removePair(context: Context, zone: Zone, slots: string[]): void 
 function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
   const before = readEntry(store, slot);
   if (before === undefined) return;
-  placeMark(store, slot);
+  placeMark(store, slot, versionOfEntry(before));
   undone.push(() => {
     placeEntry(store, slot, before);
   });
-  const version = versionOfEntry(before);
-  if (version)
-    quietly(() => {
-      retire(store, version, slot);
-    });
 }
 
 /** A version in a store that cannot be reached now would be back with it. */

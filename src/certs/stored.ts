@@ -6,6 +6,7 @@ import {
   ALL_NAMES,
   fingerprintIn,
   readVersion,
+  retire,
   retireMark,
   sweep,
   writeVersion,
@@ -213,17 +214,29 @@ export function placePointer(store: Store, slot: string, file: string, others: s
 }
 
 /**
- * Notes that a slot was deleted, and removes the mark later: until then every nginx that shares the store has seen it.
+ * Notes that a slot was deleted, and has the mark and the version removed in a minute: until then every nginx that shares the
+ * store has seen it.
  *
+ * @param version the slot's; '' for none
  * @throws Error of the file system: neither a mark was made nor the entry removed
  */
-export function placeMark(store: Store, slot: string): void {
+export function placeMark(store: Store, slot: string, version: string): void {
   try {
+    if (version) retire(store, version, slot);
     retireMark(store, slot);
     placeEntry(store, slot, JSON.stringify({ deleted: true }));
   } catch {
-    // A full disk has no room for a mark, and a name can be taken away all the same.
+    // A full disk has no room for a mark, and a name can be taken away all the same. That makes room for the note.
     removeEntry(store, slot);
+    retireIfRoom(store, version, slot);
+  }
+}
+
+function retireIfRoom(store: Store, version: string, slot: string): void {
+  try {
+    if (version) retire(store, version, slot);
+  } catch {
+    // The version stays: removing it now would fail the handshakes that were just given its path.
   }
 }
 

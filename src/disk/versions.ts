@@ -17,8 +17,8 @@ import { placeFile } from './place';
 import { type Store, uniqueId, versionPath } from './store';
 
 // The versions of pairs, and their end. A version that may have to be removed is noted under retired/TIME/, TIME in steps of
-// ten seconds: when it is made, since its worker may be killed before anything leads to it, and when another one has
-// taken its place. A minute later a sweep removes it unless it is current then.
+// ten seconds: when it is made, since its worker may be killed before anything leads to it, and before another one takes its
+// place. A minute later a sweep removes it, unless it is current then or is noted anew.
 
 /** A version is removed no earlier than this after it was replaced: handshakes of the last seconds were given its path. */
 const KEPT_MS = 60_000;
@@ -77,7 +77,8 @@ export function fingerprintIn(version: string): string {
 }
 
 /**
- * Has a sweep look at a version in a minute.
+ * Has a sweep look at a version in a minute. The note comes before the step that replaces the version: a worker that is killed
+ * in between would leave it for good.
  *
  * @param slot whose it is or was; `ALL_NAMES`
  */
@@ -150,12 +151,22 @@ function sweepBucket(store: Store, bucket: string, sweeper: Sweeper, most: numbe
     ifThere(() => {
       if (owner === undefined) return;
       if (version.startsWith(MARK)) sweeper.removeMark(owner);
-      else if (!sweeper.isCurrent(version, owner)) unlink(versionPath(store, version));
+      else if (!sweeper.isCurrent(version, owner) && !isNotedAnew(store, version, bucket)) {
+        unlink(versionPath(store, version));
+      }
     });
     unlink(`${bucket}/${version}`);
   }
   if (count === versions.length) removeFolder(bucket);
   return count + 1;
+}
+
+/** Whether a version that was current for long was replaced only now: the note of its making says nothing about that. */
+function isNotedAnew({ root }: Store, version: string, bucket: string): boolean {
+  const folder = `${root}/retired`;
+  return listed(folder)
+    .map((name) => `${folder}/${name}`)
+    .some((other) => other !== bucket && exists(`${other}/${version}`));
 }
 
 function sweepTemporary({ root }: Store, most: number): number {
