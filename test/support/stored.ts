@@ -21,22 +21,21 @@ export interface Stored {
 
 /** Lists a store. */
 export async function readStore(nginx: Nginx): Promise<Stored> {
-  const links = '\\( -path "./names/*" -o -path "./rsa/*" -o -path "./files/*" \\) -type l';
-  const [entries, versions, notes, temporary] = await Promise.all([
-    find(nginx, `${links} -printf "%P %l\\n"`),
-    find(nginx, '-path "./versions/*" -type f -printf "%f\\n"'),
-    find(nginx, '-path "./retired/*" -type l -printf "%f\\n"'),
-    find(nginx, '-path "./temporary/*" -printf "%f\\n"'),
-  ]);
-  const split = (line: string): [string, string] => {
+  const stored: Stored = { entries: {}, versions: [], notes: [], temporary: [] };
+  const lines = await inStore(
+    nginx,
+    String.raw`find . -ignore_readdir_race ! -type d -printf "%P %l\n"`,
+  );
+  for (const line of lines.split('\n').filter(Boolean).sort()) {
     const at = line.indexOf(' ');
-    return [line.slice(0, at), line.slice(at + 1)];
-  };
-  return { entries: Object.fromEntries(entries.map(split)), versions, notes, temporary };
-}
-
-async function find(nginx: Nginx, what: string): Promise<string[]> {
-  return (await inStore(nginx, `find . ${what}`)).split('\n').filter(Boolean).sort();
+    const path = line.slice(0, at);
+    const file = path.slice(path.lastIndexOf('/') + 1);
+    if (/^(names|rsa|files)\//.test(path)) stored.entries[path] = line.slice(at + 1);
+    if (path.startsWith('versions/')) stored.versions.push(file);
+    if (path.startsWith('retired/')) stored.notes.push(file);
+    if (path.startsWith('temporary/')) stored.temporary.push(file);
+  }
+  return stored;
 }
 
 /** Runs a script in a store's own folder, as root. Throws where it fails. */
