@@ -81,8 +81,8 @@ function keepPair(
   meta.store = store.id;
   meta.before = current.version;
   if (mayPlace) {
-    placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
     if (current.version) retire(store, current.version, slot);
+    placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
   }
   const stored = makeVersionRecord(context.token, meta, versionPath(store, version));
   return withCheckedAt(stored, checkedAtText(record));
@@ -106,14 +106,13 @@ function placeIfChanged(
   // A clear that was seen since is no reason to write: it makes no difference until files have changed.
   const isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
   if (!isNew) return;
-  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
   if (current.version && version !== current.version) retire(store, current.version, slot);
+  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
 }
 
 function dropStored(store: Store, slot: string, current: Current): void {
   if (!current.version) return;
-  placeMark(store, slot);
-  retire(store, current.version, slot);
+  placeMark(store, slot, current.version);
 }
 
 /**
@@ -128,9 +127,9 @@ export function keepPointer(context: Context, slot: string, file: string, others
   if (!store) return;
   try {
     const version = versionOfEntry(readEntry(store, slot));
+    if (version) retire(store, version, slot);
     if (file) placePointer(store, slot, file, others);
     else removeEntry(store, slot);
-    if (version) retire(store, version, slot);
   } catch (e) {
     sayFault(context, (e as Error).message);
   }
