@@ -25,14 +25,18 @@
 // src/engine/clock.ts
 var TIMESTAMP_LENGTH = 13;
 /**
- * Whether the time at `offset`, 13 digits, is less than an interval ago. A time to come is not: the clock was set back,
- * and nobody knows how long ago it was.
+ * Whether a time in a text is less than an interval ago. A time in the future is not: the clock was set back, and the age of the
+ * time is unknown.
+ *
+ * @param offset of the time in `text`, as `timestamp` writes it
+ * @param interval in milliseconds; 0 for an unlimited one
  */
 function isWithin(text, offset, interval) {
     var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH);
     return age >= 0 && (interval === 0 || age < interval);
 }
 // src/engine/session.ts
+/** The variables of a session. */
 function variablesOf(r) {
     return r.variables;
 }
@@ -40,13 +44,14 @@ function variablesOf(r) {
 // ======== config/: what the nginx variables say: settings, slots and paths
 // src/config/settings.ts
 var DEFAULT_CHECK_INTERVAL_S = 10;
+/** The name of the zone that has the records. */
 function zoneName(variables) {
     return variables["cert_zone"] || "certs";
 }
 /**
- * How long a record is served before its files are looked at again.
+ * How long a record is served before its files are checked again.
  *
- * @returns milliseconds; 0: until a clear
+ * @returns milliseconds; 0 where only a clear has them checked
  */
 function checkInterval(variables) {
     var text = variables["cert_check_interval"];
@@ -64,25 +69,25 @@ function freshFor(variables) {
     if (!variables["cert_store"]) return interval;
     return interval === 0 ? LONGEST_FRESH_MS : Math.min(interval, LONGEST_FRESH_MS);
 }
-/** The name that is served without SNI, as it is written in the configuration; empty: none. */
+/** The name that is served without SNI, as it is written in the configuration; empty where there is none. */
 function fallback(variables) {
     return variables["cert_fallback"] || "";
 }
-/** Whether names may have an RSA pair beside the first one. */
+/** Whether names have an RSA slot. */
 function hasRsaSlot(variables) {
     return !!variables["cert_file_rsa"];
 }
 // src/config/slot.ts
 var RSA_PREFIX = "*rsa:";
-/** The key of a name's RSA slot, in the zones and of the locks. */
+/** The key of a name's RSA slot. */
 function rsaKey(name) {
     return RSA_PREFIX + name;
 }
 /**
- * The keys of a name's slots, in the order in which a handler looks into them: a name that has only one kind of pair is
- * served that one by the handlers of both.
+ * The keys of a name's slots in the order in which a handler of `js_set` reads them. A name with one pair is served that pair by the
+ * handlers of both slots.
  *
- * @param isForRsa for the handlers of the RSA slot
+ * @param isForRsa whether the handler is that of the RSA slot
  */
 function slotKeys(name, hasRsaSlot2, isForRsa) {
     if (!hasRsaSlot2) return [
@@ -100,10 +105,10 @@ function slotKeys(name, hasRsaSlot2, isForRsa) {
 // ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
 // src/x509/server_name.ts
 /**
- * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+ * The wildcard that covers a name, in which `*` stands for the whole first label (RFC 9525, 6.3).
  *
  * @param name a normalised name
- * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+ * @returns `*.example.com` for `a.example.com`; '' for a name of one label
  */
 function wildcardOf(name) {
     var dot = name.indexOf(".");
@@ -479,14 +484,17 @@ function start() {
     // src/engine/clock.ts
     var TIMESTAMP_LENGTH2 = 13;
     /**
-     * Whether the time at `offset`, 13 digits, is less than an interval ago. A time to come is not: the clock was set back,
-     * and nobody knows how long ago it was.
+     * Whether a time in a text is less than an interval ago. A time in the future is not: the clock was set back, and the age of the
+     * time is unknown.
+     *
+     * @param offset of the time in `text`, as `timestamp` writes it
+     * @param interval in milliseconds; 0 for an unlimited one
      */
     function isWithin2(text, offset2, interval) {
         var age = Date.now() - +text.slice(offset2, offset2 + TIMESTAMP_LENGTH2);
         return age >= 0 && (interval === 0 || age < interval);
     }
-    /** Milliseconds in 13 digits: the year 2286 is the first with more. */
+    /** The current time in milliseconds since 1970, in 13 digits. From the year 2286 on it has more. */
     function timestamp2() {
         return "".concat(Date.now());
     }
@@ -495,9 +503,10 @@ function start() {
     /**
      * Throws a refusal.
      *
-     * @param code why, for programs
-     * @param detail why and what to do about it, for an operator. It ends up in logs and in responses: never a part of
-     *   a private key, and of a certificate no more than a short excerpt of a public field.
+     * @param code the reason, for programs
+     * @param detail the reason and the remedy, for an operator. It appears in logs and in answers, so it must not contain any part of a
+     *   private key, and of a certificate at most a short excerpt of a public field.
+     * @throws the refusal, always
      */
     function refuse(code, detail) {
         var refusal = new Error(detail);
@@ -505,15 +514,16 @@ function start() {
         refusal.code = code;
         throw refusal;
     }
-    /** Whether what was caught is a refusal, and not a fault in this program. */
+    /** Whether an exception is a refusal, and not a fault in the script. */
     function isRefusal(e) {
         return _instanceof(e, Error) && e.name === NAME;
     }
     // src/engine/session.ts
+    /** The variables of a session. */
     function variablesOf2(r) {
         return r.variables;
     }
-    /** What a call of `js_periodic` is to the lookup. Its session cannot log. */
+    /** The caller that a call of `js_periodic` is. Its session has no methods to log with. */
     function callerOf(param) {
         var variables = param.variables;
         return {
@@ -526,13 +536,18 @@ function start() {
             }
         };
     }
+    // src/engine/webcrypto.ts
+    /** The WebCrypto of the engine. */
+    function subtle() {
+        return crypto.subtle;
+    }
     // src/engine/worker.ts
     var NO_SUCH_PROCESS = "(3:";
     /**
-     * Whether a worker is still there.
+     * Whether a worker is running.
      *
-     * @param pid its process number
-     * @returns true also where the system does not say, as of a worker of another user
+     * @param pid the number of its process
+     * @returns true also where the system does not tell, as for a process of another user
      */
     function isRunning2(pid) {
         try {
@@ -543,17 +558,17 @@ function start() {
     }
     // src/engine/yielding.ts
     /**
-     * Lets the worker turn to its other connections, once: it takes a step in each handshake that waits, and accepts one more.
+     * Lets the worker serve its other connections once: it takes one step in each pending handshake, and accepts another connection.
      *
-     * For a millisecond: nginx runs a timer of none at all before it looks at any connection.
+     * The pause is a millisecond, because nginx runs a timer of 0 ms before it serves any connection.
      */
     function yieldOnce2() {
         return sleep(1);
     }
     /**
-     * Leaves the worker to its other connections for as long as it was kept from them.
+     * Lets the worker serve its other connections for as long as the caller kept it from them.
      *
-     * @param since when that began, in milliseconds since 1970
+     * @param since the time at which the caller began, in milliseconds since 1970
      */
     function yieldFor(since) {
         return sleep(2 * (Date.now() - since) + 1);
@@ -565,9 +580,9 @@ function start() {
     }
     var SLICE_MS = 5;
     /**
-     * For what takes long in many steps, and begins now.
+     * Divides long work, which begins now, into slices.
      *
-     * @returns what is to be awaited after each step: at the end of a slice it leaves the worker to its connections
+     * @returns a function to await after each step of the work: at the end of a slice it lets the worker serve its connections
      */
     function timeSlicer2() {
         var began = Date.now();
@@ -599,34 +614,36 @@ function start() {
     // src/config/slot.ts
     var RSA_PREFIX2 = "*rsa:";
     var FILE_PREFIX = "*file:";
-    /** The key of a name's RSA slot, in the zones and of the locks. */
+    /** The key of a name's RSA slot. */
     function rsaKey2(name) {
         return RSA_PREFIX2 + name;
     }
+    /** Whether a key is that of an RSA slot. */
     function isRsaKey(key) {
         return key.startsWith(RSA_PREFIX2);
     }
     /**
-     * The key of a file of `$cert_scan`.
+     * The key of a scanned file.
      *
-     * @param label what `*` stands for in its path
+     * @param stem the text that `*` stands for in the file's path
      */
     function fileKey(stem) {
         return FILE_PREFIX + stem;
     }
+    /** Whether a key is that of a scanned file. */
     function isFileKey2(key) {
         return key.startsWith(FILE_PREFIX);
     }
-    /** The name whose key this is, whatever the slot; of a file's key the label. */
+    /** The name in the key of either slot, or the stem in the key of a file. */
     function nameOf(key) {
         if (isFileKey2(key)) return key.slice(FILE_PREFIX.length);
         return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
     }
     /**
-     * The keys of a name's slots, in the order in which a handler looks into them: a name that has only one kind of pair is
-     * served that one by the handlers of both.
+     * The keys of a name's slots in the order in which a handler of `js_set` reads them. A name with one pair is served that pair by the
+     * handlers of both slots.
      *
-     * @param isForRsa for the handlers of the RSA slot
+     * @param isForRsa whether the handler is that of the RSA slot
      */
     function slotKeys2(name, hasRsaSlot2, isForRsa) {
         if (!hasRsaSlot2) return [
@@ -640,12 +657,16 @@ function start() {
             rsaKey2(name)
         ];
     }
-    /** The keys of all slots that a name has. */
+    /** The keys of a name's slots, the first slot first. */
     function slotsOf(settings, name) {
         return slotKeys2(name, settings.certFileRsa !== "", false);
     }
     // src/config/paths.ts
-    /** @param slot its key */
+    /**
+     * The paths of a slot's files.
+     *
+     * @param slot the slot's key
+     */
     function slotPaths(settings, slot) {
         var stem = stemOf(settings, slot);
         var _templatesOf = templatesOf(settings, slot), cert = _templatesOf.cert, key = _templatesOf.key;
@@ -660,9 +681,9 @@ function start() {
         return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
     }
     /**
-     * The file of `$cert_scan` that is a slot's own as well.
+     * Finds the scanned file that has the same paths as a slot. There is one where the templates of names and of `$cert_scan` agree.
      *
-     * @returns its key; '' where files for names are elsewhere
+     * @returns the key of the scanned file; '' where the paths differ, or nothing is scanned
      */
     function scannedFileOf(settings, slot) {
         if (!settings.scan) return "";
@@ -671,7 +692,7 @@ function start() {
         var scanned = templatesOf(settings, key);
         return own.cert === scanned.cert && own.key === scanned.key ? key : "";
     }
-    /** The path templates of a slot. */
+    /** The path templates of a slot, with `{name}` for the text that `slotPaths` puts in. */
     function templatesOf(settings, slot) {
         if (isFileKey2(slot)) {
             return {
@@ -687,7 +708,7 @@ function start() {
             key: settings.keyFile
         };
     }
-    /** Whether a template has a file for each name, and not one for all. */
+    /** Whether a template has a path for each name, instead of one for all names. */
     function isPerName(template) {
         return template.indexOf("{name}") >= 0;
     }
@@ -696,21 +717,21 @@ function start() {
     }
     // src/config/scan_pattern.ts
     /**
-     * Takes `$cert_scan` apart.
+     * Reads `$cert_scan`. The `*` is in the last part of the path, or, for a folder per certificate, in the part before that.
      *
-     * @param template as in `/etc/nginx/tls/*.crt` or `/etc/nginx/certs/*.pem`
+     * @param text such as `/etc/nginx/tls/*.crt`
      * @throws malformed
      */
-    function readScanPattern(template) {
-        var parts = template.split("/");
+    function readScanPattern(text) {
+        var parts = text.split("/");
         var at = parts.map(function(part2) {
             return part2.indexOf("*") >= 0;
         }).indexOf(true);
         var part = (parts[at] || "").split("*");
-        var isOne = template.split("*").length === 2 && template.indexOf("{name}") < 0;
+        var hasOneStar = text.split("*").length === 2 && text.indexOf("{name}") < 0;
         var isLate = at > 0 && at >= parts.length - 2;
-        if (template.charAt(0) !== "/" || !isOne || !isLate || parts[parts.length - 1] === "") {
-            refuse("malformed", '$cert_scan "'.concat(template, '" has to be an absolute path with one * in its last part or the one before that, as in /etc/letsencrypt/live/*/fullchain.pem'));
+        if (text.charAt(0) !== "/" || !hasOneStar || !isLate || parts[parts.length - 1] === "") {
+            refuse("malformed", '$cert_scan "'.concat(text, '" has to be an absolute path with one * in its last part or the one before that, such as /etc/letsencrypt/live/*/fullchain.pem'));
         }
         return {
             folder: parts.slice(0, at).join("/") || "/",
@@ -718,27 +739,33 @@ function start() {
             suffix: part[1]
         };
     }
-    /** What `*` stands for in the entries of the folder; as in a shell, it does not stand for a dot at the beginning. */
+    /**
+     * The stems of the folder's entries, which are the texts that `*` stands for. As in a shell, an entry that begins with a dot has
+     * none.
+     *
+     * @param entries the names in the folder
+     */
     function stemsIn(param, entries) {
         var prefix = param.prefix, suffix = param.suffix;
         var fixed = prefix.length + suffix.length;
         var stems = [];
         for(var i = 0; i < entries.length; i++){
             var entry = entries[i];
-            var isOne = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
-            if (isOne && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
+            var isMatch = entry.length > fixed && entry.startsWith(prefix) && entry.endsWith(suffix);
+            if (isMatch && entry.charAt(0) !== ".") stems.push(entry.slice(prefix.length, entry.length - suffix.length));
         }
         return stems;
     }
     // src/config/settings.ts
     var DEFAULT_CHECK_INTERVAL_S2 = 10;
+    /** The name of the zone that has the records. */
     function zoneName2(variables) {
         return variables["cert_zone"] || "certs";
     }
     /**
-     * How long a record is served before its files are looked at again.
+     * How long a record is served before its files are checked again.
      *
-     * @returns milliseconds; 0: until a clear
+     * @returns milliseconds; 0 where only a clear has them checked
      */
     function checkInterval2(variables) {
         var text = variables["cert_check_interval"];
@@ -756,10 +783,11 @@ function start() {
         if (!variables["cert_store"]) return interval;
         return interval === 0 ? LONGEST_FRESH_MS2 : Math.min(interval, LONGEST_FRESH_MS2);
     }
-    /** The name that is served without SNI, as it is written in the configuration; empty: none. */
+    /** The name that is served without SNI, as it is written in the configuration; empty where there is none. */
     function fallback2(variables) {
         return variables["cert_fallback"] || "";
     }
+    /** Reads the settings, with their defaults. */
     function readSettings(variables) {
         return {
             certFile: variables["cert_file"] || "/etc/nginx/certs/{name}.cert.pem",
@@ -789,6 +817,7 @@ function start() {
     var UTF8_STRING = 12;
     var UTC_TIME = 23;
     var GENERALIZED_TIME = 24;
+    var BMP_STRING = 30;
     var SEQUENCE = 48;
     var SET = 49;
     /** The tag of `[number]`, primitive: an IMPLICIT string or integer. */
@@ -800,9 +829,11 @@ function start() {
         return 160 + number;
     }
     /**
-     * Reads the element that starts at `at` and ends at `limit` or before.
+     * Reads the element at an offset.
      *
-     * @throws malformed: it does not end there, or is not DER
+     * @param at offset of its tag
+     * @param limit the largest offset at which it may end
+     * @throws malformed: it is not DER, or ends after `limit`
      */
     function readElement(bytes, at, limit) {
         var start2 = at + 2;
@@ -832,9 +863,11 @@ function start() {
         };
     }
     /**
-     * Reads the element at `at` inside `parent`, which must have this tag.
+     * Reads an element inside `parent`.
      *
-     * @param what names it in the refusal
+     * @param at offset of the element in `parent.bytes`
+     * @param tag that it must have
+     * @param what the name of the element in a refusal, such as "a signature"
      * @throws malformed
      */
     function readTagged(parent, at, tag, what) {
@@ -843,9 +876,9 @@ function start() {
         return element;
     }
     /**
-     * Reads an element that is all there is in `bytes`.
+     * Reads an element that fills `bytes`.
      *
-     * @throws malformed: also where something follows it
+     * @throws malformed: it is not such an element, or something follows it
      */
     function readWhole(bytes, tag, what) {
         var element = readElement(bytes, 0, bytes.length);
@@ -853,21 +886,31 @@ function start() {
         expectEnd(bytes.length, element.end, what);
         return element;
     }
-    /** Reads an element that fills `parent`. */
+    /**
+     * Reads an element that fills `parent`.
+     *
+     * @throws malformed: it is not such an element, or something follows it
+     */
     function readOnly(parent, tag, what) {
         var element = readTagged(parent, parent.start, tag, what);
         expectEnd(parent.end, element.end, what);
         return element;
     }
     /**
-     * Checks that nothing is left.
+     * Checks that nothing follows an element.
      *
-     * @throws malformed: `at`, where `what` ended, is not `end`
+     * @param end the offset at which it has to end
+     * @param at the offset at which it ends
+     * @throws malformed
      */
     function expectEnd(end, at, what) {
         if (at !== end) refuse("malformed", "unreadable DER: something follows ".concat(what));
     }
-    /** Every element inside `parent`, which they fill. */
+    /**
+     * Reads the elements that fill `parent`.
+     *
+     * @throws malformed
+     */
     function children(parent) {
         var found = [];
         var at = parent.start;
@@ -878,7 +921,7 @@ function start() {
         }
         return found;
     }
-    /** The value, without tag and length, in lower-case hex. */
+    /** The value of an element, without tag and length, in lower-case hex. */
     function hexOf(element) {
         return element.bytes.toString("hex", element.start, element.end);
     }
@@ -886,14 +929,12 @@ function start() {
     function hexOfWhole(element) {
         return element.bytes.toString("hex", element.at, element.end);
     }
-    /**
-     * The value as text. Bytes that are not UTF-8 become U+FFFD, which no server name holds.
-     */
-    function textOf(element) {
+    /** The value of an element as UTF-8. Other bytes become U+FFFD, which no server name contains. */
+    function utf8Of(element) {
         return element.bytes.toString("utf8", element.start, element.end);
     }
     /**
-     * Checks an INTEGER of any sign (X.690, 8.3: at least one byte, and no more of them than needed).
+     * Checks an INTEGER of any sign: it must have at least one byte, and no padding (X.690, 8.3).
      *
      * @throws malformed
      */
@@ -909,7 +950,7 @@ function start() {
     /**
      * Reads a positive INTEGER.
      *
-     * @returns its magnitude in lower-case hex, without the sign byte
+     * @returns the number in lower-case hex, without a sign byte
      * @throws malformed
      */
     function positiveInteger(element, what) {
@@ -921,9 +962,9 @@ function start() {
         return element.bytes.toString("hex", element.start + (first === 0 ? 1 : 0), element.end);
     }
     /**
-     * Reads a BIT STRING of whole bytes, whatever its tag.
+     * Reads the value of a BIT STRING of whole bytes. The tag is not checked.
      *
-     * @returns lower-case hex
+     * @returns the bytes in lower-case hex
      * @throws malformed
      */
     function bitString(element, what) {
@@ -935,7 +976,7 @@ function start() {
     /**
      * Reads an OBJECT IDENTIFIER (X.690, 8.19).
      *
-     * @returns its value in lower-case hex: enough to compare, and cheaper than the dotted form
+     * @returns its value in lower-case hex, which is cheaper to compare than the dotted form
      * @throws malformed
      */
     function objectIdentifier(element) {
@@ -957,7 +998,7 @@ function start() {
      *
      * @param hex as `objectIdentifier` returns it
      */
-    function dotted(hex) {
+    function dottedForm(hex) {
         var arcs = [];
         var arc = 0;
         for(var i = 0; i < hex.length; i += 2){
@@ -979,10 +1020,10 @@ function start() {
      * Reads a time of RFC 5280, section 4.1.2.5: UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ`.
      *
      * @returns seconds since 1970
-     * @throws malformed: any other form, or no such day
+     * @throws malformed: the form is another one, or there is no such day
      */
-    function time(element, what) {
-        var digits = textOf(element).slice(0, -1);
+    function readTime(element, what) {
+        var digits = utf8Of(element).slice(0, -1);
         if (element.tag === UTC_TIME) {
             digits = (digits < "50" ? "20" : "19") + digits;
         } else if (element.tag !== GENERALIZED_TIME) {
@@ -999,10 +1040,10 @@ function start() {
         return millis / 1e3;
     }
     /**
-     * Writes an element: the little DER that is made here wraps a key.
+     * Writes an element, to wrap a key.
      *
-     * @param content its value, in hex
-     * @returns hex
+     * @param content the value in hex
+     * @returns the whole element in hex
      */
     function write(tag, content) {
         var length = (content.length / 2).toString(16);
@@ -1014,12 +1055,15 @@ function start() {
     var OTHER_STRINGS = [
         19,
         20,
-        30,
+        BMP_STRING,
         18,
         22
     ];
-    var BMP_STRING = 30;
-    /** Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does. */
+    /**
+     * Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does.
+     *
+     * @throws malformed
+     */
     function expectName(name) {
         var bytes = name.bytes;
         var at = name.start;
@@ -1042,7 +1086,7 @@ function start() {
     }
     function isText(value) {
         if (value.tag === UTF8_STRING) {
-            var text = textOf(value);
+            var text = utf8Of(value);
             return text.indexOf("�") < 0 && Buffer.byteLength(text) === value.end - value.start;
         }
         if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
@@ -1075,23 +1119,23 @@ function start() {
         // extKeyUsage
         "6086480186f8420101": expectBits,
         // Netscape's certificate type
-        // Proxies, addresses, and numbers of networks (RFC 3820, RFC 3779): no server's certificate has them.
-        "2b0601050507010e": unknown,
-        "2b06010505070107": unknown,
-        "2b06010505070108": unknown
+        // Proxies, addresses and network numbers (RFC 3820, RFC 3779) are not in the certificates of servers.
+        "2b0601050507010e": refuseExtension,
+        "2b06010505070107": refuseExtension,
+        "2b06010505070108": refuseExtension
     };
     /**
-     * Checks what an extension holds, where OpenSSL would.
+     * Checks the content of an extension, if it is one that OpenSSL reads.
      *
-     * @param type its identifier, in hex
-     * @param content its OCTET STRING
+     * @param type the object identifier in hex
+     * @param content the extension's OCTET STRING
      * @throws malformed
      */
     function expectExtension(type, content) {
         var check = CHECKS[type];
         if (check !== void 0) check(content);
     }
-    function unknown() {
+    function refuseExtension() {
         return refuse("malformed", "unreadable extension in a certificate");
     }
     function membersOf(content) {
@@ -1103,33 +1147,33 @@ function start() {
     function expectBitString(param) {
         var bytes = param.bytes, start2 = param.start, end = param.end;
         var unused = end > start2 ? bytes[start2] : 8;
-        var any = 0;
-        for(var at = start2 + 1; at < end; at++)any |= bytes[at];
-        if (unused > 7 || any === 0) unknown();
+        var bits = 0;
+        for(var at = start2 + 1; at < end; at++)bits |= bytes[at];
+        if (unused > 7 || bits === 0) refuseExtension();
     }
     function expectBasicConstraints(content) {
         var members = membersOf(content);
         var first = members[0];
         if (first !== void 0 && first.tag === BOOLEAN) {
-            if (first.end - first.start !== 1) unknown();
+            if (first.end - first.start !== 1) refuseExtension();
             members.shift();
         }
         var length = members.shift();
-        if (members.length > 0) unknown();
+        if (members.length > 0) refuseExtension();
         if (length === void 0) return;
         expectInteger(length, WHAT);
-        if (length.tag !== INTEGER || length.bytes[length.start] >= 128) unknown();
+        if (length.tag !== INTEGER || length.bytes[length.start] >= 128) refuseExtension();
     }
     function expectAuthorityKeyId(content) {
-        var last = -1;
+        var previous = -1;
         membersOf(content).forEach(function(part) {
             var number = [
                 contextTag(0),
                 constructedTag(1),
                 contextTag(2)
             ].indexOf(part.tag);
-            if (number <= last) unknown();
-            last = number;
+            if (number <= previous) refuseExtension();
+            previous = number;
             if (number === 1) children(part).forEach(expectGeneralName);
             if (number === 2) expectInteger(Object.assign({}, part, {
                 tag: INTEGER
@@ -1158,44 +1202,44 @@ function start() {
                     objectIdentifier(type);
                     var value = readElement(name.bytes, type.end, name.end);
                     expectEnd(name.end, value.end, WHAT);
-                    if (value.tag !== constructedTag(0) || children(value).length !== 1) unknown();
+                    if (value.tag !== constructedTag(0) || children(value).length !== 1) refuseExtension();
                     return;
                 }
             case constructedTag(4):
                 expectName(readOnly(name, SEQUENCE, WHAT));
                 return;
             default:
-                unknown();
+                refuseExtension();
         }
     }
     function expectNameConstraints(content) {
-        var last = -1;
+        var previous = -1;
         membersOf(content).forEach(function(subtrees) {
             var number = [
                 constructedTag(0),
                 constructedTag(1)
             ].indexOf(subtrees.tag);
-            if (number <= last) unknown();
-            last = number;
+            if (number <= previous) refuseExtension();
+            previous = number;
             children(subtrees).forEach(function(subtree) {
                 var parts = subtree.tag === SEQUENCE ? children(subtree) : [];
-                if (parts.length !== 1) unknown();
+                if (parts.length !== 1) refuseExtension();
                 parts.forEach(expectGeneralName);
             });
         });
     }
     function expectDistributionPoints(content) {
         membersOf(content).forEach(function(point) {
-            if (point.tag !== SEQUENCE) unknown();
-            var last = -1;
+            if (point.tag !== SEQUENCE) refuseExtension();
+            var previous = -1;
             children(point).forEach(function(part) {
                 var number = [
                     constructedTag(0),
                     contextTag(1),
                     constructedTag(2)
                 ].indexOf(part.tag);
-                if (number <= last) unknown();
-                last = number;
+                if (number <= previous) refuseExtension();
+                previous = number;
                 if (number === 1) {
                     expectBitString(part);
                     return;
@@ -1212,9 +1256,10 @@ function start() {
     var LONGEST_LABEL = 64;
     var LINE = 64;
     /**
-     * Splits text into its PEM blocks, in the order found. Linear in the length of the text.
+     * Splits text into its PEM blocks, in their order. The time is linear in the length of the text.
      *
-     * @throws malformed: a block is not complete, as in a file half written or two files joined without a line break
+     * @returns an empty list where there is no block
+     * @throws malformed: a block is incomplete, as in a file half written, or in two files joined without a line break
      */
     function readBlocks(text) {
         var blocks = [];
@@ -1276,11 +1321,11 @@ function start() {
         };
     }
     /**
-     * The bytes of a block.
+     * Decodes the bytes of a block.
      *
-     * @throws malformed: not base64 (RFC 4648, section 4, with its padding), or nothing
+     * @throws malformed: the body is empty, or not base64 with its padding (RFC 4648, section 4)
      */
-    function decode(block) {
+    function decodeBlock(block) {
         var base64 = block.body.replace(/[ \t\r\n]+/g, "");
         var bytes = Buffer.from(base64, "base64");
         if (bytes.length === 0 || bytes.toString("base64") !== base64) {
@@ -1288,12 +1333,12 @@ function start() {
         }
         return bytes;
     }
-    /** A label for a message: in lower case, so that who searches logs for the PEM of private keys finds only keys. */
+    /** A label for a message, in lower case, so that a search of the logs for private keys finds no such message. */
     function quote(label) {
         return '"'.concat(label.toLowerCase(), '"');
     }
-    /** One PEM block, in lines of 64 characters that end in LF, the last one too. */
-    function encode(label, bytes) {
+    /** Writes a PEM block, in lines of 64 characters, each of which ends in LF. */
+    function encodeBlock(label, bytes) {
         var base64 = bytes.toString("base64");
         var text = "".concat(BEGIN).concat(label).concat(DASHES, "\n");
         for(var at = 0; at < base64.length; at += LINE)text += base64.slice(at, at + LINE) + "\n";
@@ -1335,7 +1380,12 @@ function start() {
     var BASE = 16777216;
     var LIMB_BITS = 24;
     var LIMB_HEX = 6;
-    /** The curve of an object identifier in hex, or null where it is another one. */
+    /**
+     * Finds a curve by its object identifier.
+     *
+     * @param identifier in lower-case hex
+     * @returns null where it is not one of the three
+     */
     function curveOf(identifier) {
         if (identifier === FIELDS["P-256"].identifier) return "P-256";
         if (identifier === FIELDS["P-384"].identifier) return "P-384";
@@ -1345,14 +1395,15 @@ function start() {
     function identifierOf(curve) {
         return FIELDS[curve].identifier;
     }
-    /** Length of a coordinate, and so of a private key, in bytes. */
+    /** The length of a coordinate, and so of a private key, in bytes. */
     function fieldBytes(curve) {
         return FIELDS[curve].bytes;
     }
     /**
-     * Whether (x, y) is a point of the curve. About 1,000 multiplications.
+     * Whether (x, y) is a point of the curve. This takes about 1,000 multiplications.
      *
-     * @param x, y hex, both of the curve's full length
+     * @param x in hex, of the curve's full length
+     * @param y likewise
      */
     function isOnCurve(curve, x, y) {
         var field = FIELDS[curve];
@@ -1422,8 +1473,10 @@ function start() {
         }
         return sum;
     }
-    function subtract(from, what) {
-        for(var i = 0; i < what.length; i++)from[i] = from[i] - what[i];
+    function subtract(limbs, subtrahend) {
+        for(var i = 0; i < subtrahend.length; i++){
+            limbs[i] = limbs[i] - subtrahend[i];
+        }
     }
     function reduce(limbs, field, size) {
         for(var i = 0; i < size; i++){
@@ -1457,7 +1510,7 @@ function start() {
     /**
      * Reads the AlgorithmIdentifier of a public or private key.
      *
-     * @param whose names the key in a refusal, as in "the private key"
+     * @param whose the name of the key in a refusal, such as "the private key"
      * @throws unsupported-key, weak (a short curve), malformed
      */
     function readKeyAlgorithm(algorithm2, whose) {
@@ -1513,8 +1566,8 @@ function start() {
         }
     }
     /**
-     * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but
-     * by default neither it nor any browser agrees on them in a handshake: the pair would serve nobody.
+     * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but by default
+     * neither OpenSSL nor any browser negotiates them in a handshake.
      *
      * @throws unsupported-key, weak, malformed
      */
@@ -1531,10 +1584,9 @@ function start() {
         return refuse("unsupported-key", "".concat(whose, ": an EC curve that TLS clients do not use; use P-256"));
     }
     /**
-     * Reads RSA-PSS parameters (RFC 4055, section 3.1), where they name one of the hash functions of TLS, and the same one
-     * for the mask.
+     * Reads RSA-PSS parameters (RFC 4055, section 3.1) that name one of the hash functions of TLS, and the same one for the mask.
      *
-     * @returns the length of a digest and of the salt, in bytes; or null for any other parameters
+     * @returns the lengths of a digest and of the salt in bytes; null for any other parameters
      * @throws malformed
      */
     function readPss(parameters) {
@@ -1575,8 +1627,8 @@ function start() {
     /**
      * Reads a SubjectPublicKeyInfo.
      *
-     * @param whose names its certificate in a refusal
-     * @throws malformed, unsupported-key, weak (a short curve; the length of an RSA key is left to the caller)
+     * @param whose the name of its certificate in a refusal, such as "certificate 1"
+     * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key
      */
     function readPublicKey(info, whose) {
         var algorithm2 = readTagged(info, info.start, SEQUENCE, "a key algorithm");
@@ -1609,7 +1661,7 @@ function start() {
             bits: bits
         };
     }
-    /** The public part of an RSA key, as `PublicKey.value` has it. */
+    /** The public part of an RSA key in the form of `PublicKey.value`. */
     function rsaValue(modulus, exponent) {
         return "".concat(positiveInteger(modulus, "an RSA modulus"), ",").concat(positiveInteger(exponent, "an RSA exponent"));
     }
@@ -1640,15 +1692,16 @@ function start() {
         if (value.length !== 2 * length) refuse("malformed", "".concat(whose, ": not an ").concat(kind, " key"));
         return kind === "Ed448" ? 456 : 256;
     }
-    /** The length in bytes of a private key that is a plain number: not of RSA. */
+    /** The length in bytes of an EC, Ed25519 or Ed448 private key. */
     function privateBytes(kind, curve) {
         if (curve !== null) return fieldBytes(curve);
         return kind === "Ed448" ? 57 : 32;
     }
     /**
-     * Checks that an EC key is a point of its curve, which OpenSSL does when it reads a certificate.
+     * Checks that an EC key is a point of its curve, as OpenSSL does when it reads a certificate. Other keys pass.
      *
-     * @throws malformed; unsupported-key for a compressed point, which cannot be checked without a square root
+     * @param whose the name of the key's certificate in a refusal
+     * @throws malformed; unsupported-key for a compressed point, because to check it takes a square root
      */
     function expectPoint(key, whose) {
         if (key.curve === null) return;
@@ -1662,18 +1715,18 @@ function start() {
         }
     }
     /**
-     * Whether two public keys are the same. An EC point may be compressed in one of them: then x and the parity of y are
-     * compared, which decides it for points on the curve.
+     * Whether two public keys are equal. Where the EC point is compressed in one of them, x and the parity of y are compared, which is
+     * enough for points on the curve.
      */
     function isSameKey(a, b) {
         if (a.kind !== b.kind || a.curve !== b.curve || a.restrictions !== b.restrictions) return false;
         if (a.value.length === b.value.length || a.curve === null) return a.value === b.value;
-        return a.value.length < b.value.length ? a.value === compressed(b.value) : compressed(a.value) === b.value;
+        return a.value.length < b.value.length ? a.value === compressedPoint(b.value) : compressedPoint(a.value) === b.value;
     }
-    function compressed(point) {
+    function compressedPoint(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
-    /** The name of the key's type for people: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
+    /** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
     function keyTypeName(key) {
         if (key.curve !== null) return "ECDSA-" + key.curve.replace("-", "");
         return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
@@ -1693,18 +1746,18 @@ function start() {
     var DNS_NAME = contextTag(2);
     var SERVER_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
     var LONGEST_NAME = 253;
-    /** Whether a PEM block is a certificate, under any of the labels OpenSSL reads one from. */
+    /** Whether a PEM label is one of those that OpenSSL reads a certificate from. */
     function isCertificateLabel(label) {
         return CERTIFICATE_LABELS.indexOf(label) >= 0;
     }
     /**
-     * Reads one PEM block's certificate.
+     * Reads the certificate in a PEM block.
      *
-     * @param whose names it in a refusal, as in "certificate 2"
+     * @param whose the name of the certificate in a refusal, such as "certificate 2"
      * @throws malformed, unsupported-key, weak (an EC key on a short curve)
      */
     function readCertificate(block, whose) {
-        var der = decode(block);
+        var der = decodeBlock(block);
         if (block.label === "TRUSTED CERTIFICATE") {
             var certificate = readElement(der, 0, der.length);
             if (certificate.end < der.length) {
@@ -1713,10 +1766,10 @@ function start() {
             }
             der = der.slice(0, certificate.end);
         }
-        return parse(der, whose);
+        return parseCertificate(der, whose);
     }
     /**
-     * Reads the first certificate in PEM text, such as a stored chain.
+     * Reads the first certificate in PEM text, such as that of a record.
      *
      * @throws malformed, unsupported-key, weak (an EC key on a short curve)
      */
@@ -1728,7 +1781,7 @@ function start() {
         }
         return refuse("malformed", "no certificate");
     }
-    function parse(der, whose) {
+    function parseCertificate(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
         var signatureAlgorithm = readTagged(outer, inner.end, SEQUENCE, "a signature algorithm");
@@ -1760,8 +1813,8 @@ function start() {
             issuerHex: issuerHex,
             subject: subject,
             subjectHex: subjectHex,
-            notBefore: time(notBefore, "notBefore"),
-            notAfter: time(notAfter, "notAfter"),
+            notBefore: readTime(notBefore, "notBefore"),
+            notAfter: readTime(notAfter, "notAfter"),
             signatureAlgorithm: signatureAlgorithm,
             publicKey: readPublicKey(publicKeyInfo2, whose),
             publicKeyInfo: publicKeyInfo2,
@@ -1855,8 +1908,8 @@ function start() {
     }
     function serverNames(certificate) {
         var names = dnsNames(certificate);
-        if (names.length > 0) return names.map(canonical);
-        return commonNames(certificate.subject).map(canonical).filter(function(name) {
+        if (names.length > 0) return names.map(canonicalName);
+        return commonNames(certificate.subject).map(canonicalName).filter(function(name) {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
     }
@@ -1865,7 +1918,7 @@ function start() {
         if (certificate.altNames === null) return [];
         return children(certificate.altNames).filter(function(name) {
             return name.tag === DNS_NAME;
-        }).map(textOf);
+        }).map(utf8Of);
     }
     function commonNames(subject) {
         var names = [];
@@ -1873,19 +1926,19 @@ function start() {
             children(set).forEach(function(attribute) {
                 var type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, "an attribute");
                 var value = readElement(attribute.bytes, type.end, attribute.end);
-                if (hexOf(type) === COMMON_NAME) names.push(textOf(value));
+                if (hexOf(type) === COMMON_NAME) names.push(utf8Of(value));
             });
         });
         return names;
     }
-    function canonical(name) {
+    function canonicalName(name) {
         return name.toLowerCase().replace(/\.$/, "");
     }
     /**
-     * Whether a certificate is for a server name (RFC 9525, section 6.3): the same name, or a wildcard that stands for its
-     * first label, whole and alone. `*.com` covers nothing: clients take no wildcard for a top-level domain.
+     * Whether a certificate covers a server name (RFC 9525, section 6.3): it has the name itself, or a wildcard for the whole first
+     * label. `*.com` covers nothing, because clients accept no wildcard of a top-level domain.
      *
-     * @param name lower-case, without a trailing dot; or a wildcard `*.example.com`, which only the same wildcard covers
+     * @param name in lower case, without a trailing dot; a wildcard such as `*.example.com` is covered by the same wildcard only
      */
     function covers(certificate, name) {
         if (certificate.names.indexOf(name) >= 0) return true;
@@ -1894,7 +1947,7 @@ function start() {
         return dot > 0 && name.charAt(0) !== "*" && parent.indexOf(".") > 0 && certificate.names.indexOf("*." + parent) >= 0;
     }
     /**
-     * Whether a certificate's time is over.
+     * Whether a certificate has expired.
      *
      * @param nowSeconds seconds since 1970
      */
@@ -1906,6 +1959,12 @@ function start() {
     var LARGEST_CHAIN = 14e4;
     var MOST_ISSUERS = 8;
     var issuers = [];
+    /**
+     * Reads a certificate above the leaf, unless it is remembered.
+     *
+     * @param position in the chain; 1 for the leaf's issuer
+     * @throws malformed, unsupported-key, weak (an EC key on a short curve)
+     */
     function readIssuer(block, position) {
         var known = issuers.filter(function(issuer) {
             return issuer.block.body === block.body && issuer.block.label === block.label;
@@ -1920,7 +1979,13 @@ function start() {
         ].concat(issuers).slice(0, MOST_ISSUERS);
         return certificate;
     }
-    /** Checks that `issuer`, at `position`, can have issued the certificate before it, and that its own key can be used. */
+    /**
+     * Checks that a certificate can have issued the one before it in the chain, by names and key identifiers, and that its own key is
+     * usable. The signature is not checked.
+     *
+     * @param position of the issuer in the chain; 1 for the leaf's issuer
+     * @throws bad-chain, malformed, unsupported-key
+     */
     function expectIssuer(issued, issuer, position) {
         var whose = "certificate ".concat(position + 1);
         if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
@@ -1930,13 +1995,12 @@ function start() {
         var authorityKeyId = issued.authorityKeyId;
         var subjectKeyId = issuer.subjectKeyId;
         if (authorityKeyId !== "" && subjectKeyId !== "" && authorityKeyId !== subjectKeyId) {
-            refuse("bad-chain", "".concat(whose, " has the issuer's name, but another key than signed"));
+            refuse("bad-chain", "".concat(whose, " has the issuer's name, but not the key that signed"));
         }
         expectPoint(issuer.publicKey, whose);
     }
     // src/x509/description.ts
     // src/x509/signature.ts
-    var RSASSA_PSS2 = "2a864886f70d01010a";
     var SIGNATURES = {
         "2a864886f70d01010b": "sha256WithRSAEncryption",
         "2a864886f70d01010c": "sha384WithRSAEncryption",
@@ -1957,14 +2021,16 @@ function start() {
         "2a8648ce3d0401": "ecdsa-with-SHA1"
     };
     /**
-     * The name of a certificate's signature algorithm, as OpenSSL prints it, and whether OpenSSL takes it at security level
-     * 2. An algorithm unknown here has no name but its identifier in hex, and is not taken: OpenSSL cannot rate it either.
+     * Names a certificate's signature algorithm as OpenSSL prints it, and tells whether OpenSSL accepts it at security level 2. An
+     * unknown algorithm is named by its identifier in hex, and counts as weak: OpenSSL cannot rate it either.
+     *
+     * @throws malformed: the parameters of RSA-PSS are unreadable
      */
     function signatureOf(certificate) {
         var algorithm2 = certificate.signatureAlgorithm;
         var type = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
         var identifier = hexOf(type);
-        if (identifier === RSASSA_PSS2) {
+        if (identifier === RSASSA_PSS) {
             var isStrong = type.end < algorithm2.end && readPss(readElement(algorithm2.bytes, type.end, algorithm2.end)) !== null;
             return {
                 name: "rsassaPss",
@@ -1982,10 +2048,10 @@ function start() {
         };
     }
     /**
-     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count: nobody checks
-     * it. That of a self-signed leaf does here, other than in OpenSSL.
+     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count, because no client checks
+     * it. The signature of a self-signed leaf counts, although OpenSSL ignores it as well.
      *
-     * @param position 0 for the leaf
+     * @param position in the chain; 0 for the leaf
      * @throws weak
      */
     function expectStrength(certificate, position) {
@@ -1996,7 +2062,7 @@ function start() {
         }
         var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
         if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
-            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued anew"));
+            refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued again"));
         }
     }
     function isSelfSigned(certificate, signature) {
@@ -2028,14 +2094,13 @@ function start() {
         "2b0601040182373c020103": "jurisdictionC"
     };
     var T61_STRING = 20;
-    var BMP_STRING2 = 30;
     var IP_ADDRESS = contextTag(7);
-    /** Describes a certificate. Throws nothing for one that `readPair` or `readLeaf` returned. */
+    /** Describes a certificate that `readPair` or `readLeaf` returned. */
     function describe(certificate) {
         var serial = hexOf(certificate.serial).toUpperCase();
         return {
-            subject: nameOf2(certificate.subject),
-            issuer: nameOf2(certificate.issuer),
+            subject: distinguishedName(certificate.subject),
+            issuer: distinguishedName(certificate.issuer),
             serial: serial.length > 2 ? serial.replace(/^00/, "") : serial,
             dns_names: dnsNames(certificate),
             ip_addresses: ipAddresses(certificate),
@@ -2046,14 +2111,14 @@ function start() {
             signature_algorithm: signatureOf(certificate).name
         };
     }
-    /** SHA-256 of the whole certificate, in lower-case hex. */
+    /** The SHA-256 of the whole certificate in lower-case hex. */
     function fingerprintOf(certificate) {
         return hash.createHash("sha256").update(certificate.der).digest("hex");
     }
     function isoTime(seconds) {
         return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
     }
-    function nameOf2(name) {
+    function distinguishedName(name) {
         return children(name).map(function(set) {
             return children(set).map(attributeOf).reverse().join("+");
         }).reverse().join(",");
@@ -2063,7 +2128,7 @@ function start() {
         var type = parts[0];
         var value = parts[1];
         var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dotted(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        if (name === void 0) return "".concat(dottedForm(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
         var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
             return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
         });
@@ -2073,8 +2138,8 @@ function start() {
         return (byte < 16 ? "0" : "") + byte.toString(16);
     }
     function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING2) return textOf(value);
-        var width = value.tag === BMP_STRING2 ? 2 : 1;
+        if (value.tag !== T61_STRING && value.tag !== BMP_STRING) return utf8Of(value);
+        var width = value.tag === BMP_STRING ? 2 : 1;
         var text = "";
         for(var at = value.start; at < value.end; at += width){
             text += String.fromCharCode(value.bytes.readUIntBE(at, width));
@@ -2094,9 +2159,9 @@ function start() {
         for(var at = address.start; at + width <= address.end; at += width){
             groups.push(address.bytes.readUIntBE(at, width).toString(isV4 ? 10 : 16));
         }
-        return isV4 ? groups.join(".") : shortened(groups.join(":"));
+        return isV4 ? groups.join(".") : withShortenedZeros(groups.join(":"));
     }
-    function shortened(address) {
+    function withShortenedZeros(address) {
         for(var run = 8; run > 1; run--){
             var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
             if (zeros2.test(address)) return address.replace(zeros2, "::");
@@ -2106,12 +2171,12 @@ function start() {
     // src/x509/private_key.ts
     var WHOSE = "the private key";
     var LONGEST_KEY = 32768;
-    /** Whether a PEM block is a private key of any kind, OpenSSH's and encrypted ones among them. */
+    /** Whether a PEM label is that of a private key of any kind, including OpenSSH's and encrypted ones. */
     function isKeyLabel(label) {
         return /PRIVATE KEY$/.test(label);
     }
     /**
-     * Reads a private key, without any arithmetic: whether its private numbers fit the public ones only using it shows.
+     * Reads a private key without any arithmetic. Only `proveKey` tells whether the private numbers fit the public ones.
      *
      * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
      */
@@ -2122,17 +2187,17 @@ function start() {
         if (block.body.length > LONGEST_KEY) refuse("malformed", "too long for a private key");
         switch(block.label){
             case "PRIVATE KEY":
-                return readPkcs8(decode(block));
+                return readPkcs8(decodeBlock(block));
             case "RSA PRIVATE KEY":
-                return readPkcs1(decode(block));
+                return readPkcs1(decodeBlock(block));
             case "EC PRIVATE KEY":
-                return readSec1(decode(block));
+                return readSec1(decodeBlock(block));
             default:
-                return refuse("unsupported-key", "a key labelled ".concat(quote(block.label), " is not for TLS servers"));
+                return refuse("unsupported-key", "a key with the label ".concat(quote(block.label), " is not for TLS servers"));
         }
     }
     function readPkcs1(der) {
-        var value = rsaPublicPart(readWhole(der, SEQUENCE, "an RSA private key"));
+        var value = readRsaPrivateKey(readWhole(der, SEQUENCE, "an RSA private key"));
         var label = "RSA PRIVATE KEY";
         return {
             kind: "RSA",
@@ -2143,7 +2208,7 @@ function start() {
             der: der
         };
     }
-    function rsaPublicPart(key) {
+    function readRsaPrivateKey(key) {
         var numbers = children(key);
         var isFirstVersion = numbers.length > 0 && hexOfWhole(numbers[0]) === "020100";
         if (!isFirstVersion || numbers.length !== 9) {
@@ -2153,7 +2218,7 @@ function start() {
         return rsaValue(numbers[1], numbers[2]);
     }
     function readSec1(der) {
-        var _ecParts = ecParts(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _ecParts.curve, value = _ecParts.value;
+        var _readEcPrivateKey = readEcPrivateKey(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _readEcPrivateKey.curve, value = _readEcPrivateKey.value;
         return {
             kind: "EC",
             curve: curve,
@@ -2163,7 +2228,7 @@ function start() {
             der: der
         };
     }
-    function ecParts(key, known) {
+    function readEcPrivateKey(key, known) {
         var version = readTagged(key, key.start, INTEGER, "a version");
         var number = readTagged(key, version.end, OCTET_STRING, "a private key");
         var at = number.end;
@@ -2206,9 +2271,9 @@ function start() {
         var attached = attachedPublicKey(info, key.end);
         var value = "";
         if (kind === "RSA" || kind === "RSA-PSS") {
-            value = rsaPublicPart(readOnly(key, SEQUENCE, "an RSA private key"));
+            value = readRsaPrivateKey(readOnly(key, SEQUENCE, "an RSA private key"));
         } else if (curve !== null) {
-            value = ecParts(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
+            value = readEcPrivateKey(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
         } else {
             var number = readOnly(key, OCTET_STRING, "a private key");
             if (number.end - number.start !== privateBytes(kind, null)) {
@@ -2220,7 +2285,7 @@ function start() {
         }
         if (value === "" && kind !== "RSA") value = attached;
         var isPlain = hexOf(version) === "00" && key.end === info.end;
-        var plain = isPlain ? der : Buffer.from(wrap(hexOf(algorithm2), hexOf(key)), "hex");
+        var plain = isPlain ? der : Buffer.from(pkcs8Hex(hexOf(algorithm2), hexOf(key)), "hex");
         return {
             kind: kind,
             curve: curve,
@@ -2244,45 +2309,45 @@ function start() {
         expectEnd(info.end, at, "a private key");
         return value;
     }
-    function wrap(algorithm2, key) {
+    function pkcs8Hex(algorithm2, key) {
         return write(SEQUENCE, "020100" + write(SEQUENCE, algorithm2) + write(OCTET_STRING, key));
     }
     /**
-     * The key as PKCS#8, the one form that WebCrypto takes. An RSA-PSS key becomes an unrestricted RSA key: WebCrypto cannot
-     * read it otherwise.
+     * The key as PKCS#8, the only form that WebCrypto takes. An RSA-PSS key becomes an unrestricted RSA key, because WebCrypto reads no
+     * RSA-PSS keys.
      */
     function pkcs8Of(key) {
         var rsa = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + "0500";
-        if (key.label === "RSA PRIVATE KEY") return Buffer.from(wrap(rsa, key.der.toString("hex")), "hex");
+        if (key.label === "RSA PRIVATE KEY") return Buffer.from(pkcs8Hex(rsa, key.der.toString("hex")), "hex");
         if (key.label === "EC PRIVATE KEY" && key.curve !== null) {
             var curve = write(OBJECT_IDENTIFIER, identifierOf(key.curve));
             var algorithm2 = write(OBJECT_IDENTIFIER, EC_PUBLIC_KEY) + curve;
-            return Buffer.from(wrap(algorithm2, key.der.toString("hex")), "hex");
+            return Buffer.from(pkcs8Hex(algorithm2, key.der.toString("hex")), "hex");
         }
         if (key.kind !== "RSA-PSS") return key.der;
         var parts = children(readWhole(key.der, SEQUENCE, "a private key"));
-        return Buffer.from(wrap(rsa, hexOf(parts[2])), "hex");
+        return Buffer.from(pkcs8Hex(rsa, hexOf(parts[2])), "hex");
     }
     /**
-     * The key for nginx: in the form of its own kind where there is one, PKCS#1 or SEC1. Of PKCS#8 OpenSSL 3 finds out the
-     * kind by trying its decoders in turn, in each handshake where there is no ssl_certificate_cache.
+     * The key as nginx gets it: PKCS#1 for RSA, SEC1 for EC, PKCS#8 for other kinds. OpenSSL 3 tries its decoders in turn to find the
+     * kind of a PKCS#8 key, which costs time in each handshake without `ssl_certificate_cache`.
      *
-     * @returns PEM of one block
+     * @returns one block of PEM
      */
     function servedForm(key) {
         if (key.label === "PRIVATE KEY" && key.kind === "RSA") {
-            return encode("RSA PRIVATE KEY", Buffer.from(hexOfWhole(innerKey(key)), "hex"));
+            return encodeBlock("RSA PRIVATE KEY", Buffer.from(hexOfWhole(innerKey(key)), "hex"));
         }
         if (key.label === "PRIVATE KEY" && key.curve !== null && key.value !== "") {
             var der = withPoint(key, key.curve, key.value).der;
-            return encode("EC PRIVATE KEY", der);
+            return encodeBlock("EC PRIVATE KEY", der);
         }
-        return encode(key.label, key.der);
+        return encodeBlock(key.label, key.der);
     }
     /**
-     * An EC key with its curve and its public part, as SEC1.
+     * Writes an EC key as SEC1, with its curve and its public part.
      *
-     * @param point the public part, in hex
+     * @param point the public part in hex
      */
     function withPoint(key, curve, point) {
         var parts = children(innerKey(key));
@@ -2302,17 +2367,17 @@ function start() {
     // src/x509/key_proof.ts
     var PROBE = "njs-cert-rotation";
     /**
-     * Proves that the key is the leaf's: signs with the one and verifies with the other. This also finds a key whose public
-     * part is right and whose private part is not. Asynchronous, and as slow as two signatures: not for handshakes.
+     * Proves that the key belongs to the leaf: signs with the key, and verifies the signature with the leaf. This also finds a key
+     * whose public part is right and whose private part is not. It takes as long as two signatures, too long for a handshake.
      *
-     * WebCrypto does Ed25519 from njs 0.9.7 on, and Ed448 not in njs at all. Where `keyProven` is set, a kind of key that
-     * the engine does not know is let pass.
+     * njs's WebCrypto has Ed25519 from njs 0.9.7 on, and no Ed448. A key of a kind that it does not have passes where `keyProven` is
+     * set.
      *
-     * @throws (rejects with) key-mismatch, malformed, unsupported-key: this engine can not tell
+     * @throws (rejects with) key-mismatch, malformed; unsupported-key where this engine cannot prove a key of the kind
      */
     function proveKey(pair) {
         return _async_to_generator(function() {
-            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, subtle2, probe, isProven, signature, e;
+            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, probe, isProven, signature, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -2349,7 +2414,6 @@ function start() {
                             2,
                             refuse("malformed", "the private key cannot be used")
                         ];
-                        subtle2 = crypto.subtle;
                         probe = Buffer.from(PROBE);
                         isProven = false;
                         _state.label = 3;
@@ -2362,13 +2426,13 @@ function start() {
                         ]);
                         return [
                             4,
-                            subtle2.sign(algorithm2, privateKey, probe)
+                            subtle().sign(algorithm2, privateKey, probe)
                         ];
                     case 4:
                         signature = _state.sent();
                         return [
                             4,
-                            subtle2.verify(algorithm2, publicKey, signature, probe)
+                            subtle().verify(algorithm2, publicKey, signature, probe)
                         ];
                     case 5:
                         isProven = _state.sent();
@@ -2388,7 +2452,7 @@ function start() {
                         ];
                         return [
                             4,
-                            forgetErrors(algorithm2)
+                            clearOpenSslErrors(algorithm2)
                         ];
                     case 8:
                         _state.sent();
@@ -2400,7 +2464,7 @@ function start() {
             });
         })();
     }
-    function forgetErrors(algorithm2) {
+    function clearOpenSslErrors(algorithm2) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
@@ -2420,7 +2484,7 @@ function start() {
     }
     function importOrNull(format, key, algorithm2, usage) {
         return _async_to_generator(function() {
-            var subtle2, e;
+            var e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -2430,10 +2494,9 @@ function start() {
                             ,
                             3
                         ]);
-                        subtle2 = crypto.subtle;
                         return [
                             4,
-                            subtle2.importKey(format, key, algorithm2, false, [
+                            subtle().importKey(format, key, algorithm2, false, [
                                 usage
                             ])
                         ];
@@ -2464,23 +2527,23 @@ function start() {
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
     // src/x509/pair.ts
-    /** Whether it is a pair for the RSA slot. One of RSA-PSS is not: only new clients can do anything with it. */
+    /** Whether a pair belongs in the RSA slot. An RSA-PSS pair does not, because older clients cannot use it. */
     function isRsa(pair) {
         return pair.privateKey.kind === "RSA";
     }
     /**
      * Reads a chain and its key, and checks that nginx can serve them, in this order:
      *
-     * 1. PEM, keys: one unencrypted key of a usable type; a key that is there twice counts once.
-     * 2. Every certificate, in full.
-     * 3. The key is the first certificate's.
-     * 4. None is too weak for OpenSSL at its default security level.
-     * 5. Each certificate's issuer is the next one's subject. The root may be there, or not.
+     * 1. The text is PEM with one unencrypted key of a usable type. A repeated key counts once.
+     * 2. Every certificate is well formed.
+     * 3. The key belongs to the first certificate, as far as its public part tells.
+     * 4. No certificate is too weak for OpenSSL at its default security level.
+     * 5. Each certificate's issuer is the next one's subject. The chain may include the root.
      *
-     * Time is not looked at, nor any name, nor the signatures in the chain. Takes no longer than is linear in the input.
+     * Validity, names and the signatures in the chain are not checked. The time is linear in the length of the input.
      *
-     * @param pem the chain, the leaf first, and the key, before, in or after it where `keyPem` is not given
-     * @param keyPem the key's own file. Keys in `pem` and certificates in `keyPem` are skipped then, as nginx does
+     * @param pem the chain, the leaf first; also the key, anywhere in it, where `keyPem` is not given
+     * @param keyPem the text of the key's own file. Keys in `pem` and certificates in `keyPem` are then skipped, as nginx does
      * @throws malformed, encrypted-key, unsupported-key, key-mismatch, weak, bad-chain
      */
     function readPair(pem, keyPem) {
@@ -2509,15 +2572,15 @@ function start() {
         }
         return {
             chain: chain.map(function(certificate) {
-                return encode("CERTIFICATE", certificate.der);
+                return encodeBlock("CERTIFICATE", certificate.der);
             }).join(""),
-            key: encode(privateKey.label, privateKey.der),
+            key: encodeBlock(privateKey.label, privateKey.der),
             leaf: leaf,
             privateKey: privateKey,
             keyProven: keyProven
         };
     }
-    /** What nginx gets of a pair. */
+    /** The PEM of a pair that nginx gets: see `servedForm`. */
     function servedPem(pair) {
         return {
             chain: pair.chain,
@@ -2555,11 +2618,11 @@ function start() {
     var LONGEST = 253;
     var FOREIGN = /[^A-Za-z0-9_.-]/;
     /**
-     * Reads what a client sent as the server name, or an operator wrote as one.
+     * Normalises a server name that a client or an operator gave.
      *
-     * @param text anything: nginx passes the SNI on as it came
-     * @returns the name in lower case without a trailing dot, or '' where it is none. It holds only letters, digits,
-     *   hyphens, underscores and single dots, so that it cannot lead out of a folder.
+     * @param text any text: nginx passes the SNI on unchanged
+     * @returns the name in lower case without a trailing dot; '' where the text is no name. A name consists of letters, digits, hyphens,
+     *   underscores and single dots, so that it cannot lead out of a folder.
      */
     function normalise(text) {
         if (text.length > LONGEST + 1 || FOREIGN.test(text)) return "";
@@ -2568,23 +2631,27 @@ function start() {
         var hasEmptyLabel = ".".concat(name, ".").indexOf("..") >= 0;
         return hasEmptyLabel || name.length > LONGEST ? "" : name;
     }
-    /** The same for a name that may also be a wildcard, `*.example.com`. */
+    /**
+     * Normalises a server name or a wildcard such as `*.example.com`.
+     *
+     * @returns '' where the text is neither
+     */
     function normaliseWithWildcard(text) {
         if (text.slice(0, 2) !== "*.") return normalise(text);
         var parent = normalise(text.slice(2));
         return parent && parent.length + 2 <= LONGEST ? "*.".concat(parent) : "";
     }
     /**
-     * The wildcard that a name falls under (RFC 9525, 6.3: `*` stands for the whole first label).
+     * The wildcard that covers a name, in which `*` stands for the whole first label (RFC 9525, 6.3).
      *
      * @param name a normalised name
-     * @returns `*.example.com` for `a.example.com`, '' for a name of one label
+     * @returns `*.example.com` for `a.example.com`; '' for a name of one label
      */
     function wildcardOf2(name) {
         var dot = name.indexOf(".");
         return dot > 0 ? "*" + name.slice(dot) : "";
     }
-    /** The server names among the DNS names of a certificate, normalised, each once. */
+    /** The names of a certificate that are server names or wildcards, normalised and without repetitions. */
     function serverNamesOf(certificate) {
         return certificate.names.map(normaliseWithWildcard).filter(function(name, i, all) {
             return name && all.indexOf(name) === i;
@@ -2667,9 +2734,9 @@ function start() {
             fs.renameSync(from, to);
         });
     }
-    function naming(path, work2) {
+    function naming(path, work) {
         try {
-            work2();
+            work();
         } catch (e) {
             var message = e.message, code = e.code;
             var error = new Error("".concat(path, ": ").concat(message));
@@ -2731,9 +2798,9 @@ function start() {
         });
     }
     /** Does a step that may be in vain because the file is not there, or not there any more. */
-    function ifThere(work2) {
+    function ifThere(work) {
         try {
-            work2();
+            work();
         } catch (e) {
             var code = e.code;
             if (code !== "ENOENT" && code !== "ENOTDIR") throw e;
@@ -2873,9 +2940,9 @@ function start() {
             throw e;
         }
     }
-    function inFolder(root, path, work2) {
+    function inFolder(root, path, work) {
         try {
-            work2();
+            work();
             return;
         } catch (e) {
             if (!isNotThere(e)) throw e;
@@ -2885,7 +2952,7 @@ function start() {
             makeFolder(path.slice(0, at));
             at = path.indexOf("/", at + 1);
         }
-        work2();
+        work();
     }
     function isNotThere(e) {
         return e.code === "ENOENT";
@@ -3246,7 +3313,7 @@ function start() {
      * @param labels in the form of Prometheus, as in `scope="all"`; '' for none
      */
     function count(zone, family, labels) {
-        var counts = parse2(findOwnCounts(zone) || "{}");
+        var counts = parse(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
@@ -3265,7 +3332,7 @@ function start() {
     function countsOf(zone, keys) {
         var sum = {};
         findCounts(zone, keys).forEach(function(text) {
-            var counts = parse2(text);
+            var counts = parse(text);
             Object.keys(counts).forEach(function(series) {
                 add(sum, series, counts[series]);
             });
@@ -3275,7 +3342,7 @@ function start() {
     function add(counts, series, more) {
         counts[series] = (counts[series] || 0) + more;
     }
-    function parse2(text) {
+    function parse(text) {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
@@ -3353,7 +3420,7 @@ function start() {
      * @param work gets the outcome; the locks are freed after it
      * @returns what `work` returns
      */
-    function tryWithLocks(zone, slots, work2) {
+    function tryWithLocks(zone, slots, work) {
         var taken = [];
         var state = "locked";
         try {
@@ -3367,7 +3434,7 @@ function start() {
                 else state = result.state;
             }
             if (state === "busy") free(zone, taken);
-            return work2({
+            return work({
                 state: state,
                 isLocked: function isLocked2() {
                     return state === "locked" && areLocked(zone, taken);
@@ -3385,15 +3452,15 @@ function start() {
      * @param work synchronous, so that no lock is broken before it is through
      * @throws (rejects with) SharedMemoryError: the zone has no room for the locks; what `work` throws
      */
-    function withLocks(zone, slots, work2) {
-        return withAll(zone, slots, ticketOrError, work2);
+    function withLocks(zone, slots, work) {
+        return withAll(zone, slots, ticketOrError, work);
     }
     /**
      * Does the same for work that makes room. Without room for a lock the work is done without it: nobody holds that lock, and
      * nobody else gets it either.
      */
-    function withLocksIfRoom(zone, slots, work2) {
-        return withAll(zone, slots, tryLock, work2);
+    function withLocksIfRoom(zone, slots, work) {
+        return withAll(zone, slots, tryLock, work);
     }
     function ticketOrError(zone, slot) {
         var ticket = ticketFor(zone, LOCK_PREFIX + slot);
@@ -3404,7 +3471,7 @@ function start() {
             ticket: ticket
         };
     }
-    function withAll(zone, slots, take, work2) {
+    function withAll(zone, slots, take, work) {
         return _async_to_generator(function() {
             var ordered, taken, i, slot, result;
             return _ts_generator(this, function(_state) {
@@ -3463,7 +3530,7 @@ function start() {
                     case 8:
                         if (areLocked(zone, taken)) return [
                             2,
-                            work2()
+                            work()
                         ];
                         return [
                             3,
@@ -3601,8 +3668,8 @@ function start() {
     function findSwept(zone) {
         return zone.get(SWEPT_KEY);
     }
-    function putSwept(zone, time2) {
-        replaceValue2(zone, SWEPT_KEY, time2);
+    function putSwept(zone, time) {
+        replaceValue2(zone, SWEPT_KEY, time);
     }
     var SHARD_PREFIX = "#shard:";
     /** How a folder of the store was when all its names were last given records; undefined: they never were. */
@@ -3710,8 +3777,8 @@ function start() {
      *
      * @param time of `timestamp`
      */
-    function withCheckedAt(record, time2) {
-        return record.slice(0, CHECKED_AT2) + time2 + record.slice(KEY_END_AT2);
+    function withCheckedAt(record, time) {
+        return record.slice(0, CHECKED_AT2) + time + record.slice(KEY_END_AT2);
     }
     /** The record, to be looked at again by the next handshake. */
     function markStale(record) {
@@ -3931,7 +3998,7 @@ function start() {
      *
      * @param keys of `keysOf`
      */
-    function eachSlice(keys, work2) {
+    function eachSlice(keys, work) {
         return _async_to_generator(function() {
             var yieldIfDue, at;
             return _ts_generator(this, function(_state) {
@@ -3945,7 +4012,7 @@ function start() {
                             3,
                             4
                         ];
-                        work2(keys.slice(at, at + KEYS).filter(isSlot));
+                        work(keys.slice(at, at + KEYS).filter(isSlot));
                         return [
                             4,
                             yieldIfDue()
@@ -4379,7 +4446,7 @@ function start() {
         });
         if (!store) return isHere && !exists(pathOf2(text)) ? none2 : known;
         var entry = readEntry(store, slot);
-        var _parse3 = parse3(entry), version = _parse3.version, stored = _parse3.meta, file = _parse3.file, others = _parse3.others, deleted = _parse3.deleted;
+        var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
             var isSame2 = text !== void 0 && isPointer2(text) && targetOf22(text) === file;
@@ -4410,7 +4477,7 @@ function start() {
      * @returns '' where the entry is a mark, or none
      */
     function dormantRecord(store, entry) {
-        var _parse3 = parse3(entry), version = _parse3.version, meta = _parse3.meta, file = _parse3.file, others = _parse3.others;
+        var _parse2 = parse2(entry), version = _parse2.version, meta = _parse2.meta, file = _parse2.file, others = _parse2.others;
         if (file !== void 0) return makePointer(file, others ? {
             others: others
         } : {});
@@ -4425,7 +4492,7 @@ function start() {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
     }
-    function parse3(text) {
+    function parse2(text) {
         if (text === void 0) return {};
         try {
             return JSON.parse(text) || {};
@@ -4434,7 +4501,7 @@ function start() {
         }
     }
     function adopt(context, store, slot, entry) {
-        var _parse3 = parse3(entry), _parse3_version = _parse3.version, version = _parse3_version === void 0 ? "" : _parse3_version, token = _parse3.token, stored = _parse3.meta;
+        var _parse2 = parse2(entry), _parse2_version = _parse2.version, version = _parse2_version === void 0 ? "" : _parse2_version, token = _parse2.token, stored = _parse2.meta;
         var meta = Object.assign({}, stored, {
             store: store.id
         });
@@ -4507,15 +4574,15 @@ function start() {
     }
     /** The version that an entry leads to; '' where it leads to none. */
     function versionOfEntry(entry) {
-        return parse3(entry).version || "";
+        return parse2(entry).version || "";
     }
     /** The clear that an entry has seen. */
     function tokenIn(entry) {
-        return parse3(entry).token || STALE_TOKEN;
+        return parse2(entry).token || STALE_TOKEN;
     }
     /** Makes the entry of a slot stale, as after a clear. @throws Error of the file system */
     function clearEntry(store, slot) {
-        var entry = parse3(readEntry(store, slot));
+        var entry = parse2(readEntry(store, slot));
         if (entry.version === void 0) return;
         entry.token = STALE_TOKEN;
         placeEntry(store, slot, JSON.stringify(entry));
@@ -4555,11 +4622,11 @@ function start() {
         return sweep(store, {
             isCurrent: function isCurrent(version, owner) {
                 return slotsOfOwner(store, version, owner).some(function(slot) {
-                    return parse3(readEntry(store, slot)).version === version;
+                    return parse2(readEntry(store, slot)).version === version;
                 });
             },
             removeMark: function removeMark(slot) {
-                if (parse3(readEntry(store, slot)).deleted) removeEntry(store, slot);
+                if (parse2(readEntry(store, slot)).deleted) removeEntry(store, slot);
             }
         }, most);
     }
@@ -4652,7 +4719,7 @@ function start() {
                             pair
                         ];
                         privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-                        key = encode(privateKey.label, privateKey.der);
+                        key = encodeBlock(privateKey.label, privateKey.der);
                         return [
                             2,
                             Object.assign({}, pair, {
@@ -4789,9 +4856,9 @@ function start() {
             throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
         }
     }
-    function quietly(work2) {
+    function quietly(work) {
         try {
-            work2();
+            work();
         } catch (e) {}
     }
     function storeFailed(e) {
@@ -5157,8 +5224,8 @@ function start() {
     function look(context, slot, current, began) {
         var record = current.record;
         if (record !== void 0 && isVersion2(record) && !current.isAdopted) {
-            var isDue = isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
-            if (!isDue) return {
+            var isDue2 = isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
+            if (!isDue2) return {
                 record: record
             };
         }
@@ -5494,7 +5561,7 @@ function start() {
                         crypto.getRandomValues(nonce);
                         return [
                             4,
-                            keyOf22(sealKeyFile, "encrypt", "store-unavailable")
+                            importSealKey(sealKeyFile, "encrypt", "store-unavailable")
                         ];
                     case 1:
                         key = _state.sent();
@@ -5534,7 +5601,7 @@ function start() {
                         ];
                         return [
                             4,
-                            keyOf22(sealKeyFile, "decrypt", "bad-seal")
+                            importSealKey(sealKeyFile, "decrypt", "bad-seal")
                         ];
                     case 1:
                         key = _state.sent();
@@ -5580,7 +5647,7 @@ function start() {
             additionalData: Buffer.from(slot)
         };
     }
-    function keyOf22(path, usage, code) {
+    function importSealKey(path, usage, code) {
         return _async_to_generator(function() {
             var key;
             return _ts_generator(this, function(_state) {
@@ -5604,17 +5671,14 @@ function start() {
             });
         })();
     }
-    function subtle() {
-        return crypto.subtle;
-    }
     // src/etcd/apply.ts
-    function withSlot(param, slot, work2) {
+    function withSlot(param, slot, work) {
         var zone = param.zone, ticket = param.ticket;
         return withLocks(zone, [
             slot
         ], function() {
             expectFollower(zone, ticket);
-            return work2();
+            return work();
         });
     }
     /**
@@ -5933,7 +5997,7 @@ function start() {
         return {
             request_put: {
                 key: encodeKey(key),
-                value: encode2(value),
+                value: encode(value),
                 prev_kv: true
             }
         };
@@ -5961,7 +6025,7 @@ function start() {
     }
     /** The message of the gateway's error; '' where there is none. */
     function messageOf(fields) {
-        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
+        return wordsOf(textOf(fields["message"]) || textOf(fields["error"]));
     }
     /** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
     function excerpt(text) {
@@ -5979,7 +6043,7 @@ function start() {
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
         var header = partOf(answer2, "header");
-        var cluster = textOf2(header["cluster_id"]);
+        var cluster = textOf(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
         if (!cluster || !(term > 0) || !(revision > 0)) unavailable("the answer has no revision");
@@ -5992,8 +6056,8 @@ function start() {
     function keyValues(kvs) {
         return listOf(kvs).map(function(kv) {
             return {
-                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
-                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
+                key: bytesOf(Buffer.from(textOf(kv["key"]), "base64")),
+                value: Buffer.from(textOf(kv["value"]), "base64").toString(),
                 createRevision: numberOf(kv["create_revision"]),
                 modRevision: numberOf(kv["mod_revision"])
             };
@@ -6009,13 +6073,13 @@ function start() {
     function isFields(value) {
         return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
     }
-    function textOf2(value) {
+    function textOf(value) {
         return typeof value === "string" ? value : "";
     }
     function numberOf(value) {
         return Number(value || 0);
     }
-    function encode2(text) {
+    function encode(text) {
         return Buffer.from(text).toString("base64");
     }
     function encodeKey(key) {
@@ -6252,7 +6316,7 @@ function start() {
                         fields = expectDone.apply(void 0, [
                             _state.sent()
                         ]);
-                        token = textOf2(fields["token"]) || unavailable("the answer to the log-in has no token");
+                        token = textOf(fields["token"]) || unavailable("the answer to the log-in has no token");
                         putNote(etcd.zone, "token", token);
                         return [
                             2,
@@ -6748,16 +6812,16 @@ function start() {
     }
     function letGoOfOthers(one, position, range, kvs) {
         return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed3, gone, keys, dropped, yieldIfDue, at, slot;
+            var context, zone, etcd, isCleared2, listed2, gone, keys, dropped, yieldIfDue, at, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         context = one.context, zone = one.zone, etcd = one.etcd;
                         isCleared2 = range.isCleared;
-                        listed3 = {};
+                        listed2 = {};
                         kvs.forEach(function(param) {
                             var key = param.key;
-                            listed3[key] = true;
+                            listed2[key] = true;
                         });
                         gone = [];
                         keys = one.keys || (one.keys = keysOf(zone));
@@ -6766,7 +6830,7 @@ function start() {
                             eachSlice(keys, function(slots) {
                                 slots.forEach(function(slot2) {
                                     var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed3[key] && isToDelete(zone, slot2, isCleared2)) {
+                                    if (isInRange(range, key) && !listed2[key] && isToDelete(zone, slot2, isCleared2)) {
                                         gone.push(slot2);
                                     }
                                 });
@@ -7365,9 +7429,10 @@ function start() {
 
     // ======== scan/: finds the certificates of a folder, a slice of work at a time
     // src/scan/state.ts
-    var PLACE2 = 1024;
-    var PART = 64;
+    var STATE_LENGTH = 1024;
+    var PART_LENGTH = 64;
     var SEPARATOR = "/";
+    /** @returns null where no scan has begun */
     function readScanState(zone) {
         var text = findScan(zone);
         return text === void 0 ? null : JSON.parse(text);
@@ -7375,21 +7440,30 @@ function start() {
     /** @returns false where the zone has no room */
     function writeScanState(zone, state) {
         var text = JSON.stringify(state);
-        while(text.length < PLACE2)text += " ";
+        while(text.length < STATE_LENGTH)text += " ";
         return putScan(zone, text);
     }
-    /** The part of the list that holds a label, and where in that it is. */
+    /**
+     * The part of the list that has a stem.
+     *
+     * @param number of the stem in the list
+     * @returns the stems of the part, and the index of the stem in these
+     */
     function stemsAt(zone, number) {
-        var part = findScanPart(zone, Math.floor(number / PART));
+        var part = findScanPart(zone, Math.floor(number / PART_LENGTH));
         return {
             stems: part ? part.split(SEPARATOR) : [],
-            at: number % PART
+            at: number % PART_LENGTH
         };
     }
-    /** All labels of the list. */
+    /**
+     * All stems of the list.
+     *
+     * @param count the number of stems
+     */
     function listedStems(zone, count2) {
         var parts = [];
-        for(var at = 0; at < count2; at += PART)parts.push(findScanPart(zone, at / PART));
+        for(var at = 0; at < count2; at += PART_LENGTH)parts.push(findScanPart(zone, at / PART_LENGTH));
         var text = parts.filter(function(part) {
             return part !== "";
         }).join(SEPARATOR);
@@ -7398,14 +7472,14 @@ function start() {
     /**
      * Replaces the list.
      *
-     * @param before how many labels the last one had
+     * @param before the number of stems in the list until now
      * @returns false where the zone has no room
      */
     function writeStems(zone, stems, before) {
         var hasRoom22 = true;
-        for(var at = 0; at < Math.max(stems.length, before); at += PART){
-            var part = stems.slice(at, at + PART).join(SEPARATOR);
-            hasRoom22 = putScanPart(zone, at / PART, part) && hasRoom22;
+        for(var at = 0; at < Math.max(stems.length, before); at += PART_LENGTH){
+            var part = stems.slice(at, at + PART_LENGTH).join(SEPARATOR);
+            hasRoom22 = putScanPart(zone, at / PART_LENGTH, part) && hasRoom22;
         }
         return hasRoom22;
     }
@@ -7413,14 +7487,16 @@ function start() {
     var RATE = 2e3;
     var SCAN_INTERVAL_MS = 500;
     var MINUTE_MS = 6e4;
-    var LOCK = "#scan";
-    var NO_ROOM2 = "the zone has no room for all that is found; give js_shared_dict_zone a larger size";
-    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone for what it finds";
+    var SCAN_LOCK = "#scan";
+    var NO_ROOM_FOR_NAMES = "the zone has no room for all files and their names; give js_shared_dict_zone a larger size";
+    var NO_ZONE = "cert_rotation: scan: there is no js_shared_dict_zone to store the certificates in";
     /**
-     * Does one slice of a scan, if there is one to do and nobody else is at it. A scan that goes on is brought to its end before
-     * another one begins: however many ask for one, all come to the last file.
+     * Does one slice of a scan, if one is due and no other worker is doing one. A scan is finished before the next one begins, so that
+     * it reaches the last file however often scans are requested.
      *
-     * @param since only a scan that began after it will do
+     * @param since in milliseconds since 1970: the caller needs a scan that began later; 0 for any
+     * @param effort of the call, which this slice is added to
+     * @returns `done` where no scan is due any more, or where there can be none
      */
     function scanSlice(caller, since, effort) {
         var context = contextOf(caller);
@@ -7430,51 +7506,51 @@ function start() {
             if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
             return "done";
         }
-        if (!isToDo(context, readScanState(zone), since)) return "done";
+        if (!isDue(context, readScanState(zone), since)) return "done";
         return tryWithLocks(zone, [
-            LOCK
+            SCAN_LOCK
         ], function(param) {
             var lockState = param.state;
             if (lockState === "busy") return "more";
             var end = Date.now() + SLICE_MS;
-            var last = readScanState(zone);
-            if (!isToDo(context, last, since)) return "done";
-            var state = last;
-            if (!state || state.ended || state.settings !== settingsOf(settings)) {
-                state = begun2(context, zone, last, since);
+            var previous = readScanState(zone);
+            if (!isDue(context, previous, since)) return "done";
+            var state = previous;
+            if (!state || state.ended || state.settings !== scanSettingsOf(settings)) {
+                state = newScan(context, zone, previous, since);
             } else {
-                lookOn(context, zone, state, end, effort);
+                checkStems(context, zone, state, end, effort);
             }
-            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM2;
-            if (state.fault && state.fault !== state.said) caller.error("cert_rotation: scan: ".concat(state.fault));
-            if (state.fault) state.said = state.fault;
+            if (effort.lacksRoom && !state.fault) state.fault = NO_ROOM_FOR_NAMES;
+            if (state.fault && state.fault !== state.logged) caller.error("cert_rotation: scan: ".concat(state.fault));
+            if (state.fault) state.logged = state.fault;
             if (state.done >= state.count) {
                 state.ended = Date.now();
-                if (!state.fault) state.said = "";
+                if (!state.fault) state.logged = "";
             }
             if (!writeScanState(zone, state)) return "done";
             return state.ended && state.began > since ? "done" : "more";
         });
     }
-    function isToDo(param, last, since) {
+    function isDue(param, state, since) {
         var settings = param.settings, token = param.token, interval = param.interval;
-        if (!last || !last.ended || last.began <= since) return true;
-        if (last.settings !== settingsOf(settings) || last.token !== token) return true;
-        var age = Date.now() - last.began;
-        return age < 0 || interval > 0 && age >= Math.max(interval, last.count / RATE * 1e3);
+        if (!state || !state.ended || state.began <= since) return true;
+        if (state.settings !== scanSettingsOf(settings) || state.token !== token) return true;
+        var age = Date.now() - state.began;
+        return age < 0 || interval > 0 && age >= Math.max(interval, state.count / RATE * 1e3);
     }
-    function settingsOf(settings) {
+    function scanSettingsOf(settings) {
         return [
             settings.scan,
             settings.keyFile,
             settings.certFileRsa ? "RSA" : ""
         ].join("\n");
     }
-    function begun2(context, zone, last, since) {
+    function newScan(context, zone, previous, since) {
         var began = Math.max(Date.now(), since + 1);
-        var _listed2 = listed2(context, zone, last), folder = _listed2.folder, count2 = _listed2.count, fault = _listed2.fault;
+        var _listStems = listStems(context, zone, previous), folder = _listStems.folder, count2 = _listStems.count, fault = _listStems.fault;
         return {
-            settings: settingsOf(context.settings),
+            settings: scanSettingsOf(context.settings),
             folder: folder,
             token: context.token,
             began: began,
@@ -7482,22 +7558,23 @@ function start() {
             done: 0,
             ended: 0,
             fault: fault,
-            said: last ? last.said : ""
+            logged: previous ? previous.logged : ""
         };
     }
-    function listed2(param, zone, last) {
+    function listStems(param, zone, previous) {
         var settings = param.settings;
-        var before = last ? last.count : 0;
+        var before = previous ? previous.count : 0;
         var folder;
         var stems = [];
         var fault = "";
         try {
-            var template = readScanPattern(settings.scan);
+            var pattern = readScanPattern(settings.scan);
             folder = stampOf({
-                cert: template.folder,
-                key: template.folder
+                cert: pattern.folder,
+                key: pattern.folder
             });
-            if (last && folder !== "" && last.folder === folder && last.settings === settingsOf(settings)) {
+            var isUnchanged2 = folder !== "" && (previous == null ? void 0 : previous.folder) === folder;
+            if (isUnchanged2 && previous.settings === scanSettingsOf(settings)) {
                 return {
                     folder: folder,
                     count: before,
@@ -7505,7 +7582,7 @@ function start() {
                 };
             }
             if (!isSettled(folder)) folder = "";
-            stems = stemsIn(template, listFolder(template.folder));
+            stems = stemsIn(pattern, listFolder(pattern.folder));
         } catch (e) {
             folder = "";
             fault = e.message;
@@ -7517,7 +7594,7 @@ function start() {
         });
         stems = stems.concat(gone);
         if (!writeStems(zone, stems, before)) {
-            fault = NO_ROOM2;
+            fault = NO_ROOM_FOR_NAMES;
             folder = "";
         }
         return {
@@ -7526,11 +7603,11 @@ function start() {
             fault: fault
         };
     }
-    function lookOn(context, zone, state, end, effort) {
+    function checkStems(context, zone, state, end, effort) {
         var _stemsAt = stemsAt(zone, state.done), stems = _stemsAt.stems, at = _stemsAt.at;
         while(state.done < state.count){
             var stem = stems[at];
-            if (stem !== void 0 && !lookAt(context, zone, stem, effort)) return;
+            if (stem !== void 0 && !checkStem(context, zone, stem, effort)) return;
             state.done++;
             at++;
             if (Date.now() >= end) return;
@@ -7538,19 +7615,19 @@ function start() {
             if (at >= stems.length) ref = stemsAt(zone, state.done), stems = ref.stems, at = ref.at, ref;
         }
     }
-    function lookAt(context, zone, stem, effort) {
+    function checkStem(context, zone, stem, effort) {
         var key = fileKey(stem);
         try {
-            return index(context, zone, key, effort);
+            return indexFile(context, zone, key, effort);
         } catch (e) {
             context.r.error("cert_rotation: scan: ".concat(slotPaths(context.settings, key).cert, ": ").concat(e.message));
             return true;
         }
     }
-    function index(context, zone, key, effort) {
+    function indexFile(context, zone, key, effort) {
         var stamp = stampOfSlot(context.settings, key);
         var summary = findSummary(zone, key);
-        effort.lookedAt++;
+        effort.checked++;
         var known = readFileSummary(summary);
         if (!stamp && findRecord2(zone, key) === void 0) {
             noteLeftOut(zone, key, "");
@@ -7559,9 +7636,9 @@ function start() {
         if (!summary || stamp === "" || stamp !== known.files) {
             effort.read++;
             var loaded = refreshSlot(context, key);
-            var held = findRecord2(zone, key);
-            if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) return false;
-            if (loaded && held === void 0) {
+            var record = findRecord2(zone, key);
+            if (record !== void 0 && holdsPair2(record) && isCleared(record, context.token)) return false;
+            if (loaded && record === void 0) {
                 if (isRoomy(zone)) return false;
                 effort.lacksRoom = true;
             }
@@ -7577,19 +7654,19 @@ function start() {
         return !isBusy;
     }
     function ensurePointer(context, zone, slot, key) {
-        var held = findRecord2(zone, slot);
-        if (pointsOnlyTo(held, key)) return true;
-        if (held !== void 0 && holdsPair2(held) && isCleared(held, context.token)) refreshSlot(context, slot);
+        var record = findRecord2(zone, slot);
+        if (pointsOnlyTo(record, key)) return true;
+        if (record !== void 0 && holdsPair2(record) && isCleared(record, context.token)) refreshSlot(context, slot);
         return restorePointer(context, zone, slot, key);
     }
     // src/scan/scan.ts
     var CALL_MS = SCAN_INTERVAL_MS - 100;
     var MOST_READ = 200;
-    var MOST_LOOKED_AT = 2500;
+    var MOST_CHECKED = 2500;
     var PATIENCE_MS = 6e3;
     /**
-     * For `js_periodic`, with an interval of 500 ms: keeps the index of the certificates under `$cert_scan`. Looks at all
-     * files when nginx starts, after each clear, and when `$cert_check_interval` is over; reads those that have changed.
+     * Keeps the index of the certificates under `$cert_scan`, for `js_periodic` with an interval of 500 ms. All files are checked when
+     * nginx starts, after each clear, and once `$cert_check_interval` is over; those that have changed are read.
      */
     function scan2(session) {
         return _async_to_generator(function() {
@@ -7608,7 +7685,7 @@ function start() {
                         ]);
                         effort = {
                             read: 0,
-                            lookedAt: 0,
+                            checked: 0,
                             lacksRoom: false
                         };
                         end = Date.now() + CALL_MS;
@@ -7616,7 +7693,7 @@ function start() {
                         longest = 0;
                         _state.label = 2;
                     case 2:
-                        if (!(now + longest < end && hasStrength(effort))) return [
+                        if (!(now + longest < end && mayDoMore(effort))) return [
                             3,
                             4
                         ];
@@ -7656,27 +7733,27 @@ function start() {
         })();
     }
     /**
-     * Looks at all files now, for who has to know that the index is up to date. Does a part of it, and waits for `js_periodic` to do
-     * the rest of it where there is more. Does nothing without `$cert_scan`.
+     * Brings the index up to date, for a request that has to answer after that. This call does a part of a large scan, and waits until
+     * `js_periodic` has done the rest; where that makes no progress, an error is logged. Without `$cert_scan` it does nothing.
      */
     function scanNow(caller) {
         return _async_to_generator(function() {
-            var since, effort, progress, patience, began, zone, state, now;
+            var since, effort, position, giveUpAt, began, zone, state, reached;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         since = Date.now();
                         effort = {
                             read: 0,
-                            lookedAt: 0,
+                            checked: 0,
                             lacksRoom: false
                         };
-                        progress = "";
-                        patience = 0;
+                        position = "";
+                        giveUpAt = 0;
                         _state.label = 1;
                     case 1:
                         began = Date.now();
-                        if (hasStrength(effort)) {
+                        if (mayDoMore(effort)) {
                             if (scanSlice(caller, since, effort) === "done") return [
                                 2
                             ];
@@ -7686,15 +7763,15 @@ function start() {
                             if (!state || state.ended > 0 && state.began > since) return [
                                 2
                             ];
-                            now = "".concat(state.began, " ").concat(state.done);
-                            if (now !== progress) patience = Date.now() + PATIENCE_MS;
-                            else if (Date.now() > patience) {
-                                caller.error("cert_rotation: scan: js_periodic does not go on with it; not all files were read");
+                            reached = "".concat(state.began, " ").concat(state.done);
+                            if (reached !== position) giveUpAt = Date.now() + PATIENCE_MS;
+                            else if (Date.now() > giveUpAt) {
+                                caller.error("cert_rotation: scan: js_periodic does not continue it; some files were not read");
                                 return [
                                     2
                                 ];
                             }
-                            progress = now;
+                            position = reached;
                         }
                         return [
                             4,
@@ -7716,9 +7793,9 @@ function start() {
             });
         })();
     }
-    function hasStrength(param) {
-        var read = param.read, lookedAt = param.lookedAt;
-        return read < MOST_READ && lookedAt < MOST_LOOKED_AT;
+    function mayDoMore(param) {
+        var read = param.read, checked = param.checked;
+        return read < MOST_READ && checked < MOST_CHECKED;
     }
 
     // ======== admin/: the HTTP API, the clear for stream, and the metrics
@@ -7729,19 +7806,20 @@ function start() {
         return /^\s*multipart\/form-data\b/i.test(contentType);
     }
     /**
-     * Reads the fields of a form. Fields with a file name are fields like others.
+     * Reads the fields of a form. Fields with a file name are treated like others.
      *
+     * @param text the body
      * @param contentType of the request, with the boundary
-     * @returns texts by field name
-     * @throws malformed: no boundary, cut off, a part without a name, a field that is there twice
+     * @returns the texts by field name
+     * @throws malformed: the type has no boundary, the form is cut off, or a field has no name or is repeated
      */
     function readForm(text, contentType) {
         var boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
-        if (boundary === null) return refuse("malformed", "A form without a boundary.");
+        if (boundary === null) return refuse("malformed", "The Content-Type of the form is without a boundary.");
         var parts = "\r\n".concat(text).split("\r\n--".concat(boundary[1] || boundary[2] || ""), MOST_FIELDS + 2);
-        var last = parts.pop();
-        if (parts.length === 0 || last.slice(0, 2) !== "--") {
-            return refuse("malformed", "A form that is cut off, or of over ".concat(MOST_FIELDS, " fields."));
+        var end = parts.pop();
+        if (parts.length === 0 || end.slice(0, 2) !== "--") {
+            return refuse("malformed", "The form is cut off, or has over ".concat(MOST_FIELDS, " fields."));
         }
         var fields = /* @__PURE__ */ Object.create(null);
         for(var i = 1; i < parts.length; i++){
@@ -7749,17 +7827,17 @@ function start() {
             var bodyAt = part.indexOf("\r\n\r\n");
             var header = part.slice(0, Math.min(Math.max(bodyAt, 0), LONGEST_HEADER));
             var name = /\r\ncontent-disposition:\s*form-data\s*;(?:.*;)?\s*name="([^"]*)"/i.exec(header);
-            if (name === null) return refuse("malformed", "A form with a field that has no name.");
+            if (name === null) return refuse("malformed", "The form has a field with no name.");
             var field = name[1];
-            if (field in fields) refuse("malformed", "A form with two fields of one name.");
+            if (field in fields) refuse("malformed", "The form has two fields of one name.");
             fields[field] = part.slice(bodyAt + 4);
         }
         return fields;
     }
     // src/admin/body.ts
-    var TOO_LARGE = "A body of at most 1 MiB is taken.";
+    var TOO_LARGE = "The body may have at most 1 MiB.";
     /**
-     * Reads a body, which is one of:
+     * Reads the pair in a request's body, which is one of:
      *
      * - `multipart/form-data` (RFC 7578) with the fields `cert` and `key`;
      * - JSON, `{"cert":"…","key":"…"}`, whatever the Content-Type;
@@ -7789,28 +7867,28 @@ function start() {
         try {
             return exists(path) ? readFile(path) : readUnnamed(path);
         } catch (e) {
-            return refuse("too-large", "".concat(TOO_LARGE, " One that nginx spools to a file could not be read."));
+            return refuse("too-large", "".concat(TOO_LARGE, " nginx spooled this one to a file that could not be read."));
         }
     }
     // src/admin/guard.ts
     /**
-     * Lets a request through, or refuses it.
+     * Refuses a request of a client that is not allowed, of a web page, or with a method that the handler does not support.
      *
-     * `$remote_user` is what the client claims unless the location has `auth_basic`: then no request without the right
-     * password comes this far.
+     * `$remote_user` is set where the location has `auth_basic`, and nginx has then checked the password. Without `auth_basic` it is
+     * whatever the client claims.
      *
-     * @param methods those that the handler takes
-     * @throws forbidden: the client is neither local nor authenticated by nginx, or a browser sends it for a page of another
-     *   site; method-not-allowed, with `Allow` set
+     * @param methods the methods that the handler supports
+     * @throws forbidden: the client is neither local nor authenticated by nginx, or a web page may have made the request;
+     *   method-not-allowed, with the header `Allow` set
      */
     function expectAllowed(r, methods) {
         if (!isAllowedClient(r)) {
-            refuse("forbidden", "Only clients on loopback or a unix socket, or authenticated ones, are answered; see $cert_admin_remote.");
+            refuse("forbidden", "The client has to connect through loopback or a unix socket, or to authenticate; see $cert_admin_remote.");
         }
         if (isFromPage(function(name) {
             return r.headersIn[name];
         })) {
-            refuse("forbidden", "Requests that a web page makes are not answered; use curl or the like.");
+            refuse("forbidden", "A web page may not make this request; use a client such as curl.");
         }
         if (methods.indexOf(r.method) < 0) {
             r.headersOut["Allow"] = methods.join(", ");
@@ -7821,7 +7899,7 @@ function start() {
         var variables = variablesOf2(r);
         return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
     }
-    /** Whether the client is connected through a unix socket, or from this machine. */
+    /** Whether the client is connected through a unix socket or a loopback address. */
     function isLocalClient(variables) {
         return isLocalAddress(variables["remote_addr"]) && isLocalAddress(variables["realip_remote_addr"] || variables["remote_addr"]);
     }
@@ -7829,12 +7907,14 @@ function start() {
         return address !== void 0 && /^(unix:|127\.|::1$|::ffff:127\.)/.test(address);
     }
     /**
-     * Whether a web page may be behind the request. A browser sends `Origin` with everything but GET and HEAD, to the page's
-     * own site as well (Fetch standard, 3.2): that also stops a page whose name was made to point here. Of the others
-     * `Sec-Fetch-Site` tells, and browsers that trust the address (TLS, or loopback by its own name) send it. Without it
-     * nothing tells an operator's GET from that of an image in a page.
+     * Whether a web page may have made the request.
      *
-     * @param header the request's, by lower-case name
+     * A browser sends `Origin` with all methods but GET and HEAD, even to the page's own site (Fetch standard, 3.2). This also stops a
+     * page whose domain was made to resolve to this address. For GET and HEAD, `Sec-Fetch-Site` tells. Browsers send it to addresses
+     * that they trust: TLS, or loopback by its own name. Where both headers are absent, the request is a page's if its `User-Agent` is
+     * that of a browser.
+     *
+     * @param header returns a header of the request by its lower-case name
      */
     function isFromPage(header) {
         if (header("origin") !== void 0) return true;
@@ -7858,11 +7938,11 @@ function start() {
         },
         "method-not-allowed": {
             status: 405,
-            title: "The method is not taken here"
+            title: "The method is not supported here"
         },
         "precondition-failed": {
             status: 412,
-            title: "The certificate is another one by now"
+            title: "The certificate has changed since you read it"
         },
         "too-large": {
             status: 413,
@@ -7870,8 +7950,8 @@ function start() {
         },
         "key-mismatch": {
             status: 422,
-            title: "The private key is not the certificate's",
-            advice: "Send certificate and key of one issuance."
+            title: "The private key does not belong to the certificate",
+            advice: "Send the certificate and the key of one issuance."
         },
         expired: {
             status: 422,
@@ -7880,7 +7960,7 @@ function start() {
         },
         "name-not-covered": {
             status: 422,
-            title: "The certificate is not for this name",
+            title: "The certificate does not cover this name",
             advice: "Put it under one of its own names, or under /certs/ for all of them."
         },
         "encrypted-key": {
@@ -7889,7 +7969,7 @@ function start() {
         },
         weak: {
             status: 422,
-            title: "OpenSSL would refuse this as too weak",
+            title: "The certificate or its key is too weak for OpenSSL",
             advice: "Have a new certificate issued."
         },
         "unsupported-key": {
@@ -7898,12 +7978,12 @@ function start() {
         },
         "bad-chain": {
             status: 422,
-            title: "The certificates are no chain",
-            advice: "Send the leaf first, then each one's issuer."
+            title: "The certificates do not form a chain",
+            advice: "Send the leaf first, followed by the issuer of each certificate."
         },
         internal: {
             status: 500,
-            title: "A fault in this program"
+            title: "The script failed unexpectedly"
         },
         "store-failed": {
             status: 500,
@@ -7911,7 +7991,7 @@ function start() {
         },
         "store-unavailable": {
             status: 503,
-            title: "The store cannot be written"
+            title: "etcd did not accept the change"
         },
         "zone-full": {
             status: 507,
@@ -7921,10 +8001,30 @@ function start() {
     var CODES = Object.keys(PROBLEMS);
     // src/admin/response.ts
     /**
-     * Answers with `application/problem+json` (RFC 9457).
+     * Answers with the problem that an exception stands for, and counts it.
      *
-     * @param reason what is wrong; no key material
+     * @param e a refusal; the error of a full zone; anything else is logged, and answered as `internal`
      */
+    function answerError(r, zone, e) {
+        var _problemOf = problemOf(r, e), code = _problemOf.code, reason = _problemOf.reason;
+        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
+        answerProblem(r, code, reason);
+    }
+    function problemOf(r, e) {
+        if (isRefusal(e)) return {
+            code: e.code,
+            reason: e.message
+        };
+        if (isZoneFull2(e)) return {
+            code: "zone-full",
+            reason: NO_ROOM
+        };
+        r.error("cert_rotation: ".concat(e.message));
+        return {
+            code: "internal",
+            reason: "See the error log."
+        };
+    }
     function answerProblem(r, code, reason) {
         var _PROBLEMS_code = PROBLEMS[code], status = _PROBLEMS_code.status, title = _PROBLEMS_code.title, advice = _PROBLEMS_code.advice;
         var detail = advice ? "".concat(sentence(reason), " ").concat(advice) : sentence(reason);
@@ -7945,19 +8045,19 @@ function start() {
         r.headersOut["Content-Type"] = "application/json";
         answer(r, status, JSON.stringify(body) + "\n");
     }
-    /** Sends an answer, once: a second try would crash the worker. */
+    /** Sends an answer. The caller must send only one: a second one would crash the worker. */
     function answer(r, status, text) {
         try {
-            r.return(status === 200 && isJudgedByNginx(r) ? DONE : status, text);
+            r.return(status === 200 && isJudgedByNginx(r) ? STATUS_DONE : status, text);
         } catch (e) {
             r.log("cert_rotation: ".concat(e.message));
         }
     }
     var NJS_0_9_1 = 2305;
-    var DONE = 203;
+    var STATUS_DONE = 203;
     /**
-     * Whether nginx itself would turn a 200 into a 412 or 304, though what was asked for is done. Before njs 0.9.1 it compares
-     * the conditions of the request with the answer, whose entity tag it does not know.
+     * Whether nginx itself may turn a 200 into a 412 or 304 although the request was done. Before njs 0.9.1, nginx compares the
+     * conditions of the request with an answer whose entity tag it does not know.
      */
     function isJudgedByNginx(param) {
         var headersIn = param.headersIn;
@@ -7966,11 +8066,12 @@ function start() {
     }
     // src/admin/request.ts
     /**
-     * Does the work of an HTTP handler for who may ask for it. Whatever is thrown becomes the answer.
+     * Does the work of an HTTP handler, if the client is allowed to ask for it. An exception becomes the answer.
      *
-     * @param methods those that the handler takes
+     * @param methods the methods that the handler supports
+     * @param work answers the request, or throws
      */
-    function handle(r, methods, work2) {
+    function handle(r, methods, work) {
         return _async_to_generator(function() {
             var context, e;
             return _ts_generator(this, function(_state) {
@@ -7988,7 +8089,7 @@ function start() {
                         expectAllowed(r, methods);
                         return [
                             4,
-                            work2(context)
+                            work(context)
                         ];
                     case 2:
                         _state.sent();
@@ -7998,14 +8099,7 @@ function start() {
                         ];
                     case 3:
                         e = _state.sent();
-                        if (isRefusal(e)) {
-                            answerRefused(r, context, e.code, e.message);
-                        } else if (isZoneFull2(e)) {
-                            answerRefused(r, context, "zone-full", NO_ROOM);
-                        } else {
-                            r.error("cert_rotation: ".concat(e.message));
-                            answerRefused(r, context, "internal", "The error log says more.");
-                        }
+                        answerError(r, context.zone, e);
                         return [
                             3,
                             4
@@ -8018,23 +8112,18 @@ function start() {
             });
         })();
     }
-    function answerRefused(r, param, code, reason) {
-        var zone = param.zone;
-        if (zone) count(zone, "refusals_total", refusalLabels("api", code));
-        answerProblem(r, code, reason);
-    }
     var FOLDER2 = "/certs/";
     /**
-     * The name that a request is about: what follows `/certs/` in its path.
+     * Reads the name in a request's path, after `/certs/`.
      *
-     * @returns normalised, or a wildcard; '' where the path has none
-     * @throws malformed: what is there is no name
+     * @returns a normalised name or wildcard; '' where the path ends with `/certs/`, or does not contain it
+     * @throws malformed: the text there is neither a name nor a wildcard
      */
     function nameInPath(r) {
         var at = r.uri.indexOf(FOLDER2);
         var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
         var name = normaliseWithWildcard(text);
-        if (text && !name) refuse("malformed", "The path names no server name, nor a wildcard.");
+        if (text && !name) refuse("malformed", "The path has to name a server name or a wildcard.");
         return name;
     }
     // src/admin/clear.ts
@@ -8221,18 +8310,18 @@ function start() {
     }
     // src/admin/clear_stream.ts
     /**
-     * What `/clear` is in `http`, for the zone of a `stream` block: for `js_preread` in a server of its own, which answers by
-     * `return`. nginx comes to that when the clear is done. Where it is refused or fails, the reason is logged and the
+     * Clears the zone of a `stream` block, as `/clear` does in `http`, for `js_preread` in a server of its own, which answers by
+     * `return`. nginx runs that `return` once the clear is done. Where the clear is refused or fails, the reason is logged and the
      * connection closed without an answer.
      *
-     * Takes `GET` or `POST`, whatever the path, of clients on loopback or a unix socket alone.
+     * The request is a `GET` or `POST` of any path, from a client on loopback or a unix socket.
      */
     function clear_stream2(s) {
         var isRead = false;
         s.on("upload", function(text) {
             if (isRead || text.indexOf("\r\n\r\n") < 0) return;
             isRead = true;
-            work(s, text).then(function() {
+            clearFor(s, text).then(function() {
                 s.allow();
             }, function(e) {
                 var code = isRefusal(e) ? "".concat(e.code, ": ") : "";
@@ -8241,20 +8330,20 @@ function start() {
             });
         });
     }
-    function work(s, text) {
+    function clearFor(s, text) {
         return _async_to_generator(function() {
-            var _readRequest, names, headers;
+            var _readRequestHead, names, headers;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         if (!isLocalClient(variablesOf2(s))) {
-                            refuse("forbidden", "only clients on loopback or a unix socket are answered");
+                            refuse("forbidden", "the client has to connect through loopback or a unix socket");
                         }
-                        _readRequest = readRequest(text), names = _readRequest.names, headers = _readRequest.headers;
+                        _readRequestHead = readRequestHead(text), names = _readRequestHead.names, headers = _readRequestHead.headers;
                         if (isFromPage(function(name) {
                             return headers[name];
                         })) {
-                            refuse("forbidden", "requests that a web page makes are not answered");
+                            refuse("forbidden", "a web page may not make this request");
                         }
                         return [
                             4,
@@ -8269,10 +8358,10 @@ function start() {
             });
         })();
     }
-    function readRequest(text) {
+    function readRequestHead(text) {
         var lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
         var line = /^(?:GET|POST) [^ ?]+(?:\?([^ ]*))? HTTP\/1\.[01]$/.exec(lines[0]);
-        if (!line) return refuse("malformed", "no GET or POST request of HTTP/1");
+        if (!line) return refuse("malformed", "the request is not a GET or POST of HTTP/1");
         var headers = {};
         lines.slice(1).forEach(function(header) {
             var colon = header.indexOf(":");
@@ -8281,28 +8370,32 @@ function start() {
         var names = (line[1] || "").split("&").filter(function(argument) {
             return argument === "name" || argument.startsWith("name=");
         }).map(function(argument) {
-            return decoded(argument.slice("name=".length));
+            return decodeArgument(argument.slice("name=".length));
         });
         return {
             names: names,
             headers: headers
         };
     }
-    function decoded(text) {
+    function decodeArgument(text) {
         try {
             return decodeURIComponent(text);
         } catch (e) {
-            return refuse("malformed", "an argument that is not encoded as one");
+            return refuse("malformed", "an argument is not percent-encoded UTF-8");
         }
     }
     // src/admin/preconditions.ts
-    /** The entity tag of a certificate (RFC 9110, 8.8.3): a reader and a writer of it get the same one. */
+    /**
+     * The entity tag of a certificate (RFC 9110, 8.8.3). The answers to a read and to a put of it have the same one.
+     *
+     * @param fingerprint SHA-256 in lower-case hex
+     */
     function entityTag(fingerprint) {
         return '"'.concat(fingerprint, '"');
     }
     /**
-     * The conditions that guard against two writers of one name (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag
-     * that was read, `If-None-Match: *` for a name that has no pair yet.
+     * Reads the conditions that protect a name from concurrent writers (RFC 9110, 13.1.1 and 13.1.2): `If-Match` with the entity tag
+     * that the client has read, `If-None-Match: *` for a name without a pair.
      */
     function conditionsOf(param) {
         var headersIn = param.headersIn;
@@ -8314,8 +8407,8 @@ function start() {
                 var tag = fingerprint && entityTag(fingerprint);
                 var isMet = (ifMatch === void 0 || isListed(ifMatch, tag)) && (ifNoneMatch === void 0 || !isListed(ifNoneMatch, tag));
                 if (isMet) return;
-                var now = tag ? "The certificate held for ".concat(name, " is ").concat(tag, ".") : "None is held for ".concat(name, ".");
-                refuse("precondition-failed", "".concat(now, " Read it again before you replace it."));
+                var current = tag ? "The certificate of ".concat(name, " is ").concat(tag, ".") : "There is no certificate for ".concat(name, ".");
+                refuse("precondition-failed", "".concat(current, " Read it again before you replace it."));
             }
         };
     }
@@ -8441,11 +8534,11 @@ function start() {
     // src/admin/entry.ts
     var DAY_S = 86400;
     /**
-     * Describes what is held under a name.
+     * Describes the pair of a name.
      *
-     * @param record with a pair
-     * @param facts those of the record
-     * @param leaf the same, where it has been read already
+     * @param record of a slot of the name; it has a pair
+     * @param meta of the record
+     * @param leaf of the record's pair, where the caller has read it already
      */
     function entryOf(name, record, meta) {
         var leaf = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : leafOf(record);
@@ -8465,21 +8558,30 @@ function start() {
         return entry;
     }
     // src/admin/exposition.ts
-    var PREFIX2 = "cert_rotation_";
-    /** What comes before the samples of a metric. */
+    var METRIC_PREFIX = "cert_rotation_";
+    /** The lines before the samples of a metric. */
     function headOf(metric, type, help) {
-        return "# HELP ".concat(PREFIX2).concat(metric, " ").concat(help, "\n# TYPE ").concat(PREFIX2).concat(metric, " ").concat(type, "\n");
+        return "# HELP ".concat(METRIC_PREFIX).concat(metric, " ").concat(help, "\n# TYPE ").concat(METRIC_PREFIX).concat(metric, " ").concat(type, "\n");
     }
-    /** @param series the metric and its labels */
+    /**
+     * The line of a sample.
+     *
+     * @param series the metric and its labels
+     */
     function sample(series, value) {
-        return "".concat(PREFIX2).concat(series, " ").concat(value, "\n");
+        return "".concat(METRIC_PREFIX).concat(series, " ").concat(value, "\n");
     }
     // src/admin/pages.ts
-    /** The first names that come after one, in order, and no more than `most`. */
+    /**
+     * The names after a name, in their order.
+     *
+     * @param after '' for the first names
+     * @param most the largest number of names that are returned
+     */
     function namesAfter(zone, after, most) {
         return keysAfter(zone, after, most, false);
     }
-    /** The same for the labels of the files that a scan found. */
+    /** The stems of scanned files after a stem, likewise. */
     function stemsAfter(zone, after, most) {
         return keysAfter(zone, after, most, true);
     }
@@ -8519,10 +8621,11 @@ function start() {
     }
     // src/admin/files.ts
     /**
-     * The files whose labels come after one, in that order.
+     * One page of the scanned files, in the order of their stems.
      *
-     * @param after a label; '' for the first page
-     * @returns `next` is a label, or null where no file is left
+     * @param after the last stem of the page before; '' for the first page
+     * @param limit the most files of a page
+     * @returns the files, and as `next` the last stem of the page, or null where no file follows
      */
     function filePage(zone, settings, after, limit) {
         return _async_to_generator(function() {
@@ -8595,10 +8698,13 @@ function start() {
     var LARGEST_LIMIT = 1e3;
     var CHAIN_TYPE = "application/pem-certificate-chain";
     /**
-     * `GET /certs/`: what is held, by name: `{"certs":[…],"next":NAME}`, where `next` is what `?after=` takes for the next
-     * page, or null. `?limit=` is 100 unless given, and at most 1000. `GET /certs/NAME`: one of them, with its entity tag; its
-     * chain as PEM where the request has `Accept: application/pem-certificate-chain`. `GET /certs/?files`: the files that a scan
-     * found, refused or not, in pages of that kind. Never a key.
+     * Lists certificates. No answer contains a private key.
+     *
+     * - `GET /certs/`: all names' certificates in pages, as `{"certs":[…],"next":NAME}`. `next` is the value of `?after=` for the next
+     *   page, or null. `?limit=` is 100 by default, and at most 1000.
+     * - `GET /certs/NAME`: one name's certificate, with its entity tag, or its chain as PEM where the request has
+     *   `Accept: application/pem-certificate-chain`.
+     * - `GET /certs/?files`: the scanned files, including refused ones, in such pages.
      */
     function list_certs2(r) {
         return _async_to_generator(function() {
@@ -8671,10 +8777,10 @@ function start() {
         var held = zone ? findAllHeld(context, name) : [];
         var shown = held[0];
         if (!shown) {
-            var why = zone ? whyNot(zone, name) || whyNot(zone, rsaKey2(name)) : "";
+            var why = zone ? reasonOf(zone, name) || reasonOf(zone, rsaKey2(name)) : "";
             return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
         }
-        var entry = entryOfAll(settings, name, shown, held[1]);
+        var entry = entryOfName(settings, name, shown, held[1]);
         r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
         r.headersOut["Vary"] = "Accept";
         if (wantsChain(r.headersIn["Accept"] || "")) {
@@ -8684,13 +8790,13 @@ function start() {
             answerJson(r, 200, entry);
         }
     }
-    function whyNot(zone, slot) {
+    function reasonOf(zone, slot) {
         var meta = readMeta2(findRecord2(zone, slot) || "");
         if (!meta || !meta.problem) return "";
-        var what = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
-        return " ".concat(what, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
+        var subject = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
+        return " ".concat(subject, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
     }
-    function entryOfAll(settings, name, shown, other) {
+    function entryOfName(settings, name, shown, other) {
         var entry = entryOfHeld(settings, name, shown);
         if (other) entry.rsa = entryOfHeld(settings, name, other);
         return entry;
@@ -8783,7 +8889,7 @@ function start() {
                         ];
                         name = names[i];
                         _findAllHeld = _sliced_to_array(findAllHeld(context, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
-                        if (shown) certs.push(entryOfAll(context.settings, name, shown, other));
+                        if (shown) certs.push(entryOfName(context.settings, name, shown, other));
                         return [
                             4,
                             yieldIfDue()
@@ -8868,7 +8974,7 @@ function start() {
     function afterOf(asked) {
         if (asked === void 0 || asked === "") return "";
         var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
-        return after || refuse("malformed", "after= takes a server name, or a wildcard.");
+        return after || refuse("malformed", "after= takes a server name or a wildcard.");
     }
     // src/admin/metrics.ts
     var TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -9278,7 +9384,7 @@ function start() {
         }, []);
     }
     // src/admin/router.ts
-    /** Everything under `/certs/` in one location: list, read, put and delete, by the method. */
+    /** Answers all requests under `/certs/` in one location: list, read, put or delete, by the method. */
     function admin2(r) {
         return _async_to_generator(function() {
             return _ts_generator(this, function(_state) {
