@@ -95,7 +95,7 @@ describe.skipIf(!hasEtcd)(PAGE, async () => {
       '750 www-data\n640 www-data\n',
     );
     await expect(cluster.sh(`etcdctl get /certs/${NAME}`)).rejects.toThrow();
-    await until('it is refused', () => /etcd: .*; what is held/.test(node.nginx.log()));
+    await until('it is refused', () => /etcd: .*; the current pairs are still served/.test(node.nginx.log()));
     const directory = makeDirectory();
     await copy(directory, 'password');
     const known = await start(directory, 'Access');
