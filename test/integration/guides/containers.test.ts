@@ -15,6 +15,8 @@ import { startToolsWith } from '../../support/tools.js';
 import { textOf } from '../../support/examples.js';
 import { LAYOUTS } from '../../support/layouts.js';
 
+// Runs on njs: mounts, users and volumes are what is tested, whatever engine nginx has.
+
 const page = openPage('docs/containers.md');
 const [up = '', obtain = '', list = '', down = ''] = page
   .take('sh', 'Docker Compose')

@@ -3,6 +3,8 @@ import { describeOnDebian, serialIn, startDebian } from '../../support/debian.js
 import { openPage, readPage } from '../../support/documents.js';
 import { STORE } from '../../support/nginx.js';
 
+// Runs on njs, debian13: commands for both of Debian's nginx are what is tested, whatever the engine.
+
 // The commands of docs/operation.md, on a machine where somebody has followed the README.
 
 const page = openPage('docs/operation.md');

@@ -6,6 +6,8 @@ import { openPage, pasteableBlocks, ROOT } from '../../support/documents.js';
 import { STORE } from '../../support/nginx.js';
 import { startToolsWith } from '../../support/tools.js';
 
+// Runs on njs: files for systemd are what is tested, whatever engine nginx has.
+
 // What the page installs is installed, and systemd reads it; what the sandbox leaves nginx is in confined.test.ts.
 
 const page = openPage('docs/systemd.md');
