@@ -4869,14 +4869,17 @@ function start_cold() {
      * @returns the record to keep in the zone: that of a version where the store could be written
      */
     function keepInStore(context, slot, current, result, attempt) {
-        var store = context.store;
-        var record = result.record;
-        if (!store) return record;
+        var store = context.store, settings = context.settings, zone = context.zone;
+        var record = result.record, pair = result.pair;
+        if (!store) {
+            if (settings.store && pair && zone) count(zone, FAILURES, "");
+            return record;
+        }
         var mayPlace = attempt.state === "no-room" || attempt.isLocked();
         try {
             var kept = holdsPair(record) ? keepPair(context, store, slot, current, result, mayPlace) : record;
             if (record === "" && mayPlace) dropStored(store, slot, current);
-            sayFault(context, "");
+            if (kept !== record) sayFault(context, "");
             return kept;
         } catch (e) {
             sayFault(context, e.message);
@@ -4937,10 +4940,12 @@ function start_cold() {
             sayFault(context, e.message);
         }
     }
+    var FAILURES = "store_failures_total";
     function sayFault(param, fault) {
         var r = param.r, zone = param.zone;
-        if (fault && zone) count(zone, "store_failures_total", "");
-        if (zone ? isNewToSay(zone, "store-write", fault) : fault) {
+        if (fault && zone) count(zone, FAILURES, "");
+        var reason = fault.slice(fault.lastIndexOf(": ") + 1);
+        if (zone ? isNewToSay(zone, "store-write", reason) : fault) {
             r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
         }
     }

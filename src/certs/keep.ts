@@ -46,16 +46,21 @@ export function keepInStore(
   result: CheckResult,
   attempt: LockAttempt,
 ): string {
-  const { store } = context;
-  const { record } = result;
-  if (!store) return record;
+  const { store, settings, zone } = context;
+  const { record, pair } = result;
+  if (!store) {
+    // Why the folder is no store, is said where it is opened.
+    if (settings.store && pair && zone) count(zone, FAILURES, '');
+    return record;
+  }
   const mayPlace = attempt.state === 'no-room' || attempt.isLocked();
   try {
     const kept = holdsPair(record)
       ? keepPair(context, store, slot, current, result, mayPlace)
       : record;
     if (record === '' && mayPlace) dropStored(store, slot, current);
-    sayFault(context, '');
+    // Only what was written shows that the store can be.
+    if (kept !== record) sayFault(context, '');
     return kept;
   } catch (e) {
     sayFault(context, (e as Error).message);
@@ -135,14 +140,18 @@ export function keepPointer(context: Context, slot: string, file: string, others
   }
 }
 
+const FAILURES = 'store_failures_total';
+
 /**
  * Counts a fault of the store, and logs it where it is not the last one.
  *
  * @param fault '' where the store could be written: a later fault is logged again then
  */
 function sayFault({ r, zone }: Context, fault: string): void {
-  if (fault && zone) count(zone, 'store_failures_total', '');
-  if (zone ? isNewToSay(zone, 'store-write', fault) : fault) {
+  if (fault && zone) count(zone, FAILURES, '');
+  // Each file has another path.
+  const reason = fault.slice(fault.lastIndexOf(': ') + 1);
+  if (zone ? isNewToSay(zone, 'store-write', reason) : fault) {
     r.error(`cert_rotation: the store cannot be written: ${fault}; pairs go to nginx as text`);
   }
 }
