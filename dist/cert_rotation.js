@@ -4447,6 +4447,14 @@ function start() {
         if (!store) return isHere && !exists(pathOf2(text)) ? none2 : known;
         var entry = readEntry(store, slot);
         var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
+        if (isPastStore(text, meta, store, version)) {
+            return {
+                record: text,
+                version: version || "",
+                entry: entry || "",
+                isAdopted: false
+            };
+        }
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
             var isSame2 = text !== void 0 && isPointer2(text) && targetOf22(text) === file;
@@ -4470,6 +4478,10 @@ function start() {
             entry: entry,
             isAdopted: !isSame
         };
+    }
+    function isPastStore(text, meta, store, version) {
+        if (text === void 0 || !meta || isVersion2(text) || !holdsPair2(text)) return false;
+        return meta.store === store.id && meta.before === (version || "");
     }
     /**
      * The record of a slot that nobody has asked for since nginx was started: the next handshake reads and checks the version.
@@ -4748,6 +4760,7 @@ function start() {
             slots.forEach(function(slot) {
                 var meta = metaOf(context, slot, pair, etcd);
                 if (store && version) replaced.push(placeVersion(context, store, slot, version, meta, undone));
+                else noteStored(context, zone, slot, meta);
                 var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken2(zone), meta, servedPem(pair));
                 undone.push(undoneBy(zone, slot));
                 if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
@@ -4792,6 +4805,18 @@ function start() {
         return function() {
             if (meta.before) retire(store, meta.before, slot);
         };
+    }
+    function noteStored(param, zone, slot, meta) {
+        var store = param.store;
+        var last = findRecord2(zone, slot) || "";
+        var known = readMeta2(last);
+        var id = store ? store.id : known == null ? void 0 : known.store;
+        if (id === void 0) return;
+        meta.store = id;
+        meta.before = isVersion2(last) ? versionIn(last) : (known == null ? void 0 : known.before) || "";
+        quietly(function() {
+            if (store) meta.before = versionOfEntry(readEntry(store, slot));
+        });
     }
     function versionRecord(param, zone, store, version, meta) {
         var interval = param.interval;
@@ -4898,8 +4923,17 @@ function start() {
             return kept;
         } catch (e) {
             sayFault(context, e.message);
-            return record;
+            return holdsPair2(record) && !isVersion2(record) ? pastStore(context, store, current, record) : record;
         }
+    }
+    function pastStore(param, store, current, record) {
+        var token = param.token;
+        var known = {
+            store: store.id,
+            before: current.version
+        };
+        var noted = withMeta(record, token, Object.assign({}, readMeta2(record), known));
+        return withCheckedAt(noted, checkedAtText(record));
     }
     function keepPair(context, store, slot, current, param, mayPlace) {
         var record = param.record, pair = param.pair;
