@@ -4990,8 +4990,9 @@ function start() {
             sayFault(context, e.message);
         }
     }
-    function sayFault(param, fault) {
-        var r = param.r, zone = param.zone;
+    function sayFault(param, message) {
+        var r = param.r, zone = param.zone, store = param.store;
+        var fault = message && "".concat(store ? store.root : "", ": ").concat(message.split(": ").pop());
         if (fault && zone) count(zone, "store_failures_total", "");
         if (zone ? isNewToSay(zone, "store-write", fault) : fault) {
             r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));

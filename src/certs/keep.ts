@@ -145,7 +145,9 @@ export function keepPointer(context: Context, slot: string, file: string, others
 }
 
 /** Says once what keeps the store from being written, and that it can be written again. */
-function sayFault({ r, zone }: Context, fault: string): void {
+function sayFault({ r, zone, store }: Context, message: string): void {
+  // The path that the message begins with is another one each time.
+  const fault = message && `${store ? store.root : ''}: ${message.split(': ').pop()}`;
   if (fault && zone) count(zone, 'store_failures_total', '');
   if (zone ? isNewToSay(zone, 'store-write', fault) : fault) {
     r.error(`cert_rotation: the store cannot be written: ${fault}; pairs go to nginx as text`);

@@ -245,7 +245,12 @@ describe('a pair of etcd that the store has no room for', () => {
   });
 
   test.each([
-    ['cannot be written', (): void => { failOf('renameSync'); }],
+    [
+      'cannot be written',
+      (): void => {
+        failOf('renameSync');
+      },
+    ],
     ['is away', (): void => void (context.store = undefined)],
   ])('goes before the older one that is stored when the store is back: it %s', (_, spoil) => {
     spoil();

@@ -226,23 +226,6 @@ describe('a slot with a version in the store', () => {
     expect(readMeta(record!)).toEqual({ ...META, loadedAt: 9, before: 'x', store: store.id });
   });
 
-  test('has it in the place of a newer pair that another store had no room for', () => {
-    const version = place(old);
-    const text = recordWith(next, { ...META, store: '1:2', before: version });
-    expect(current(text)).toMatchObject({ version, isAdopted: true });
-  });
-
-  test('keeps a newer pair that it had no room for, until another one comes', () => {
-    const version = place(old);
-    const text = recordWith(next, { ...META, store: store.id, before: version });
-    const entry = readEntry(store, NAME);
-    expect(current(text)).toEqual({ record: text, version, entry, isAdopted: false });
-    place(old);
-    expect(current(text)).toMatchObject({ isAdopted: true });
-    placeMark(store, NAME);
-    expect(current(text)).toEqual(NONE);
-  });
-
   function sameInOther(): string {
     const other = makeStore(folder, 'other');
     return recordOf(write(old, other), other);
