@@ -4411,6 +4411,14 @@ function start_cold() {
         if (!store) return isHere && !exists(pathOf(text)) ? none2 : known;
         var entry = readEntry(store, slot);
         var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
+        if (isPastStore(text, meta, store, version)) {
+            return {
+                record: text,
+                version: version || "",
+                entry: entry || "",
+                isAdopted: false
+            };
+        }
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
             var isSame2 = text !== void 0 && isPointer(text) && targetOf(text) === file;
@@ -4434,6 +4442,10 @@ function start_cold() {
             entry: entry,
             isAdopted: !isSame
         };
+    }
+    function isPastStore(text, meta, store, version) {
+        if (text === void 0 || !meta || isVersion(text) || !holdsPair(text)) return false;
+        return meta.store === store.id && meta.before === (version || "");
     }
     /**
      * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
@@ -4735,6 +4747,7 @@ function start_cold() {
             slots.forEach(function(slot) {
                 var meta = metaOf(context, slot, pair, etcd);
                 if (store && version) placeVersion(context, store, slot, version, meta, undone);
+                else noteStored(context, zone, slot, meta);
                 var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken(zone), meta, servedPem(pair));
                 undone.push(undoneBy(zone, slot));
                 if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
@@ -4775,6 +4788,18 @@ function start_cold() {
         undone.push(function() {
             if (before === void 0) removeEntry(store, slot);
             else placeEntry(store, slot, before);
+        });
+    }
+    function noteStored(param, zone, slot, meta) {
+        var store = param.store;
+        var last = findRecord(zone, slot) || "";
+        var known = readMeta(last);
+        var id = store ? store.id : known == null ? void 0 : known.store;
+        if (id === void 0) return;
+        meta.store = id;
+        meta.before = isVersion(last) ? versionIn(last) : (known == null ? void 0 : known.before) || "";
+        quietly(function() {
+            if (store) meta.before = versionOfEntry(readEntry(store, slot));
         });
     }
     function versionRecord(param, zone, store, version, meta) {
@@ -4883,8 +4908,17 @@ function start_cold() {
             return kept;
         } catch (e) {
             sayFault(context, e.message);
-            return record;
+            return holdsPair(record) && !isVersion(record) ? pastStore(context, store, current, record) : record;
         }
+    }
+    function pastStore(param, store, current, record) {
+        var token = param.token;
+        var known = {
+            store: store.id,
+            before: current.version
+        };
+        var noted = withMeta(record, token, Object.assign({}, readMeta(record), known));
+        return withCheckedAt(noted, checkedAtText(record));
     }
     function keepPair(context, store, slot, current, param, mayPlace) {
         var record = param.record, pair = param.pair;

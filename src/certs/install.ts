@@ -17,10 +17,12 @@ import {
   isVersion,
   makeRecord,
   makeVersionRecord,
+  readMeta,
   withFreshUntil,
 } from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
+import { versionIn } from './pem_of_record';
 import { entryOfVersion, placeMark, versionOfEntry, writePair } from './stored';
 
 // Installs pairs that come by a request or from etcd in their slots, and removes them.
@@ -69,6 +71,7 @@ export function installPair(
     slots.forEach((slot) => {
       const meta = metaOf(context, slot, pair, etcd);
       if (store && version) placeVersion(context, store, slot, version, meta, undone);
+      else noteStored(context, zone, slot, meta);
       const record = version
         ? versionRecord(context, zone, store as Store, version, meta)
         : makeRecord(clearToken(zone), meta, servedPem(pair));
@@ -139,6 +142,20 @@ function placeVersion(
   undone.push(() => {
     if (before === undefined) removeEntry(store, slot);
     else placeEntry(store, slot, before);
+  });
+}
+
+/** Notes what the store has instead of a pair that it cannot take, which goes before that: see `currentOf`. */
+function noteStored({ store }: Context, zone: Zone, slot: string, meta: RecordMeta): void {
+  const last = findRecord(zone, slot) || '';
+  // Of a store that cannot be reached, the record before tells it.
+  const known = readMeta(last);
+  const id = store ? store.id : known?.store;
+  if (id === undefined) return;
+  meta.store = id;
+  meta.before = isVersion(last) ? versionIn(last) : known?.before || '';
+  quietly(() => {
+    if (store) meta.before = versionOfEntry(readEntry(store, slot));
   });
 }
 

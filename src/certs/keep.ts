@@ -14,6 +14,7 @@ import {
   makeVersionRecord,
   readMeta,
   withCheckedAt,
+  withMeta,
 } from '../zone/record';
 import type { CheckResult } from './check';
 import type { Context } from './context';
@@ -64,8 +65,17 @@ export function keepInStore(
     return kept;
   } catch (e) {
     sayFault(context, (e as Error).message);
-    return record;
+    return holdsPair(record) && !isVersion(record)
+      ? pastStore(context, store, current, record)
+      : record;
   }
+}
+
+/** A pair that stays text, and what the store has instead: see `currentOf`. */
+function pastStore({ token }: Context, store: Store, current: Current, record: string): string {
+  const known = { store: store.id, before: current.version };
+  const noted = withMeta(record, token, Object.assign({}, readMeta(record), known));
+  return withCheckedAt(noted, checkedAtText(record));
 }
 
 function keepPair(

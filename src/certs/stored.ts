@@ -18,6 +18,7 @@ import { serverNamesOf } from '../x509/server_name';
 import {
   type RecordMeta,
   STALE_TOKEN,
+  holdsPair,
   isAnswer,
   isPointer,
   isVersion,
@@ -74,6 +75,9 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   if (!store) return isHere && !exists(pathOf(text)) ? none : known;
   const entry = readEntry(store, slot);
   const { version, meta: stored, file, others, deleted } = parse(entry);
+  if (isPastStore(text, meta, store, version)) {
+    return { record: text, version: version || '', entry: entry || '', isAdopted: false };
+  }
   if (deleted) return text !== undefined && isAnswer(text) ? none : known;
   if (file !== undefined) {
     const isSame = text !== undefined && isPointer(text) && targetOf(text) === file;
@@ -87,6 +91,20 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   const isSame = isHere && pathOf(text) === versionPath(store, version) && exists(pathOf(text));
   const record = isSame ? text : adopt(context, store, slot, entry as string);
   return { record, version, entry: entry as string, isAdopted: !isSame };
+}
+
+/**
+ * Whether a pair is text because the store could not take it, and the store has what it had then: the pair is the newer one.
+ * It is so by its `store` and `before`.
+ */
+function isPastStore(
+  text: string | undefined,
+  meta: RecordMeta | null,
+  store: Store,
+  version: string | undefined,
+): boolean {
+  if (text === undefined || !meta || isVersion(text) || !holdsPair(text)) return false;
+  return meta.store === store.id && meta.before === (version || '');
 }
 
 /**

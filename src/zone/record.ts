@@ -76,7 +76,10 @@ export interface RecordMeta {
   others?: string[];
   /** The last value of the slot that came from etcd, taken or refused; see etcd/position.ts. */
   etcd?: string;
-  /** Of a version: the identity of the store that it is in, and the version that it replaced there, '' for none. */
+  /**
+   * Of a version: the identity of the store that it is in, and the version that it replaced there, '' for none. Of a pair that
+   * the store could not take: that store, and the version that it has instead.
+   */
   store?: string;
   before?: string;
 }

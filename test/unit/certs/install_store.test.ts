@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { pemIn } from '../../../src/certs/pem_of_record.js';
 import { installPair, removePair } from '../../../src/certs/install.js';
+import { refreshSlot } from '../../../src/certs/refresh.js';
 import { currentOf, sweepStore } from '../../../src/certs/stored.js';
 import { rsaKey } from '../../../src/config/slot.js';
 import { versionPath, type Store } from '../../../src/disk/store.js';
@@ -224,17 +225,45 @@ describe('a store that is set and cannot be used', () => {
   });
 });
 
-test('a pair of etcd that the store has no room for is served as text, which is said', () => {
-  install([NAME], old, 'mx1:6');
-  failOf('renameSync');
-  const [record] = install([NAME], next, 'mx1:7');
-  expect(pemIn(zone.get(NAME)!)).toBe(pemOfPair(next));
-  expect(isVersion(record!)).toBe(false);
-  expect(context.lines).toEqual([
-    expect.stringMatching(
-      /^error: .*the store cannot be written: .*ENOSPC.*goes to nginx as text$/,
-    ),
-  ]);
+describe('a pair of etcd that the store has no room for', () => {
+  beforeEach(() => {
+    context.settings.followsEtcd = true;
+    install([NAME], old, 'mx1:6');
+  });
+
+  test('is served as text, which is said', () => {
+    failOf('renameSync');
+    const [record] = install([NAME], next, 'mx1:7');
+    expect(record).toBe(zone.get(NAME));
+    expect(pemIn(record!)).toBe(pemOfPair(next));
+    expect(isVersion(record!)).toBe(false);
+    expect(context.lines).toEqual([
+      expect.stringMatching(
+        /^error: .*the store cannot be written: .*ENOSPC.*goes to nginx as text$/,
+      ),
+    ]);
+  });
+
+  test.each([
+    [
+      'cannot be written',
+      (): void => {
+        failOf('renameSync');
+      },
+    ],
+    ['is away', (): void => void (context.store = undefined)],
+  ])('goes before the older one that is stored when the store is back: it %s', (_, spoil) => {
+    spoil();
+    install([NAME], old, 'mx1:7');
+    install([NAME], next, 'mx1:8');
+    vi.restoreAllMocks();
+    context.store = store;
+    const text = zone.get(NAME)!;
+    expect(pemIn(currentOf(context, NAME, text).record!)).toBe(pemOfPair(next));
+    expect(pemIn(refreshSlot(context, NAME))).toBe(pemOfPair(next));
+    expect(isVersion(zone.get(NAME)!)).toBe(true);
+    expect(entryOf(store, NAME).meta.etcd).toBe('mx1:8');
+  });
 });
 
 describe('a pair that is removed', () => {
