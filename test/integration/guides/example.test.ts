@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { currentRuntime } from '../../setup/runtimes.js';
 import { createAuthority, writePair } from '../../support/certificates.js';
 import { send, type HttpRequest, type HttpResponse } from '../../support/http.js';
-import { makeWorkDirectory, startNginx, type Nginx } from '../../support/nginx.js';
+import { makeWorkDirectory, startNginx, STORE, type Nginx } from '../../support/nginx.js';
 import { curl, handshake, opensslClient, type ClientOptions } from '../../support/tls_client.js';
 import { filesBeside, fittedTo, STREAM_FOLDER, textOf } from '../../support/examples.js';
 
@@ -155,6 +155,16 @@ describe.each([...locals, ...remote])('$file', ({ nginx, client }) => {
     // What the files hold.
     expect(await serial()).toBe(first.serial);
     expect((await client('/clear')).body).toBe('{"cleared":"all"}\n');
+  });
+
+  test('has all that it serves in the store, and nothing goes to nginx as text', async () => {
+    const put = await client(`/certs/${NAME}`, { method: 'PUT', body: second.pairPem });
+    const { fingerprint_sha256: fingerprint } = JSON.parse(put.body) as Record<string, string>;
+    const { stdout } = await nginx.exec(['find', STORE, '-name', `${fingerprint}.*`, '-type', 'f']);
+    expect(stdout).toContain(`${fingerprint}.`);
+    expect((await client('/metrics')).body).toMatch(/^cert_rotation_store_failures_total 0$/m);
+    await client(`/certs/${NAME}`, { method: 'DELETE' });
+    expect(await serial()).toBe(first.serial);
   });
 
   test('says itself that a body is too large, and keeps no body in a file', async () => {
