@@ -4336,6 +4336,7 @@ function start_cold() {
         var settings = readSettings(variables);
         var zone = usableZone(r, zoneName(variables));
         var store = usableStore(r, zone, settings.store);
+        if (variables["cert_persist"]) sayPersistIsGone(r, zone);
         var context = {
             r: r,
             settings: settings,
@@ -4387,6 +4388,12 @@ function start_cold() {
             r.error("cert_rotation: no store: ".concat(fault, "; pairs go to nginx as text"));
         }
         return store;
+    }
+    function sayPersistIsGone(r, zone) {
+        var isNew = !zone || isNewToSay(zone, "persist:".concat(ngx.worker_id), "".concat(process.pid));
+        if (isNew) {
+            r.error("cert_rotation: $cert_persist does nothing any more: $cert_store keeps what is put; see docs/settings.md");
+        }
     }
     // src/certs/stored.ts
     /**

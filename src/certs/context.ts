@@ -34,6 +34,7 @@ export function contextOf(r: Caller): Context {
   const settings = readSettings(variables);
   const zone = usableZone(r, zoneName(variables));
   const store = usableStore(r, zone, settings.store);
+  if (variables['cert_persist']) sayPersistIsGone(r, zone);
   const context: Context = {
     r,
     settings,
@@ -88,4 +89,14 @@ function usableStore(r: Caller, zone: Zone | undefined, path: string): Store | u
     r.error(`cert_rotation: no store: ${fault}; pairs go to nginx as text`);
   }
   return store;
+}
+
+/** Says once per worker that a setting of earlier versions does nothing any more. */
+function sayPersistIsGone(r: Caller, zone: Zone | undefined): void {
+  const isNew = !zone || isNewToSay(zone, `persist:${ngx.worker_id}`, `${process.pid}`);
+  if (isNew) {
+    r.error(
+      'cert_rotation: $cert_persist does nothing any more: $cert_store keeps what is put; see docs/settings.md',
+    );
+  }
 }

@@ -57,3 +57,15 @@ describe('a put with a store', async () => {
     site.expectNoKeyShown();
   });
 });
+
+test('a configuration that still sets $cert_persist is told so, once per worker', async () => {
+  const site = await startPutSite({ store: true, workers: 1, settings: { persist: 'on' } });
+  for (const name of ['a.example', 'b.example']) {
+    const pair = await site.authority.issue({ names: [name] });
+    expect((await site.put(name, pair.pairPem)).status).toBe(201);
+    expect(await site.serial(name)).toBe(pair.serial);
+  }
+  expect(site.nginx.log().match(/\[error\].*\$cert_persist does nothing any more/g)).toHaveLength(
+    1,
+  );
+});
