@@ -4711,176 +4711,6 @@ function start() {
     function fingerprintOfHeld(held) {
         return held ? fingerprintOf(leafOf(held.record)) : "";
     }
-    // src/certs/install.ts
-    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
-    /**
-     * The pair with its key proven, in a form that proves itself the next time where that is possible.
-     *
-     * @throws (rejects with) key-mismatch, malformed, unsupported-key
-     */
-    function provePair(pair) {
-        return _async_to_generator(function() {
-            var curve, privateKey, key;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            proveKey(pair)
-                        ];
-                    case 1:
-                        _state.sent();
-                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
-                            2,
-                            pair
-                        ];
-                        curve = pair.privateKey.curve;
-                        if (curve === null) return [
-                            2,
-                            pair
-                        ];
-                        privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-                        key = encodeBlock(privateKey.label, privateKey.der);
-                        return [
-                            2,
-                            Object.assign({}, pair, {
-                                privateKey: privateKey,
-                                key: key
-                            })
-                        ];
-                }
-            });
-        })();
-    }
-    /**
-     * Puts a pair into slots: into the store, where there is one, then into the zone. The caller must hold the slots' locks.
-     *
-     * @param etcd the value's version, of `versionOf`, where the pair comes from there; '' where it does not
-     * @returns the records, in the order of the slots
-     * @throws zone-full, store-failed: every slot has what it had
-     */
-    function installPair(context, zone, slots, pair, etcd) {
-        var store = context.store, misses = context.misses;
-        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
-        var undone = [];
-        var records = [];
-        try {
-            slots.forEach(function(slot) {
-                var meta = metaOf(context, slot, pair, etcd);
-                if (store && version) placeVersion(context, store, slot, version, meta, undone);
-                var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken2(zone), meta, servedPem(pair));
-                undone.push(undoneBy(zone, slot));
-                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
-                records.push(record);
-            });
-        } catch (e) {
-            undone.reverse().forEach(quietly);
-            throw isRefusal(e) || isZoneFull2(e) ? e : storeFailed(e);
-        }
-        if (misses) slots.forEach(function(slot) {
-            forgetMissing(misses, slot);
-        });
-        return records;
-    }
-    function storePair(param, slots, pair, isOptional) {
-        var r = param.r, store = param.store, settings = param.settings;
-        try {
-            if (store) return writePair(store, pair, slots, true);
-            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-            return "";
-        } catch (e) {
-            if (!isOptional) throw storeFailed(e);
-            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
-            return "";
-        }
-    }
-    function placeVersion(param, store, slot, version, meta, undone) {
-        var storeToken = param.storeToken;
-        var before = readEntry(store, slot);
-        meta.store = store.id;
-        meta.before = versionOfEntry(before);
-        if (meta.before) retire(store, meta.before, slot);
-        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
-        undone.push(function() {
-            if (before === void 0) removeEntry(store, slot);
-            else placeEntry(store, slot, before);
-        });
-    }
-    function versionRecord(param, zone, store, version, meta) {
-        var interval = param.interval;
-        var record = makeVersionRecord(clearToken2(zone), meta, versionPath(store, version));
-        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
-    }
-    function undoneBy(zone, slot) {
-        var before = findRecord2(zone, slot);
-        return function() {
-            if (before === void 0) removeRecord(zone, slot);
-            else putRecord(zone, slot, before);
-        };
-    }
-    function metaOf(param, slot, pair, etcd) {
-        var settings = param.settings;
-        var meta = {
-            source: etcd ? "etcd" : "api",
-            // It wins over these until they change.
-            files: stampOf(slotPaths(settings, slot)),
-            notAfter: pair.leaf.notAfter,
-            loadedAt: Date.now()
-        };
-        if (etcd) meta.etcd = etcd;
-        return meta;
-    }
-    /** The record of a pair that was put into a slot now, for who describes it. */
-    function recordOfPut(context, slot, pair, etcd) {
-        return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
-    }
-    /**
-     * Drops what is in slots, from the store and the zone. The caller must hold the slots' locks.
-     *
-     * @throws store-failed: everything is as it was
-     */
-    function removePair(context, zone, slots) {
-        var store = context.store;
-        var undone = [];
-        try {
-            slots.forEach(function(slot) {
-                if (store) dropEntry(store, slot, undone);
-                else expectNotStored(context, zone, slot);
-            });
-        } catch (e) {
-            undone.reverse().forEach(quietly);
-            throw storeFailed(e);
-        }
-        slots.forEach(function(slot) {
-            removeRecord(zone, slot);
-        });
-    }
-    function dropEntry(store, slot, undone) {
-        var before = readEntry(store, slot);
-        if (before === void 0) return;
-        placeMark(store, slot, versionOfEntry(before));
-        undone.push(function() {
-            placeEntry(store, slot, before);
-        });
-    }
-    function expectNotStored(param, zone, slot) {
-        var settings = param.settings;
-        if (settings.store && isVersion2(findRecord2(zone, slot) || "")) {
-            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-        }
-    }
-    function quietly(work) {
-        try {
-            work();
-        } catch (e) {}
-    }
-    function storeFailed(e) {
-        try {
-            return refuse("store-failed", "".concat(e.message, ". Nothing was changed. Workers write the store: give their user the right to, and room."));
-        } catch (refusal) {
-            return refusal;
-        }
-    }
     // src/certs/keep.ts
     /**
      * Keeps in the store what a look has found.
@@ -4982,6 +4812,178 @@ function start() {
         } catch (e) {
             if (zone) putSwept(zone, timestamp2());
             r.log("cert_rotation: the store: ".concat(e.message));
+        }
+    }
+    // src/certs/install.ts
+    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    /**
+     * The pair with its key proven, in a form that proves itself the next time where that is possible.
+     *
+     * @throws (rejects with) key-mismatch, malformed, unsupported-key
+     */
+    function provePair(pair) {
+        return _async_to_generator(function() {
+            var curve, privateKey, key;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            proveKey(pair)
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
+                            2,
+                            pair
+                        ];
+                        curve = pair.privateKey.curve;
+                        if (curve === null) return [
+                            2,
+                            pair
+                        ];
+                        privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                        key = encodeBlock(privateKey.label, privateKey.der);
+                        return [
+                            2,
+                            Object.assign({}, pair, {
+                                privateKey: privateKey,
+                                key: key
+                            })
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Puts a pair into slots: into the store, where there is one, then into the zone. The caller must hold the slots' locks.
+     *
+     * @param etcd the value's version, of `versionOf`, where the pair comes from there; '' where it does not
+     * @returns the records, in the order of the slots
+     * @throws zone-full, store-failed: every slot has what it had
+     */
+    function installPair(context, zone, slots, pair, etcd) {
+        var store = context.store, misses = context.misses;
+        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
+        var undone = [];
+        var records = [];
+        try {
+            slots.forEach(function(slot) {
+                var meta = metaOf(context, slot, pair, etcd);
+                if (store && version) placeVersion(context, store, slot, version, meta, undone);
+                var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken2(zone), meta, servedPem(pair));
+                undone.push(undoneBy(zone, slot));
+                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
+                records.push(record);
+            });
+        } catch (e) {
+            undone.reverse().forEach(quietly);
+            throw isRefusal(e) || isZoneFull2(e) ? e : storeFailed(e);
+        }
+        if (misses) slots.forEach(function(slot) {
+            forgetMissing(misses, slot);
+        });
+        sweepIfDue(context);
+        return records;
+    }
+    function storePair(param, slots, pair, isOptional) {
+        var r = param.r, store = param.store, settings = param.settings;
+        try {
+            if (store) return writePair(store, pair, slots, true);
+            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
+            return "";
+        } catch (e) {
+            if (!isOptional) throw storeFailed(e);
+            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
+            return "";
+        }
+    }
+    function placeVersion(param, store, slot, version, meta, undone) {
+        var storeToken = param.storeToken;
+        var before = readEntry(store, slot);
+        meta.store = store.id;
+        meta.before = versionOfEntry(before);
+        if (meta.before) retire(store, meta.before, slot);
+        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        undone.push(function() {
+            if (before === void 0) removeEntry(store, slot);
+            else placeEntry(store, slot, before);
+        });
+    }
+    function versionRecord(param, zone, store, version, meta) {
+        var interval = param.interval;
+        var record = makeVersionRecord(clearToken2(zone), meta, versionPath(store, version));
+        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
+    }
+    function undoneBy(zone, slot) {
+        var before = findRecord2(zone, slot);
+        return function() {
+            if (before === void 0) removeRecord(zone, slot);
+            else putRecord(zone, slot, before);
+        };
+    }
+    function metaOf(param, slot, pair, etcd) {
+        var settings = param.settings;
+        var meta = {
+            source: etcd ? "etcd" : "api",
+            // It wins over these until they change.
+            files: stampOf(slotPaths(settings, slot)),
+            notAfter: pair.leaf.notAfter,
+            loadedAt: Date.now()
+        };
+        if (etcd) meta.etcd = etcd;
+        return meta;
+    }
+    /** The record of a pair that was put into a slot now, for who describes it. */
+    function recordOfPut(context, slot, pair, etcd) {
+        return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
+    }
+    /**
+     * Drops what is in slots, from the store and the zone. The caller must hold the slots' locks.
+     *
+     * @throws store-failed: everything is as it was
+     */
+    function removePair(context, zone, slots) {
+        var store = context.store;
+        var undone = [];
+        try {
+            slots.forEach(function(slot) {
+                if (store) dropEntry(store, slot, undone);
+                else expectNotStored(context, zone, slot);
+            });
+        } catch (e) {
+            undone.reverse().forEach(quietly);
+            throw storeFailed(e);
+        }
+        slots.forEach(function(slot) {
+            removeRecord(zone, slot);
+        });
+        sweepIfDue(context);
+    }
+    function dropEntry(store, slot, undone) {
+        var before = readEntry(store, slot);
+        if (before === void 0) return;
+        placeMark(store, slot, versionOfEntry(before));
+        undone.push(function() {
+            placeEntry(store, slot, before);
+        });
+    }
+    function expectNotStored(param, zone, slot) {
+        var settings = param.settings;
+        if (settings.store && isVersion2(findRecord2(zone, slot) || "")) {
+            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
+        }
+    }
+    function quietly(work) {
+        try {
+            work();
+        } catch (e) {}
+    }
+    function storeFailed(e) {
+        try {
+            return refuse("store-failed", "".concat(e.message, ". Nothing was changed. Workers write the store: give their user the right to, and room."));
+        } catch (refusal) {
+            return refusal;
         }
     }
     // src/certs/pair_text.ts
@@ -5360,6 +5362,7 @@ function start() {
                         if (!store || !zone) return [
                             2
                         ];
+                        sweepIfDue(context);
                         changed = {};
                         shards = shardsOf(store, "names", function(name) {
                             return name;

@@ -21,6 +21,7 @@ import {
 } from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
+import { sweepIfDue } from './keep';
 import { entryOfVersion, placeMark, versionOfEntry, writePair } from './stored';
 
 // How a pair that somebody puts in place, by a request or through etcd, comes to its slots, and how it leaves them.
@@ -82,6 +83,7 @@ export function installPair(
     slots.forEach((slot) => {
       forgetMissing(misses, slot);
     });
+  sweepIfDue(context);
   return records;
 }
 
@@ -182,6 +184,7 @@ export function removePair(context: Context, zone: Zone, slots: string[]): void 
   slots.forEach((slot) => {
     removeRecord(zone, slot);
   });
+  sweepIfDue(context);
 }
 
 function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {

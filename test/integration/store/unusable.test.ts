@@ -149,22 +149,30 @@ const UNFIT = [
   },
   {
     title: "a symlink in place of the program's folder",
-    prepare: (directory: string) => symlinkSync('/tmp', join(directory, OWN)),
+    prepare: (directory: string) => {
+      symlinkSync('/tmp', join(directory, OWN));
+    },
     says: /has to be a folder/,
   },
   {
     title: "a file in place of the program's folder",
-    prepare: (directory: string) => writeFileSync(join(directory, OWN), ''),
+    prepare: (directory: string) => {
+      writeFileSync(join(directory, OWN), '');
+    },
     says: /has to be a folder/,
   },
   {
     title: 'a folder that others may read',
-    prepare: (directory: string) => mkdirSync(join(directory, OWN), 0o755),
+    prepare: (directory: string) => {
+      mkdirSync(join(directory, OWN), 0o755);
+    },
     says: /mode has to be 0700/,
   },
   {
     title: "another user's folder",
-    prepare: (directory: string) => mkdirSync(join(directory, OWN), 0o700),
+    prepare: (directory: string) => {
+      mkdirSync(join(directory, OWN), 0o700);
+    },
     says: /belongs to user/,
   },
 ];
