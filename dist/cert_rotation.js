@@ -4695,202 +4695,6 @@ function start_cold() {
     function fingerprintOfHeld(held) {
         return held ? fingerprintOf(leafOf(held.record)) : "";
     }
-    // src/certs/install.ts
-    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
-    /**
-     * Proves the key of a pair by using it.
-     *
-     * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
-     * @throws (rejects with) key-mismatch, malformed, unsupported-key
-     */
-    function provePair(pair) {
-        return _async_to_generator(function() {
-            var curve, privateKey, key;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        return [
-                            4,
-                            proveKey(pair)
-                        ];
-                    case 1:
-                        _state.sent();
-                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
-                            2,
-                            pair
-                        ];
-                        curve = pair.privateKey.curve;
-                        if (curve === null) return [
-                            2,
-                            pair
-                        ];
-                        privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
-                        key = encodeBlock(privateKey.label, privateKey.der);
-                        return [
-                            2,
-                            Object.assign({}, pair, {
-                                privateKey: privateKey,
-                                key: key
-                            })
-                        ];
-                }
-            });
-        })();
-    }
-    /**
-     * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
-     *
-     * @param slots their keys
-     * @param etcd the version of the value in etcd, of `versionOf`; '' where the pair does not come from etcd
-     * @returns the records, in the order of the slots
-     * @throws zone-full, store-failed. Every slot keeps what it had then
-     */
-    function installPair(context, zone, slots, pair, etcd) {
-        var store = context.store, misses = context.misses;
-        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
-        var undone = [];
-        var records = [];
-        try {
-            slots.forEach(function(slot) {
-                var meta = metaOf(context, slot, pair, etcd);
-                if (store && version) placeVersion(context, store, slot, version, meta, undone);
-                else noteStored(context, zone, slot, meta);
-                var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken(zone), meta, servedPem(pair));
-                undone.push(undoneBy(zone, slot));
-                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
-                records.push(record);
-            });
-        } catch (e) {
-            undone.reverse().forEach(quietly);
-            throw e;
-        }
-        if (misses) slots.forEach(function(slot) {
-            forgetMissing(misses, slot);
-        });
-        return records;
-    }
-    function storePair(param, slots, pair, isOptional) {
-        var r = param.r, store = param.store, settings = param.settings;
-        try {
-            if (store) return writePair(store, pair, slots, true);
-            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-            return "";
-        } catch (e) {
-            if (!isOptional) throw storeFailed(e);
-            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
-            return "";
-        }
-    }
-    function placeVersion(param, store, slot, version, meta, undone) {
-        var storeToken = param.storeToken;
-        var before = orStoreFailed(function() {
-            return readEntry(store, slot);
-        });
-        meta.store = store.id;
-        meta.before = versionOfEntry(before);
-        orStoreFailed(function() {
-            if (meta.before) retire(store, meta.before, slot);
-            placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
-        });
-        undone.push(function() {
-            if (before === void 0) removeEntry(store, slot);
-            else placeEntry(store, slot, before);
-        });
-    }
-    function noteStored(param, zone, slot, meta) {
-        var store = param.store;
-        var last = findRecord(zone, slot) || "";
-        var known = readMeta(last);
-        var id = store ? store.id : known == null ? void 0 : known.store;
-        if (id === void 0) return;
-        meta.store = id;
-        meta.before = isVersion(last) ? versionIn(last) : (known == null ? void 0 : known.before) || "";
-        quietly(function() {
-            if (store) meta.before = versionOfEntry(readEntry(store, slot));
-        });
-    }
-    function versionRecord(param, zone, store, version, meta) {
-        var interval = param.interval;
-        var record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
-        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
-    }
-    function undoneBy(zone, slot) {
-        var before = findRecord(zone, slot);
-        return function() {
-            if (before === void 0) removeRecord(zone, slot);
-            else putRecord(zone, slot, before);
-        };
-    }
-    function metaOf(param, slot, pair, etcd) {
-        var settings = param.settings;
-        var meta = {
-            source: etcd ? "etcd" : "api",
-            // The pair wins over the files until these change.
-            files: stampOf(slotPaths(settings, slot)),
-            notAfter: pair.leaf.notAfter,
-            loadedAt: Date.now()
-        };
-        if (etcd) meta.etcd = etcd;
-        return meta;
-    }
-    /** The record of a pair that was put into a slot now, for its description in an answer. */
-    function recordOfPut(context, slot, pair, etcd) {
-        return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
-    }
-    /**
-     * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
-     *
-     * @throws store-failed. Every slot keeps what it had then
-     */
-    function removePair(context, zone, slots) {
-        var store = context.store;
-        var undone = [];
-        try {
-            slots.forEach(function(slot) {
-                if (store) dropEntry(store, slot, undone);
-                else expectNotStored(context, zone, slot);
-            });
-        } catch (e) {
-            undone.reverse().forEach(quietly);
-            throw storeFailed(e);
-        }
-        slots.forEach(function(slot) {
-            removeRecord(zone, slot);
-        });
-    }
-    function dropEntry(store, slot, undone) {
-        var before = readEntry(store, slot);
-        if (before === void 0) return;
-        placeMark(store, slot, versionOfEntry(before));
-        undone.push(function() {
-            placeEntry(store, slot, before);
-        });
-    }
-    function expectNotStored(param, zone, slot) {
-        var settings = param.settings;
-        if (settings.store && isVersion(findRecord(zone, slot) || "")) {
-            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-        }
-    }
-    function quietly(work) {
-        try {
-            work();
-        } catch (e) {}
-    }
-    function orStoreFailed(work) {
-        try {
-            return work();
-        } catch (e) {
-            throw storeFailed(e);
-        }
-    }
-    function storeFailed(e) {
-        try {
-            return refuse("store-failed", "".concat(e.message, ". Nothing was changed. Workers write the store: give their user the right to, and room."));
-        } catch (refusal) {
-            return refusal;
-        }
-    }
     // src/certs/keep.ts
     /**
      * Keeps the result of a look at a slot's files in the store. A fault of the store is logged once, and not thrown.
@@ -5003,6 +4807,204 @@ function start_cold() {
         } catch (e) {
             if (zone) putSwept(zone, timestamp2());
             r.log("cert_rotation: the store: ".concat(e.message));
+        }
+    }
+    // src/certs/install.ts
+    var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
+    /**
+     * Proves the key of a pair by using it.
+     *
+     * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
+     * @throws (rejects with) key-mismatch, malformed, unsupported-key
+     */
+    function provePair(pair) {
+        return _async_to_generator(function() {
+            var curve, privateKey, key;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            proveKey(pair)
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
+                            2,
+                            pair
+                        ];
+                        curve = pair.privateKey.curve;
+                        if (curve === null) return [
+                            2,
+                            pair
+                        ];
+                        privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
+                        key = encodeBlock(privateKey.label, privateKey.der);
+                        return [
+                            2,
+                            Object.assign({}, pair, {
+                                privateKey: privateKey,
+                                key: key
+                            })
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
+     *
+     * @param slots their keys
+     * @param etcd the version of the value in etcd, of `versionOf`; '' where the pair does not come from etcd
+     * @returns the records, in the order of the slots
+     * @throws zone-full, store-failed. Every slot keeps what it had then
+     */
+    function installPair(context, zone, slots, pair, etcd) {
+        var store = context.store, misses = context.misses;
+        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
+        var undone = [];
+        var records = [];
+        try {
+            slots.forEach(function(slot) {
+                var meta = metaOf(context, slot, pair, etcd);
+                if (store && version) placeVersion(context, store, slot, version, meta, undone);
+                else noteStored(context, zone, slot, meta);
+                var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken(zone), meta, servedPem(pair));
+                undone.push(undoneBy(zone, slot));
+                if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
+                records.push(record);
+            });
+        } catch (e) {
+            undone.reverse().forEach(quietly);
+            throw e;
+        }
+        if (misses) slots.forEach(function(slot) {
+            forgetMissing(misses, slot);
+        });
+        sweepIfDue(context);
+        return records;
+    }
+    function storePair(param, slots, pair, isOptional) {
+        var r = param.r, store = param.store, settings = param.settings;
+        try {
+            if (store) return writePair(store, pair, slots, true);
+            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
+            return "";
+        } catch (e) {
+            if (!isOptional) throw storeFailed(e);
+            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
+            return "";
+        }
+    }
+    function placeVersion(param, store, slot, version, meta, undone) {
+        var storeToken = param.storeToken;
+        var before = orStoreFailed(function() {
+            return readEntry(store, slot);
+        });
+        meta.store = store.id;
+        meta.before = versionOfEntry(before);
+        orStoreFailed(function() {
+            if (meta.before) retire(store, meta.before, slot);
+            placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        });
+        undone.push(function() {
+            if (before === void 0) removeEntry(store, slot);
+            else placeEntry(store, slot, before);
+        });
+    }
+    function noteStored(param, zone, slot, meta) {
+        var store = param.store;
+        var last = findRecord(zone, slot) || "";
+        var known = readMeta(last);
+        var id = store ? store.id : known == null ? void 0 : known.store;
+        if (id === void 0) return;
+        meta.store = id;
+        meta.before = isVersion(last) ? versionIn(last) : (known == null ? void 0 : known.before) || "";
+        quietly(function() {
+            if (store) meta.before = versionOfEntry(readEntry(store, slot));
+        });
+    }
+    function versionRecord(param, zone, store, version, meta) {
+        var interval = param.interval;
+        var record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
+        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
+    }
+    function undoneBy(zone, slot) {
+        var before = findRecord(zone, slot);
+        return function() {
+            if (before === void 0) removeRecord(zone, slot);
+            else putRecord(zone, slot, before);
+        };
+    }
+    function metaOf(param, slot, pair, etcd) {
+        var settings = param.settings;
+        var meta = {
+            source: etcd ? "etcd" : "api",
+            // The pair wins over the files until these change.
+            files: stampOf(slotPaths(settings, slot)),
+            notAfter: pair.leaf.notAfter,
+            loadedAt: Date.now()
+        };
+        if (etcd) meta.etcd = etcd;
+        return meta;
+    }
+    /** The record of a pair that was put into a slot now, for its description in an answer. */
+    function recordOfPut(context, slot, pair, etcd) {
+        return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
+    }
+    /**
+     * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
+     *
+     * @throws store-failed. Every slot keeps what it had then
+     */
+    function removePair(context, zone, slots) {
+        var store = context.store;
+        var undone = [];
+        try {
+            slots.forEach(function(slot) {
+                if (store) dropEntry(store, slot, undone);
+                else expectNotStored(context, zone, slot);
+            });
+        } catch (e) {
+            undone.reverse().forEach(quietly);
+            throw storeFailed(e);
+        }
+        slots.forEach(function(slot) {
+            removeRecord(zone, slot);
+        });
+        sweepIfDue(context);
+    }
+    function dropEntry(store, slot, undone) {
+        var before = readEntry(store, slot);
+        if (before === void 0) return;
+        placeMark(store, slot, versionOfEntry(before));
+        undone.push(function() {
+            placeEntry(store, slot, before);
+        });
+    }
+    function expectNotStored(param, zone, slot) {
+        var settings = param.settings;
+        if (settings.store && isVersion(findRecord(zone, slot) || "")) {
+            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
+        }
+    }
+    function quietly(work) {
+        try {
+            work();
+        } catch (e) {}
+    }
+    function orStoreFailed(work) {
+        try {
+            return work();
+        } catch (e) {
+            throw storeFailed(e);
+        }
+    }
+    function storeFailed(e) {
+        try {
+            return refuse("store-failed", "".concat(e.message, ". Nothing was changed. Workers write the store: give their user the right to, and room."));
+        } catch (refusal) {
+            return refusal;
         }
     }
     // src/certs/pair_text.ts
@@ -5384,6 +5386,7 @@ function start_cold() {
                         if (!store || !zone) return [
                             2
                         ];
+                        sweepIfDue(context);
                         changed = {};
                         shards = shardsOf(store, "names", function(name) {
                             return name;

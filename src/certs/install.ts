@@ -22,6 +22,7 @@ import {
 } from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
+import { sweepIfDue } from './keep';
 import { versionIn } from './pem_of_record';
 import { entryOfVersion, placeMark, versionOfEntry, writePair } from './stored';
 
@@ -87,6 +88,7 @@ export function installPair(
     slots.forEach((slot) => {
       forgetMissing(misses, slot);
     });
+  sweepIfDue(context);
   return records;
 }
 
@@ -215,6 +217,7 @@ export function removePair(context: Context, zone: Zone, slots: string[]): void 
   slots.forEach((slot) => {
     removeRecord(zone, slot);
   });
+  sweepIfDue(context);
 }
 
 function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {

@@ -8,6 +8,7 @@ import { findShardStamp, putShardStamp } from '../zone/notes';
 import { isVersion, readMeta } from '../zone/record';
 import { eachSlice, findRecord, keysOf, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
+import { sweepIfDue } from './keep';
 import { dormantRecord } from './stored';
 
 // Brings the zone up to date with the names in the store, for work over all names: the list, the metrics, a round of etcd.
@@ -25,6 +26,7 @@ const TICK_MS = 2000;
 export async function syncNames(context: Context): Promise<void> {
   const { store, zone } = context;
   if (!store || !zone) return;
+  sweepIfDue(context);
   const changed: Record<string, boolean> = {};
   const shards = shardsOf(store, 'names', (name) => name).concat(
     shardsOf(store, 'rsa', rsaKey),
