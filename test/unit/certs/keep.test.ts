@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -110,12 +110,14 @@ describe('a pair that was found', () => {
   test('is not written again while it is the one that is current', () => {
     const record = keep(loaded(old));
     const before = contentOf(store);
+    const link = vi.spyOn(fs, 'symlinkSync');
     expect(keep({ record }, LOCKED, record)).toBe(record);
     const refused = { code: 'weak', detail: 'No.' };
     const meta = { ...readMeta(record)!, files: 't', problem: refused };
     const noted = record.slice(0, record.indexOf('{')) + JSON.stringify(meta);
     expect(keep({ record: noted }, LOCKED, record)).toBe(noted);
     expect(contentOf(store)).toEqual(before);
+    expect(link).not.toHaveBeenCalled();
   });
 
   test('has its facts brought up to date where they are others', () => {

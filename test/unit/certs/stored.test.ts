@@ -267,32 +267,15 @@ describe('a slot with a version in the store', () => {
 });
 
 describe('a version that is no good', () => {
+  const writeOver = (make: (path: string) => string | Buffer) => (path: string) => {
+    writeFileSync(path, make(path));
+  };
   const DAMAGES: [string, (path: string) => void][] = [
     ['gone', rmSync],
-    [
-      'empty',
-      (path) => {
-        writeFileSync(path, '');
-      },
-    ],
-    [
-      'cut off',
-      (path) => {
-        writeFileSync(path, fs.readFileSync(path).subarray(0, 900));
-      },
-    ],
-    [
-      'another pair',
-      (path) => {
-        writeFileSync(path, pemOfPair(next));
-      },
-    ],
-    [
-      'zeros',
-      (path) => {
-        writeFileSync(path, Buffer.alloc(2000));
-      },
-    ],
+    ['empty', writeOver(() => '')],
+    ['cut off', writeOver((path) => fs.readFileSync(path).subarray(0, 900))],
+    ['another pair', writeOver(() => pemOfPair(next))],
+    ['zeros', writeOver(() => Buffer.alloc(2000))],
   ];
 
   test.each(DAMAGES)('is passed over where there was none before it: %s', (_, damage) => {
@@ -317,6 +300,12 @@ describe('a version that is no good', () => {
     expect(versionsOf(store)).toContain(versionIn(record!));
     expect(readMeta(record!)!.notAfter).toBe(leafOf(next).notAfter);
     expect(context.lines).toEqual([expect.stringMatching(/the version before it is served$/)]);
+  });
+
+  test('is looked for anew where its file is gone, though the zone has its record', () => {
+    const version = place(old, { before: write(next) });
+    rmSync(versionPath(store, version));
+    expect(pemIn(current(recordOf(version)).record!)).toBe(pemOfPair(next));
   });
 
   test('is passed over where the one before it is no good either', () => {

@@ -97,7 +97,7 @@ test.each([
 test('a pair as text, and a version of another store, stay though the store has them not', async () => {
   put(A, B);
   await syncNames(here);
-  const text = recordWith(pair, META);
+  const text = recordWith(pair, { ...META, store: store.id, before: '' });
   const elsewhere = zoneOf(here).get(B)!.replace(store.id, '1:2');
   zoneOf(here).set(A, text).set(B, elsewhere);
   for (const name of [A, B]) removeEntry(store, name);
