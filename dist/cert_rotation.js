@@ -4743,12 +4743,15 @@ function start_cold() {
         ], false);
         meta.store = store.id;
         meta.before = current.version;
-        if (mayPlace) {
+        if (mayPlace && isStill(store, slot, current)) {
             if (current.version) retire(store, current.version, slot);
             placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
         }
         var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
         return withCheckedAt(stored, checkedAtText(record));
+    }
+    function isStill(store, slot, current) {
+        return versionOfEntry(readEntry(store, slot)) === current.version;
     }
     function pairOf(record) {
         return readPair(pemIn(record));
@@ -4758,12 +4761,12 @@ function start_cold() {
         var version = versionIn(record);
         if (meta.problem && version === current.version) return;
         var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
-        if (!isNew) return;
+        if (!isNew || !isStill(store, slot, current)) return;
         if (current.version && version !== current.version) retire(store, current.version, slot);
         placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
     }
     function dropStored(store, slot, current) {
-        if (!current.version) return;
+        if (!current.version || !isStill(store, slot, current)) return;
         placeMark(store, slot, current.version);
     }
     /**

@@ -95,12 +95,20 @@ function keepPair(
   const version = writePair(store, pair || pairOf(record), [slot], false);
   meta.store = store.id;
   meta.before = current.version;
-  if (mayPlace) {
+  if (mayPlace && isStill(store, slot, current)) {
     if (current.version) retire(store, current.version, slot);
     placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
   }
   const stored = makeVersionRecord(context.token, meta, versionPath(store, version));
   return withCheckedAt(stored, checkedAtText(record));
+}
+
+/**
+ * Whether the store still has what a look began with. Where another nginx has put or deleted a pair since, that stays, and the
+ * next look finds it.
+ */
+function isStill(store: Store, slot: string, current: Current): boolean {
+  return versionOfEntry(readEntry(store, slot)) === current.version;
 }
 
 function pairOf(record: string): Pair {
@@ -120,13 +128,13 @@ function placeIfChanged(
   if (meta.problem && version === current.version) return;
   // A clear that was seen since is no reason to write: it makes no difference until files have changed.
   const isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
-  if (!isNew) return;
+  if (!isNew || !isStill(store, slot, current)) return;
   if (current.version && version !== current.version) retire(store, current.version, slot);
   placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
 }
 
 function dropStored(store: Store, slot: string, current: Current): void {
-  if (!current.version) return;
+  if (!current.version || !isStill(store, slot, current)) return;
   placeMark(store, slot, current.version);
 }
 
