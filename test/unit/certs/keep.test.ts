@@ -102,6 +102,16 @@ describe('a pair that was found', () => {
     expect(notesOf(versionIn(record))).toBe(1);
   });
 
+  test('does not take the place of what another nginx has put or deleted since the look began', () => {
+    keep(loaded(old));
+    const before = current();
+    const put = versionIn(keep(loaded(next)));
+    const record = keepInStore(context, NAME, before, loaded(old), LOCKED);
+    expect(pemIn(record)).toBe(pemOfPair(old));
+    keepInStore(context, NAME, before, { record: '', isMissing: true }, LOCKED);
+    expect(entryOf(store, NAME)).toMatchObject({ version: put });
+  });
+
   test('is placed where the zone has no room for a lock', () => {
     keep(loaded(old), { state: 'no-room', isLocked: () => false });
     expect(entriesOf(store)).not.toEqual({});
