@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import type { RecordMeta } from '../../../src/zone/meta.js';
 import {
-  type RecordMeta,
   STALE_TOKEN,
   chainOf,
   readMeta,
@@ -236,6 +236,10 @@ describe('the check interval', () => {
 });
 
 describe('text that is no record', () => {
+  test.each(['212345678901', '412345678901'])('a clear token, %s', (token) => {
+    expect(readMeta(token)).toBeNull();
+  });
+
   test('no reader throws', () => {
     fc.assert(
       fc.property(anyText, token, interval, (text, current, length) => {
