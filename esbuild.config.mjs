@@ -1,6 +1,7 @@
 // Builds dist/cert_rotation.js: `node esbuild.config.mjs`, or `-- --check` to compare instead of write.
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile, mkdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { transform } from '@swc/core';
 import { parse } from 'acorn';
 import { build } from 'esbuild';
@@ -27,16 +28,20 @@ const COMMON = {
 /**
  * The njs engine starts every handshake in a fresh clone of the VM, which runs the module's top level
  * again: each function declared there costs some 400 instructions, called or not. This plugin puts
- * everything behind src/cold.ts into one function, run by the first call of one of its exports.
+ * everything behind src/warm.ts, and everything behind src/cold.ts, into one function each, run by the
+ * first call of one of its exports.
  *
  * @type {import('esbuild').Plugin}
  */
-const lazyCold = {
-  name: 'lazy-cold',
+const lazy = {
+  name: 'lazy',
   setup(outer) {
-    outer.onLoad({ filter: /[\\/]src[\\/]cold\.ts$/ }, async ({ path }) => ({
+    outer.onLoad({ filter: /[\\/]src[\\/](warm|cold)\.ts$/ }, async ({ path }) => ({
       // Lowered by itself, so that the helpers of the lowering are in the function as well.
-      contents: wrap(await lowered(withKeptHeadings(await bundled(path, '*')))),
+      contents: wrap(
+        basename(path, '.ts'),
+        await lowered(withKeptHeadings(await bundled(path, '*'))),
+      ),
       loader: 'js',
     }));
   },
@@ -78,9 +83,10 @@ function withKeptHeadings(code) {
 /**
  * Turns an ES module into one function that holds its body, and a stub for each export.
  *
+ * @param {string} half what to call it: `cold` has its functions in what `start_cold` returns
  * @param {string} code an ES module as esbuild bundles it: imports, body, one export list
  */
-function wrap(code) {
+function wrap(half, code) {
   let imports = '';
   let body = '';
   /** @type {string[]} */
@@ -101,12 +107,13 @@ function wrap(code) {
   }
   body += code.slice(at);
   const stubs = names.map(
-    (name) => `export function ${name}(a, b) { return (cold || (cold = start())).${name}(a, b); }`,
+    (name) =>
+      `export function ${name}(a, b, c, d, e) { return (${half} || (${half} = start_${half}())).${name}(a, b, c, d, e); }`,
   );
   return `${imports}
-    let cold;
+    let ${half};
     ${stubs.join('\n')}
-    function start() {
+    function start_${half}() {
       ${body}
       return { ${names.join(', ')} };
     }`;
@@ -120,7 +127,7 @@ async function bundle() {
       manifest
     );
   const url = repository.url.replace(/^git\+|\.git$/g, '');
-  const code = await lowered(await bundled('./src/index.ts', '{ default }', [lazyCold]));
+  const code = await lowered(await bundled('./src/index.ts', '{ default }', [lazy]));
   return `/*! ${name} ${version} | ${license} | ${url} */\n${withMap(withDocs(code))}`;
 }
 
@@ -148,8 +155,8 @@ function withMap(code) {
     },
   );
   return `//
-// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start(), which a handshake
-// with a fresh record does not call.
+// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start_warm() and
+// start_cold(), which a handshake that is served a fresh version does not call.
 //
 ${map.join('')}//
 ${headed}`;

@@ -1,11 +1,10 @@
 /*! njs-cert-rotation 0.1.0 | MIT | https://github.com/njs-cert-rotation/njs-cert-rotation */
 //
-// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start(), which a handshake
-// with a fresh record does not call.
+// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start_warm() and
+// start_cold(), which a handshake that is served a fresh version does not call.
 //
 //   engine/           what the njs engine lacks: refusals with codes, session types, clock, timers, workers
 //   config/           what the nginx variables say: settings, slots and paths
-//   x509/             PEM, certificates, keys and server names: functions of their arguments alone
 //   zone/             the shared dictionary: records, locks, negative answers, notes and counts
 //   cold.ts           the seam: the bundle makes everything behind it at the first call that needs it
 //       engine/       what the njs engine lacks: refusals with codes, session types, clock, timers, workers
@@ -17,6 +16,12 @@
 //       etcd/         follows etcd, and writes puts and deletes to it first
 //       scan/         finds the certificates of a folder, a slice of work at a time
 //       admin/        the HTTP API, the clear for stream, and the metrics
+//   warm.ts           what a handshake needs that is served from the zone but not a version under its own name
+//       engine/       what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+//       config/       what the nginx variables say: settings, slots and paths
+//       x509/         PEM, certificates, keys and server names: functions of their arguments alone
+//       zone/         the shared dictionary: records, locks, negative answers, notes and counts
+//       warm.ts       what a handshake needs that is served from the zone but not a version under its own name
 //   handshake.ts      the hot path: the `js_set` handlers, answered from a fresh record
 //   index.ts          the exports that nginx sees
 //
@@ -35,19 +40,10 @@ function isWithin(text, offset, interval) {
     var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH);
     return age >= 0 && (interval === 0 || age < interval);
 }
-// src/engine/session.ts
-/** The variables of a session. */
-function variablesOf(r) {
-    return r.variables;
-}
 
 // ======== config/: what the nginx variables say: settings, slots and paths
 // src/config/settings.ts
 var DEFAULT_CHECK_INTERVAL_S = 10;
-/** The name of the zone that has the records. */
-function zoneName(variables) {
-    return variables["cert_zone"] || "certs";
-}
 /**
  * How long a record is served before its files are checked again.
  *
@@ -59,61 +55,8 @@ function checkInterval(variables) {
     return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S) * 1e3;
 }
 var LONGEST_FRESH_MS = 2e4;
-/**
- * How long the answers in the zone are good.
- *
- * @returns milliseconds; 0: until a clear
- */
-function freshFor(variables) {
-    var interval = checkInterval(variables);
-    if (!variables["cert_store"]) return interval;
-    return interval === 0 ? LONGEST_FRESH_MS : Math.min(interval, LONGEST_FRESH_MS);
-}
-/** The name that is served without SNI, as it is written in the configuration; empty where there is none. */
-function fallback(variables) {
-    return variables["cert_fallback"] || "";
-}
-/** Whether names have an RSA slot. */
-function hasRsaSlot(variables) {
-    return !!variables["cert_file_rsa"];
-}
 // src/config/slot.ts
 var RSA_PREFIX = "*rsa:";
-/** The key of a name's RSA slot. */
-function rsaKey(name) {
-    return RSA_PREFIX + name;
-}
-/**
- * The keys of a name's slots in the order in which a handler of `js_set` reads them. A name with one pair is served that pair by the
- * handlers of both slots.
- *
- * @param isForRsa whether the handler is that of the RSA slot
- */
-function slotKeys(name, hasRsaSlot2, isForRsa) {
-    if (!hasRsaSlot2) return [
-        name
-    ];
-    return isForRsa ? [
-        rsaKey(name),
-        name
-    ] : [
-        name,
-        rsaKey(name)
-    ];
-}
-
-// ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
-// src/x509/server_name.ts
-/**
- * The wildcard that covers a name, in which `*` stands for the whole first label (RFC 9525, 6.3).
- *
- * @param name a normalised name
- * @returns `*.example.com` for `a.example.com`; '' for a name of one label
- */
-function wildcardOf(name) {
-    var dot = name.indexOf(".");
-    return dot > 0 ? "*" + name.slice(dot) : "";
-}
 
 // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
 // src/zone/dict.ts
@@ -123,38 +66,8 @@ function zoneNamed(name) {
 }
 // src/zone/clear_token.ts
 var CLEAR_KEY = "#clear";
-/** The zone's clear token. A record with another one is stale. */
-function clearToken(zone) {
-    var token = zone.get(CLEAR_KEY);
-    return token !== void 0 && token.length === FIRST_TOKEN.length ? token : FIRST_TOKEN;
-}
 var FIRST_TOKEN = "000000000000";
-// src/zone/misses.ts
-var MISS_SPACE = 2 * 4096;
-var MISSES_SUFFIX = "_misses";
-/**
- * The zone of the negative answers.
- *
- * @param name that of the zone of records
- * @returns undefined where none is declared
- */
-function missesOf(name) {
-    return zoneNamed(name + MISSES_SUFFIX);
-}
-/**
- * Whether there is a negative answer for a slot that is fresh. The hot path calls it.
- *
- * @param name the slot's key
- * @param token the clear token of the zone of records
- * @param interval in milliseconds; 0 where only a clear makes it stale
- */
-function isMissing(misses, name, token, interval) {
-    var miss = misses.get(name);
-    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
-}
 // src/zone/record.ts
-var VERSION = "5";
-var POINTER = "4";
 var VERSION_CODE = 53;
 var SERVABLE_CODE = 51;
 var TOKEN_AT = 1;
@@ -170,93 +83,42 @@ var META_CODE = 123;
 var LINE_END_CODE = 10;
 var HYPHEN_CODE = 45;
 /**
- * Whether a record can be served as it is: it has a whole pair and is fresh. Runs in every handshake.
+ * The path of a version that can be served without a look at the store. Runs in every handshake.
+ *
+ * @param record the value of the zone under a name, which may be any text
+ * @param token the zone's clear token
+ * @returns '' where the record is no version, or not fresh
+ */
+function freshPathOf(record, token) {
+    if (record.charCodeAt(0) !== VERSION_CODE) return "";
+    var left = +record.slice(PEM_AT, PATH_AT) - Date.now();
+    var isFresh = left > 0 && left <= LONGEST_FRESH_MS && record.slice(TOKEN_AT, CHECKED_AT) === token;
+    return isFresh ? record.slice(PATH_AT, +record.slice(PEM_END_AT, PEM_AT)) : "";
+}
+/**
+ * Whether the PEM in a record can be served: it is a whole pair, no clear came after it, and its files need no look now. Runs in
+ * every handshake that is not served a version.
  *
  * @param record the value of the zone under a name, which may be any text
  * @param token the zone's clear token
  * @param interval in milliseconds; 0 where only a clear makes a record stale
  */
 function isServable(record, token, interval) {
-    if (record.charCodeAt(0) === VERSION_CODE) return isFreshVersion(record, token);
-    return record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record);
+    return record.charCodeAt(0) === SERVABLE_CODE && record.slice(TOKEN_AT, CHECKED_AT) === token && isWithin(record, CHECKED_AT, interval) && isWhole(record);
 }
-/**
- * Whether a record is fresh, with a pair or without: no clear came after it, and its files need no look now. The parameters are
- * those of `isServable`.
- */
-function isFresh(record, token, interval) {
-    if (isVersion(record)) return isFreshVersion(record, token);
-    return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
-}
-/**
- * Whether a version can be served without a look at the store. Runs in every handshake.
- *
- * @param record the value of the zone under a name, which may be any text
- * @param token the zone's clear token
- */
-function isFreshVersion(record, token) {
-    if (record.charCodeAt(0) !== VERSION_CODE || !record.startsWith(token, TOKEN_AT)) return false;
-    var left = +record.slice(PEM_AT, PATH_AT) - Date.now();
-    return left > 0 && left <= LONGEST_FRESH_MS;
-}
-/** Whether the pair is a version in the store, and not in the record itself. */
-function isVersion(record) {
-    return record.charAt(0) === VERSION;
-}
-/** The path of a version. */
-function pathOf(record) {
-    return record.slice(PATH_AT, pemEnd(record));
-}
-/** The key and the chain of a servable record that is no version, in one PEM. */
-function pemOf(record) {
-    return record.slice(PEM_AT, pemEnd(record));
-}
-/** The chain of such a record, as PEM. */
-function chainOf(record) {
-    return record.slice(keyEnd(record), pemEnd(record));
-}
-/** The key of such a record, as PEM. */
-function keyOf(record) {
-    return record.slice(PEM_AT, keyEnd(record));
-}
-function keyEnd(record) {
-    return +record.slice(KEY_END_AT, PEM_END_AT);
+/** A part of the PEM of a servable record. Runs in every handshake that is served from such a record. */
+function partOf(record, part) {
+    var from = part === "chain" ? +record.slice(KEY_END_AT, PEM_END_AT) : PEM_AT;
+    var to = part === "key" ? +record.slice(KEY_END_AT, PEM_END_AT) : +record.slice(PEM_END_AT, PEM_AT);
+    return record.slice(from, to);
 }
 function pemEnd(record) {
     return +record.slice(PEM_END_AT, PEM_AT);
 }
-/**
- * The target of a fresh pointer. Runs in a handshake that has found no pair to serve. The parameters are those of `isServable`.
- *
- * @returns the key of a file's record; '' where the record is no fresh pointer
- */
-function currentTarget(record, token, interval) {
-    var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
-    return isOne ? record.slice(PEM_AT, pemEnd(record)) : "";
-}
-/**
- * Whether the certificate of a file's record has a name. Runs in a handshake that followed a pointer there, and does not parse
- * the meta: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
- *
- * @param record the value of the zone under a file's key, which may be any text
- * @param name normalised, or a wildcard
- */
-function isFoundFor(record, name) {
-    return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
-}
 function isWhole(record) {
-    var chainAt = keyEnd(record);
+    var chainAt = +record.slice(KEY_END_AT, PEM_END_AT);
     var metaAt = pemEnd(record);
     return record.charCodeAt(metaAt) === META_CODE && record.charCodeAt(metaAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
-}
-// src/zone/slots.ts
-/**
- * The value under the key of a slot. `readMeta` tells whether it is a record.
- *
- * @returns undefined where there is none
- */
-function findRecord(zone, name) {
-    return zone.get(name);
 }
 
 // ======== cold.ts: the seam: the bundle makes everything behind it at the first call that needs it
@@ -264,37 +126,37 @@ function findRecord(zone, name) {
 import hash from "crypto";
 import fs from "fs";
 var cold;
-function admin(a, b) {
-    return (cold || (cold = start())).admin(a, b);
+function admin(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).admin(a, b, c, d, e);
 }
-function clear_cache(a, b) {
-    return (cold || (cold = start())).clear_cache(a, b);
+function clear_cache(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).clear_cache(a, b, c, d, e);
 }
-function clear_stream(a, b) {
-    return (cold || (cold = start())).clear_stream(a, b);
+function clear_stream(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).clear_stream(a, b, c, d, e);
 }
-function delete_cert(a, b) {
-    return (cold || (cold = start())).delete_cert(a, b);
+function delete_cert(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).delete_cert(a, b, c, d, e);
 }
-function follow(a, b) {
-    return (cold || (cold = start())).follow(a, b);
+function follow(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).follow(a, b, c, d, e);
 }
-function list_certs(a, b) {
-    return (cold || (cold = start())).list_certs(a, b);
+function list_certs(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).list_certs(a, b, c, d, e);
 }
-function metrics(a, b) {
-    return (cold || (cold = start())).metrics(a, b);
+function metrics(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).metrics(a, b, c, d, e);
 }
-function put_cert(a, b) {
-    return (cold || (cold = start())).put_cert(a, b);
+function put_cert(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).put_cert(a, b, c, d, e);
 }
-function resolve(a, b) {
-    return (cold || (cold = start())).resolve(a, b);
+function resolve(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).resolve(a, b, c, d, e);
 }
-function scan(a, b) {
-    return (cold || (cold = start())).scan(a, b);
+function scan(a, b, c, d, e) {
+    return (cold || (cold = start_cold())).scan(a, b, c, d, e);
 }
-function start() {
+function start_cold() {
     function _array_like_to_array(arr, len) {
         if (len == null || len > arr.length) len = arr.length;
         for(var i = 0, arr2 = new Array(len); i < len; i++)arr2[i] = arr[i];
@@ -537,7 +399,7 @@ function start() {
     }
     // src/engine/session.ts
     /** The variables of a session. */
-    function variablesOf2(r) {
+    function variablesOf(r) {
         return r.variables;
     }
     /** The caller that a call of `js_periodic` is. Its session has no methods to log with. */
@@ -566,7 +428,7 @@ function start() {
      * @param pid the number of its process
      * @returns true also where the system does not tell, as for a process of another user
      */
-    function isRunning2(pid) {
+    function isRunning(pid) {
         try {
             return process.kill(pid, 0);
         } catch (e) {
@@ -579,7 +441,7 @@ function start() {
      *
      * The pause is a millisecond, because nginx runs a timer of 0 ms before it serves any connection.
      */
-    function yieldOnce2() {
+    function yieldOnce() {
         return sleep(1);
     }
     /**
@@ -601,7 +463,7 @@ function start() {
      *
      * @returns a function to await after each step of the work: at the end of a slice it lets the worker serve its connections
      */
-    function timeSlicer2() {
+    function timeSlicer() {
         var began = Date.now();
         return function() {
             return _async_to_generator(function() {
@@ -632,7 +494,7 @@ function start() {
     var RSA_PREFIX2 = "*rsa:";
     var FILE_PREFIX = "*file:";
     /** The key of a name's RSA slot. */
-    function rsaKey2(name) {
+    function rsaKey(name) {
         return RSA_PREFIX2 + name;
     }
     /** Whether a key is that of an RSA slot. */
@@ -648,12 +510,12 @@ function start() {
         return FILE_PREFIX + stem;
     }
     /** Whether a key is that of a scanned file. */
-    function isFileKey2(key) {
+    function isFileKey(key) {
         return key.startsWith(FILE_PREFIX);
     }
     /** The name in the key of either slot, or the stem in the key of a file. */
     function nameOf(key) {
-        if (isFileKey2(key)) return key.slice(FILE_PREFIX.length);
+        if (isFileKey(key)) return key.slice(FILE_PREFIX.length);
         return isRsaKey(key) ? key.slice(RSA_PREFIX2.length) : key;
     }
     /**
@@ -662,21 +524,21 @@ function start() {
      *
      * @param isForRsa whether the handler is that of the RSA slot
      */
-    function slotKeys2(name, hasRsaSlot2, isForRsa) {
-        if (!hasRsaSlot2) return [
+    function slotKeys(name, hasRsaSlot, isForRsa) {
+        if (!hasRsaSlot) return [
             name
         ];
         return isForRsa ? [
-            rsaKey2(name),
+            rsaKey(name),
             name
         ] : [
             name,
-            rsaKey2(name)
+            rsaKey(name)
         ];
     }
     /** The keys of a name's slots, the first slot first. */
     function slotsOf(settings, name) {
-        return slotKeys2(name, settings.certFileRsa !== "", false);
+        return slotKeys(name, settings.certFileRsa !== "", false);
     }
     // src/config/paths.ts
     /**
@@ -694,7 +556,7 @@ function start() {
     }
     function stemOf(settings, slot) {
         var name = nameOf(slot);
-        var isWildcard = name.charAt(0) === "*" && !isFileKey2(slot);
+        var isWildcard = name.charAt(0) === "*" && !isFileKey(slot);
         return isWildcard ? settings.wildcardLabel + name.slice(1) : name;
     }
     /**
@@ -711,7 +573,7 @@ function start() {
     }
     /** The path templates of a slot, with `{name}` for the text that `slotPaths` puts in. */
     function templatesOf(settings, slot) {
-        if (isFileKey2(slot)) {
+        if (isFileKey(slot)) {
             return {
                 cert: settings.scan.replace("*", "{name}"),
                 key: settings.keyFile
@@ -776,7 +638,7 @@ function start() {
     // src/config/settings.ts
     var DEFAULT_CHECK_INTERVAL_S2 = 10;
     /** The name of the zone that has the records. */
-    function zoneName2(variables) {
+    function zoneName(variables) {
         return variables["cert_zone"] || "certs";
     }
     /**
@@ -795,13 +657,13 @@ function start() {
      *
      * @returns milliseconds; 0: until a clear
      */
-    function freshFor2(variables) {
+    function freshFor(variables) {
         var interval = checkInterval2(variables);
         if (!variables["cert_store"]) return interval;
         return interval === 0 ? LONGEST_FRESH_MS2 : Math.min(interval, LONGEST_FRESH_MS2);
     }
     /** The name that is served without SNI, as it is written in the configuration; empty where there is none. */
-    function fallback2(variables) {
+    function fallback(variables) {
         return variables["cert_fallback"] || "";
     }
     /** Reads the settings, with their defaults. */
@@ -813,7 +675,7 @@ function start() {
             keyFileRsa: variables["cert_key_file_rsa"] || "/etc/nginx/certs/{name}.rsa.key.pem",
             wildcardLabel: variables["cert_wildcard_label"] || "_",
             scan: variables["cert_scan"] || "",
-            fallback: fallback2(variables),
+            fallback: fallback(variables),
             store: variables["cert_store"] || "",
             followsEtcd: !!variables["cert_etcd"]
         };
@@ -853,14 +715,14 @@ function start() {
      * @throws malformed: it is not DER, or ends after `limit`
      */
     function readElement(bytes, at, limit) {
-        var start2 = at + 2;
-        if (start2 > limit) refuse("malformed", "unreadable DER: an element is cut off");
+        var start = at + 2;
+        if (start > limit) refuse("malformed", "unreadable DER: an element is cut off");
         var tag = bytes[at];
         var length = bytes[at + 1];
         if (length >= 128) {
             var lengthBytes = length - 128;
-            start2 += lengthBytes;
-            if (lengthBytes === 0 || lengthBytes > 3 || start2 > limit) {
+            start += lengthBytes;
+            if (lengthBytes === 0 || lengthBytes > 3 || start > limit) {
                 refuse("malformed", "unreadable DER: not a definite length");
             }
             length = bytes.readUIntBE(at + 2, lengthBytes);
@@ -868,14 +730,14 @@ function start() {
                 refuse("malformed", "unreadable DER: a length is not minimal");
             }
         }
-        var end = start2 + length;
+        var end = start + length;
         if (end > limit) refuse("malformed", "unreadable DER: an element is cut off");
         if ((tag & 31) === 31) refuse("malformed", "unreadable DER: a tag of several bytes");
         return {
             bytes: bytes,
             tag: tag,
             at: at,
-            start: start2,
+            start: start,
             end: end
         };
     }
@@ -1162,10 +1024,10 @@ function start() {
         expectBitString(readOnly(content, BIT_STRING, WHAT));
     }
     function expectBitString(param) {
-        var bytes = param.bytes, start2 = param.start, end = param.end;
-        var unused = end > start2 ? bytes[start2] : 8;
+        var bytes = param.bytes, start = param.start, end = param.end;
+        var unused = end > start ? bytes[start] : 8;
         var bits = 0;
-        for(var at = start2 + 1; at < end; at++)bits |= bytes[at];
+        for(var at = start + 1; at < end; at++)bits |= bytes[at];
         if (unused > 7 || bits === 0) refuseExtension();
     }
     function expectBasicConstraints(content) {
@@ -2312,8 +2174,8 @@ function start() {
             der: plain
         };
     }
-    function attachedPublicKey(info, keyEnd22) {
-        var at = keyEnd22;
+    function attachedPublicKey(info, keyEnd) {
+        var at = keyEnd;
         var value = "";
         if (at < info.end && info.bytes[at] === constructedTag(0)) {
             at = readTagged(info, at, constructedTag(0), "attributes").end;
@@ -2664,7 +2526,7 @@ function start() {
      * @param name a normalised name
      * @returns `*.example.com` for `a.example.com`; '' for a name of one label
      */
-    function wildcardOf2(name) {
+    function wildcardOf(name) {
         var dot = name.indexOf(".");
         return dot > 0 ? "*" + name.slice(dot) : "";
     }
@@ -2912,7 +2774,7 @@ function start() {
     function entryPath(param, slot) {
         var root = param.root;
         var name = nameOf(slot);
-        var folder = isFileKey2(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
+        var folder = isFileKey(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
         return "".concat(root, "/").concat(folder, "/").concat(shardOf(name), "/").concat(name);
     }
     /**
@@ -3126,8 +2988,8 @@ function start() {
             return "".concat(dev, ":").concat(ino, ":").concat(size, ":").concat(mtimeMs, ":").concat(ctimeMs);
         } catch (e) {
             var code = e.code;
-            var isMissing22 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
-            return isMissing22 ? MISSING : "".concat(code);
+            var isMissing2 = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
+            return isMissing2 ? MISSING : "".concat(code);
         }
     }
     var TICK_MS = 2e3;
@@ -3155,7 +3017,7 @@ function start() {
         var files = slotPaths(settings, slot);
         var stamp = stampOf(files);
         if (settings.scan && lacksChain(stamp)) stamp = "";
-        return stamp || (isFileKey2(slot) && exists(files.cert) ? DANGLING : "");
+        return stamp || (isFileKey(slot) && exists(files.cert) ? DANGLING : "");
     }
     // src/disk/versions.ts
     var KEPT_MS = 6e4;
@@ -3198,7 +3060,7 @@ function start() {
      * @throws Error of the file system
      */
     function retire(store, version, slot) {
-        var owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey2(slot) ? slot : nameOf(slot);
+        var owner = version.endsWith(SHARED) ? ALL_NAMES : isFileKey(slot) ? slot : nameOf(slot);
         note(store, version, owner);
     }
     /**
@@ -3337,18 +3199,18 @@ function start() {
             write2();
             return true;
         } catch (e) {
-            if (isZoneFull2(e)) return false;
+            if (isZoneFull(e)) return false;
             throw e;
         }
     }
     /** Whether an error says that a zone has no room. */
-    function isZoneFull2(e) {
+    function isZoneFull(e) {
         return e.name === "SharedMemoryError";
     }
     // src/zone/clear_token.ts
     var CLEAR_KEY2 = "#clear";
     /** The zone's clear token. A record with another one is stale. */
-    function clearToken2(zone) {
+    function clearToken(zone) {
         var token = zone.get(CLEAR_KEY2);
         return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
     }
@@ -3455,7 +3317,7 @@ function start() {
     }
     // src/zone/locks.ts
     var LOCK_PREFIX = "#lock:";
-    var LOCK_LIFETIME_MS2 = 5e3;
+    var LOCK_LIFETIME_MS = 5e3;
     /**
      * Tries once for a slot's lock. The caller frees it by `unlock`.
      *
@@ -3471,7 +3333,7 @@ function start() {
                 ticket: ticket
             };
         } catch (e) {
-            if (isZoneFull2(e)) return {
+            if (isZoneFull(e)) return {
                 state: "no-room"
             };
             throw e;
@@ -3487,7 +3349,7 @@ function start() {
         return zone.add(key, ticket) ? ticket : void 0;
     }
     function isHeld(ticket) {
-        return isWithin2(ticket, 0, LOCK_LIFETIME_MS2) && isRunning2(workerOf(ticket));
+        return isWithin2(ticket, 0, LOCK_LIFETIME_MS) && isRunning(workerOf(ticket));
     }
     /** Whether this worker took a ticket. */
     function isOwnTicket(ticket) {
@@ -3597,7 +3459,7 @@ function start() {
                         ];
                         return [
                             4,
-                            yieldOnce2()
+                            yieldOnce()
                         ];
                     case 5:
                         _state.sent();
@@ -3682,17 +3544,17 @@ function start() {
     }
     // src/zone/misses.ts
     var FULL_KEY = "#full";
-    var MISS_SPACE2 = 2 * 4096;
+    var MISS_SPACE = 2 * 4096;
     var TAKEN_BACK = "taken-back--";
-    var MISSES_SUFFIX2 = "_misses";
+    var MISSES_SUFFIX = "_misses";
     /**
      * The zone of the negative answers.
      *
      * @param name that of the zone of records
      * @returns undefined where none is declared
      */
-    function missesOf2(name) {
-        return zoneNamed2(name + MISSES_SUFFIX2);
+    function missesOf(name) {
+        return zoneNamed2(name + MISSES_SUFFIX);
     }
     /**
      * Whether there is a negative answer for a slot that is fresh. The hot path calls it.
@@ -3701,7 +3563,7 @@ function start() {
      * @param token the clear token of the zone of records
      * @param interval in milliseconds; 0 where only a clear makes it stale
      */
-    function isMissing2(misses, name, token, interval) {
+    function isMissing(misses, name, token, interval) {
         var miss = misses.get(name);
         return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
     }
@@ -3714,7 +3576,7 @@ function start() {
     function expireMissing(misses, name) {
         var miss = misses.get(name);
         if (miss === void 0) return;
-        if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS2)) return;
+        if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS)) return;
         misses.delete(name);
     }
     /**
@@ -3724,14 +3586,14 @@ function start() {
      * @param token the clear token as it was before the files were looked for
      */
     function noteMissing(misses, name, token) {
-        if (misses.freeSpace() < MISS_SPACE2) {
+        if (misses.freeSpace() < MISS_SPACE) {
             misses.clear();
             hasRoom2(function() {
                 return misses.set(FULL_KEY, timestamp2());
             });
         }
         var full = misses.get(FULL_KEY);
-        if (full !== void 0 && isWithin2(full, 0, LOCK_LIFETIME_MS2)) return;
+        if (full !== void 0 && isWithin2(full, 0, LOCK_LIFETIME_MS)) return;
         hasRoom2(function() {
             return misses.add(name, token + timestamp2());
         });
@@ -3832,9 +3694,9 @@ function start() {
         replaceValue2(zone, SHARD_PREFIX + shard, stamp);
     }
     // src/zone/record.ts
-    var VERSION2 = "5";
+    var VERSION = "5";
     var SERVABLE = "3";
-    var POINTER2 = "4";
+    var POINTER = "4";
     var REFUSED = "2";
     var VERSION_CODE2 = 53;
     var TOKEN_AT2 = 1;
@@ -3854,69 +3716,74 @@ function start() {
     var BLOCK_BEGIN = "-----BEGIN ";
     var BLOCK_END = "-----\n";
     /**
-     * Whether a record is fresh, with a pair or without: no clear came after it, and its files need no look now. The parameters are
-     * those of `isServable`.
-     */
-    function isFresh2(record, token, interval) {
-        if (isVersion2(record)) return isFreshVersion2(record, token);
-        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
-    }
-    /**
-     * Whether a version can be served without a look at the store. Runs in every handshake.
+     * The path of a version that can be served without a look at the store. Runs in every handshake.
      *
      * @param record the value of the zone under a name, which may be any text
      * @param token the zone's clear token
+     * @returns '' where the record is no version, or not fresh
      */
-    function isFreshVersion2(record, token) {
-        if (record.charCodeAt(0) !== VERSION_CODE2 || !record.startsWith(token, TOKEN_AT2)) return false;
+    function freshPathOf2(record, token) {
+        if (record.charCodeAt(0) !== VERSION_CODE2) return "";
         var left = +record.slice(PEM_AT2, PATH_AT2) - Date.now();
-        return left > 0 && left <= LONGEST_FRESH_MS2;
+        var isFresh2 = left > 0 && left <= LONGEST_FRESH_MS2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token;
+        return isFresh2 ? record.slice(PATH_AT2, +record.slice(PEM_END_AT2, PEM_AT2)) : "";
     }
-    /** Whether the pair is a version in the store, and not in the record itself. */
-    function isVersion2(record) {
-        return record.charAt(0) === VERSION2;
+    /**
+     * Whether a record is fresh, with a pair or without: no clear came after it, and its files need no look now. The parameters are
+     * those of `isServable`.
+     */
+    function isFresh(record, token, interval) {
+        if (isVersion(record)) return freshPathOf2(record, token) !== "";
+        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
+    }
+    /** A part of the PEM of a servable record. Runs in every handshake that is served from such a record. */
+    function partOf2(record, part) {
+        var from = part === "chain" ? +record.slice(KEY_END_AT2, PEM_END_AT2) : PEM_AT2;
+        var to = part === "key" ? +record.slice(KEY_END_AT2, PEM_END_AT2) : +record.slice(PEM_END_AT2, PEM_AT2);
+        return record.slice(from, to);
+    }
+    /**
+     * The answer to a handshake that is served a record.
+     *
+     * @returns the path of a version, or the record itself, for its PEM; '' for ''
+     */
+    function answerOf(record) {
+        return isVersion(record) ? pathOf(record) : record;
+    }
+    /** Whether a record is that of a version, whose pair is in the store and not in the record itself. */
+    function isVersion(record) {
+        return record.charCodeAt(0) === VERSION_CODE2;
     }
     /** The path of a version. */
-    function pathOf2(record) {
+    function pathOf(record) {
         return record.slice(PATH_AT2, pemEnd2(record));
     }
-    /** The key and the chain of a servable record that is no version, in one PEM. */
-    function pemOf2(record) {
+    /** The key and the chain of a record with PEM, in one. */
+    function pemOf(record) {
         return record.slice(PEM_AT2, pemEnd2(record));
-    }
-    /** The chain of such a record, as PEM. */
-    function chainOf2(record) {
-        return record.slice(keyEnd2(record), pemEnd2(record));
-    }
-    /** The key of such a record, as PEM. */
-    function keyOf2(record) {
-        return record.slice(PEM_AT2, keyEnd2(record));
-    }
-    function keyEnd2(record) {
-        return +record.slice(KEY_END_AT2, PEM_END_AT2);
     }
     function pemEnd2(record) {
         return +record.slice(PEM_END_AT2, PEM_AT2);
     }
     function isWhole2(record) {
-        var chainAt = keyEnd2(record);
+        var chainAt = +record.slice(KEY_END_AT2, PEM_END_AT2);
         var metaAt = pemEnd2(record);
         return record.charCodeAt(metaAt) === META_CODE2 && record.charCodeAt(metaAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
     }
     /** Whether a record has a pair to serve, fresh or not. */
-    function holdsPair2(record) {
-        return record.charAt(0) === SERVABLE || isVersion2(record);
+    function holdsPair(record) {
+        return record.charAt(0) === SERVABLE || isVersion(record);
     }
     /** Whether a record is a pointer. */
-    function isPointer2(record) {
-        return record.charAt(0) === POINTER2;
+    function isPointer(record) {
+        return record.charAt(0) === POINTER;
     }
     /** Whether a record has a pair, or leads to one. */
     function isAnswer(record) {
-        return holdsPair2(record) || isPointer2(record);
+        return holdsPair(record) || isPointer(record);
     }
     /** The key of the file's record that a pointer points to. */
-    function targetOf2(pointer) {
+    function targetOf(pointer) {
         return pointer.slice(PEM_AT2, pemEnd2(pointer));
     }
     /**
@@ -3962,7 +3829,7 @@ function start() {
      */
     function makeVersionRecord(token, meta, path) {
         var ends = offset(PEM_AT2) + offset(PATH_AT2 + path.length);
-        return VERSION2 + token + timestamp2() + ends + STALE + path + JSON.stringify(meta);
+        return VERSION + token + timestamp2() + ends + STALE + path + JSON.stringify(meta);
     }
     /**
      * Makes a pointer. It is stale, because the name may have files of its own.
@@ -3972,7 +3839,7 @@ function start() {
      */
     function makePointer(target, meta) {
         var end = offset(PEM_AT2 + target.length);
-        return POINTER2 + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
+        return POINTER + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
     }
     function offset(value) {
         return "00000".concat(value).slice(-OFFSET_LENGTH2);
@@ -3995,7 +3862,7 @@ function start() {
      * @param until in milliseconds since 1970
      */
     function withFreshUntil(record, until) {
-        if (!isVersion2(record)) return record;
+        if (!isVersion(record)) return record;
         var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
         return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
     }
@@ -4012,17 +3879,16 @@ function start() {
      *
      * @returns null where the text is no whole record of this format: no part of it may be used
      */
-    function readMeta2(record) {
+    function readMeta(record) {
         var kind = record.charAt(0);
-        if (kind !== VERSION2 && kind !== SERVABLE && kind !== REFUSED && kind !== POINTER2) return null;
+        if (kind !== VERSION && kind !== SERVABLE && kind !== REFUSED && kind !== POINTER) return null;
         if (record.length <= PEM_AT2 || /\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
-        if (kind === VERSION2 && (/\D/.test(record.slice(PEM_AT2, PATH_AT2)) || record.charAt(PATH_AT2) !== "/")) {
+        if (kind === VERSION && (/\D/.test(record.slice(PEM_AT2, PATH_AT2)) || record.charAt(PATH_AT2) !== "/")) {
             return null;
         }
-        if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf2(record)) && isPem(chainOf2(record)))) {
-            return null;
-        }
-        return parseMeta2(record.slice(pemEnd2(record)), kind === POINTER2);
+        var isPair = isWhole2(record) && isPem(partOf2(record, "key")) && isPem(partOf2(record, "chain"));
+        if (kind === SERVABLE && !isPair) return null;
+        return parseMeta2(record.slice(pemEnd2(record)), kind === POINTER);
     }
     function isPem(text) {
         return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
@@ -4037,11 +3903,11 @@ function start() {
      * @param isFile whether it is the record of a scanned file
      * @returns '' where the text is no record, or a pointer
      */
-    function summaryOf2(record, isFile) {
-        var meta = isPointer2(record) ? null : readMeta2(record);
+    function summaryOf(record, isFile) {
+        var meta = isPointer(record) ? null : readMeta(record);
         if (!meta) return "";
         var problem = meta.problem ? meta.problem.code : "";
-        var pair = holdsPair2(record) ? PAIR : NO_PAIR;
+        var pair = holdsPair(record) ? PAIR : NO_PAIR;
         var summary = "".concat(SUMMARY).concat(pair).concat(meta.notAfter, " ").concat(problem, " ").concat(meta.etcd || "");
         if (!isFile) return summary;
         var _ref = meta.found || {
@@ -4056,7 +3922,7 @@ function start() {
         ].join("\n");
     }
     /** The summary of a scanned file without a record: its stamp, and no name. */
-    function summaryOfLeftOut2(stamp) {
+    function summaryOfLeftOut(stamp) {
         return "".concat(SUMMARY, "\n").concat(stamp);
     }
     /**
@@ -4064,7 +3930,7 @@ function start() {
      *
      * @param text of `summaryOf`
      */
-    function readSummary2(text) {
+    function readSummary(text) {
         var first = text.split("\n")[0];
         var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
         return {
@@ -4095,7 +3961,7 @@ function start() {
      *
      * @returns undefined where there is none
      */
-    function findRecord2(zone, name) {
+    function findRecord(zone, name) {
         return zone.get(name);
     }
     /**
@@ -4106,7 +3972,7 @@ function start() {
      */
     function putRecord(zone, name, record) {
         var isStored = replaceValue2(zone, name, record);
-        if (isStored) putSummary(zone, name, summaryOf2(record, isFileKey2(name)));
+        if (isStored) putSummary(zone, name, summaryOf(record, isFileKey(name)));
         return isStored;
     }
     function putSummary(zone, name, summary) {
@@ -4129,7 +3995,7 @@ function start() {
      * @param stamp '' removes the note
      */
     function noteLeftOut(zone, key, stamp) {
-        putSummary(zone, key, stamp && summaryOfLeftOut2(stamp));
+        putSummary(zone, key, stamp && summaryOfLeftOut(stamp));
     }
     /**
      * Removes a record. The caller must hold the slot's lock.
@@ -4159,15 +4025,15 @@ function start() {
     function findSummary(zone, slot) {
         var summary = zone.get(SUMMARY_PREFIX + slot);
         if (summary !== void 0) return summary;
-        var record = findRecord2(zone, slot) || "";
-        if (isPointer2(record)) return findSummary(zone, targetOf2(record));
-        return summaryOf2(record, isFileKey2(slot));
+        var record = findRecord(zone, slot) || "";
+        if (isPointer(record)) return findSummary(zone, targetOf(record));
+        return summaryOf(record, isFileKey(slot));
     }
     /** The slot's last value in etcd, as in RecordMeta; '' where there is none. */
     function findVersion(zone, slot) {
         var _a;
         var summary = zone.get(SUMMARY_PREFIX + slot);
-        return summary === void 0 ? ((_a = readMeta2(findRecord2(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary2(summary).etcd;
+        return summary === void 0 ? ((_a = readMeta(findRecord(zone, slot) || "")) == null ? void 0 : _a.etcd) || "" : readSummary(summary).etcd;
     }
     var KEYS = 1e3;
     /**
@@ -4181,7 +4047,7 @@ function start() {
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        yieldIfDue = timeSlicer2();
+                        yieldIfDue = timeSlicer();
                         at = 0;
                         _state.label = 1;
                     case 1:
@@ -4232,15 +4098,15 @@ function start() {
         expectValid(pair, origin);
     }
     function expectNames(param, slot, pair) {
-        var fallback22 = param.fallback;
-        if (isFileKey2(slot)) {
+        var fallback2 = param.fallback;
+        if (isFileKey(slot)) {
             if (serverNamesOf(pair.leaf).length === 0) {
                 refuse("name-not-covered", "the certificate is for no DNS name");
             }
             return;
         }
         var name = nameOf(slot);
-        if (name !== fallback22 && !covers(pair.leaf, name)) {
+        if (name !== fallback2 && !covers(pair.leaf, name)) {
             refuse("name-not-covered", "the certificate is not for ".concat(name));
         }
     }
@@ -4296,9 +4162,9 @@ function start() {
     var CERTIFICATE = "-----BEGIN CERTIFICATE-----";
     /** The key and the chain of a record, in one PEM; '' where there are none, or they cannot be read. */
     function pemIn(record) {
-        if (!isVersion2(record)) return holdsPair2(record) ? pemOf2(record) : "";
+        if (!isVersion(record)) return holdsPair(record) ? pemOf(record) : "";
         try {
-            return readFile(pathOf2(record));
+            return readFile(pathOf(record));
         } catch (e) {
             return "";
         }
@@ -4318,7 +4184,7 @@ function start() {
     }
     /** The name of a record's version; '' where the record has none. */
     function versionIn(record) {
-        var path = isVersion2(record) ? pathOf2(record) : "";
+        var path = isVersion(record) ? pathOf(record) : "";
         return path.slice(path.lastIndexOf("/") + 1);
     }
     // src/certs/check.ts
@@ -4332,7 +4198,7 @@ function start() {
      */
     function checkFiles(context, slot, text) {
         var settings = context.settings, token = context.token;
-        var meta = text === void 0 ? null : readMeta2(text);
+        var meta = text === void 0 ? null : readMeta(text);
         var current = text !== void 0 && meta ? text : "";
         var files = slotPaths(settings, slot);
         var stamp = stampOfSlot(settings, slot);
@@ -4366,7 +4232,7 @@ function start() {
         var context = param.context, slot = param.slot, stamp = param.stamp, current = param.current, meta = param.meta;
         var settings = context.settings, token = context.token;
         return {
-            has: !meta ? "nothing" : isPointer2(current) ? "pointer" : holdsPair2(current) ? "pair" : "refusal",
+            has: !meta ? "nothing" : isPointer(current) ? "pointer" : holdsPair(current) ? "pair" : "refusal",
             source: meta == null ? void 0 : meta.source,
             files: !stamp ? "none" : stamp === (meta == null ? void 0 : meta.files) ? "same" : "changed",
             isCleared: isCleared(current, token),
@@ -4400,7 +4266,7 @@ function start() {
         return withMeta(current, context.token, kept);
     }
     function none(current, token, meta) {
-        if (!isPointer2(current)) return {
+        if (!isPointer(current)) return {
             record: "",
             isMissing: true
         };
@@ -4419,12 +4285,12 @@ function start() {
     }
     function isIssuerAlone(param) {
         var slot = param.slot, files = param.files, stamp = param.stamp, current = param.current;
-        if (!isFileKey2(slot) || !lacksKey(stamp) || holdsPair2(current)) return false;
+        if (!isFileKey(slot) || !lacksKey(stamp) || holdsPair(current)) return false;
         return readLeaf(readFile(files.cert)).isAuthority;
     }
     function readChecked(param) {
         var context = param.context, slot = param.slot, files = param.files, current = param.current, meta = param.meta;
-        var heldUntil = meta && holdsPair2(current) ? meta.notAfter : 0;
+        var heldUntil = meta && holdsPair(current) ? meta.notAfter : 0;
         for(var reads = 1;; reads++){
             var stamp = stampOf(files);
             try {
@@ -4453,7 +4319,7 @@ function start() {
             loadedAt: loadedAt
         }, refusedByEtcd(meta));
         var whose = name;
-        if (isFileKey2(slot)) {
+        if (isFileKey(slot)) {
             next.found = foundIn(pair);
             if (!isSettled(stamp)) next.files = "";
             whose = inShort(next.found.names);
@@ -4474,7 +4340,7 @@ function start() {
     }
     function unchanged(param, next, pair) {
         var context = param.context, current = param.current, meta = param.meta;
-        if (!isVersion2(current)) return makeRecord(context.token, next, servedPem(pair));
+        if (!isVersion(current)) return makeRecord(context.token, next, servedPem(pair));
         if ((meta == null ? void 0 : meta.store) !== void 0) next.store = meta.store;
         if ((meta == null ? void 0 : meta.before) !== void 0) next.before = meta.before;
         return withMeta(current, context.token, next);
@@ -4497,7 +4363,7 @@ function start() {
             detail: e.message
         };
         if (isOfAnotherName(seen, problem)) return none(current, token, meta);
-        var isTold = isRefusal(e) || isFileKey2(slot) && lacksKey(stamp);
+        var isTold = isRefusal(e) || isFileKey(slot) && lacksKey(stamp);
         var tried = isTold ? stamp : "";
         var next = isAnswer(current) && meta ? Object.assign({}, meta, {
             files: tried,
@@ -4515,7 +4381,7 @@ function start() {
             record: record
         };
         var where = isRefusal(e) ? " (".concat(pathsOf(files), ")") : "";
-        var whose = isFileKey2(slot) ? files.cert : name;
+        var whose = isFileKey(slot) ? files.cert : name;
         return {
             record: record,
             message: "cert_rotation: ".concat(whose, ": ").concat(problem.code, ": ").concat(problem.detail).concat(where, "; ").concat(consequenceOf(current)),
@@ -4526,13 +4392,13 @@ function start() {
     }
     function isOfAnotherName(param, problem) {
         var context = param.context, slot = param.slot, current = param.current;
-        if (holdsPair2(current) || problem.code !== "name-not-covered" || isFileKey2(slot)) return false;
+        if (holdsPair(current) || problem.code !== "name-not-covered" || isFileKey(slot)) return false;
         var settings = context.settings;
         return !isPerName(templatesOf(settings, slot).cert) || scannedFileOf(settings, slot) !== "";
     }
     function consequenceOf(current) {
-        if (holdsPair2(current)) return "the pair held before is still served";
-        return isPointer2(current) ? "the pair that $cert_scan found is served" : "nothing is served for it";
+        if (holdsPair(current)) return "the pair held before is still served";
+        return isPointer(current) ? "the pair that $cert_scan found is served" : "nothing is served for it";
     }
     var MOST_NAMED = 3;
     function inShort(names) {
@@ -4546,20 +4412,20 @@ function start() {
     // src/certs/context.ts
     /** The context of a client's or an operator's request, or of a call of `js_periodic`. */
     function contextOf(r) {
-        var variables = variablesOf2(r);
+        var variables = variablesOf(r);
         var settings = readSettings(variables);
-        var zone = usableZone(r, zoneName2(variables));
+        var zone = usableZone(r, zoneName(variables));
         var store = usableStore(r, zone, settings.store);
         var context = {
             r: r,
             settings: settings,
             zone: zone,
             // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
-            misses: zone && missesOf2(zoneName2(variables)),
+            misses: zone && missesOf(zoneName(variables)),
             store: store,
             token: FIRST_TOKEN2,
             storeToken: FIRST_TOKEN2,
-            interval: freshFor2(variables),
+            interval: freshFor(variables),
             filesInterval: checkInterval2(variables),
             fallback: normaliseWithWildcard(settings.fallback)
         };
@@ -4570,7 +4436,7 @@ function start() {
      */
     function withTokens(context) {
         var zone = context.zone, store = context.store;
-        var token = zone ? clearToken2(zone) : FIRST_TOKEN2;
+        var token = zone ? clearToken(zone) : FIRST_TOKEN2;
         var storeToken = store && readClearToken(store) || FIRST_TOKEN2;
         if (zone && store) token = adoptToken(zone, token, storeToken);
         return Object.assign({}, context, {
@@ -4617,17 +4483,17 @@ function start() {
             entry: "",
             isAdopted: false
         };
-        var meta = text === void 0 ? null : readMeta2(text);
-        var isHere = text !== void 0 && isVersion2(text);
+        var meta = text === void 0 ? null : readMeta(text);
+        var isHere = text !== void 0 && isVersion(text);
         var known = Object.assign({}, none2, {
             record: text
         });
-        if (!store) return isHere && !exists(pathOf2(text)) ? none2 : known;
+        if (!store) return isHere && !exists(pathOf(text)) ? none2 : known;
         var entry = readEntry(store, slot);
         var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
-            var isSame2 = text !== void 0 && isPointer2(text) && targetOf2(text) === file;
+            var isSame2 = text !== void 0 && isPointer(text) && targetOf(text) === file;
             var record2 = isSame2 ? text : makePointer(file, others ? {
                 others: others
             } : {});
@@ -4637,10 +4503,10 @@ function start() {
             });
         }
         if (version === void 0 || !stored) {
-            var isGone = isHere && ((meta == null ? void 0 : meta.store) === store.id || !exists(pathOf2(text)));
+            var isGone = isHere && ((meta == null ? void 0 : meta.store) === store.id || !exists(pathOf(text)));
             return isGone ? none2 : known;
         }
-        var isSame = isHere && pathOf2(text) === versionPath(store, version) && exists(pathOf2(text));
+        var isSame = isHere && pathOf(text) === versionPath(store, version) && exists(pathOf(text));
         var record = isSame ? text : adopt(context, store, slot, entry);
         return {
             record: record,
@@ -4685,7 +4551,7 @@ function start() {
             store: store.id
         });
         var recordOf2 = function recordOf22(pair2, name) {
-            if (isFileKey2(slot)) meta.found = foundIn(pair2);
+            if (isFileKey(slot)) meta.found = foundIn(pair2);
             meta.notAfter = pair2.leaf.notAfter;
             var seen = token === context.storeToken ? context.token : STALE_TOKEN;
             return makeVersionRecord(seen, meta, versionPath(store, name));
@@ -4823,17 +4689,17 @@ function start() {
         }, most);
     }
     function slotsOfOwner(store, version, owner) {
-        if (isFileKey2(owner)) return [
+        if (isFileKey(owner)) return [
             owner
         ];
         if (owner !== ALL_NAMES) return [
             owner,
-            rsaKey2(owner)
+            rsaKey(owner)
         ];
         try {
             var names = serverNamesOf(readLeaf(readVersion(store, version)));
             return names.reduce(function(all, name) {
-                return all.concat(slotKeys2(name, true, false));
+                return all.concat(slotKeys(name, true, false));
             }, []);
         } catch (e) {
             return [];
@@ -4848,9 +4714,9 @@ function start() {
      */
     function findHeld(context, slot) {
         var zone = context.zone;
-        var record = currentOf(context, slot, zone && findRecord2(zone, slot)).record;
-        if (record !== void 0 && isPointer2(record)) return findFound(context, record);
-        var meta = record !== void 0 && holdsPair2(record) ? readMeta2(record) : null;
+        var record = currentOf(context, slot, zone && findRecord(zone, slot)).record;
+        if (record !== void 0 && isPointer(record)) return findFound(context, record);
+        var meta = record !== void 0 && holdsPair(record) ? readMeta(record) : null;
         return record === void 0 || meta === null ? null : {
             record: record,
             meta: meta
@@ -4858,9 +4724,9 @@ function start() {
     }
     function findFound(context, pointer) {
         var _a;
-        var file = targetOf2(pointer);
+        var file = targetOf(pointer);
         var held = findHeld(context, file);
-        var problem = (_a = readMeta2(pointer)) == null ? void 0 : _a.problem;
+        var problem = (_a = readMeta(pointer)) == null ? void 0 : _a.problem;
         if (!held) return null;
         return {
             record: held.record,
@@ -4942,14 +4808,14 @@ function start() {
             slots.forEach(function(slot) {
                 var meta = metaOf(context, slot, pair, etcd);
                 if (store && version) replaced.push(placeVersion(context, store, slot, version, meta, undone));
-                var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken2(zone), meta, servedPem(pair));
+                var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken(zone), meta, servedPem(pair));
                 undone.push(undoneBy(zone, slot));
                 if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
                 records.push(record);
             });
         } catch (e) {
             undone.reverse().forEach(quietly);
-            throw isRefusal(e) || isZoneFull2(e) ? e : storeFailed(e);
+            throw e;
         }
         replaced.forEach(quietly);
         if (misses) slots.forEach(function(slot) {
@@ -4971,10 +4837,14 @@ function start() {
     }
     function placeVersion(param, store, slot, version, meta, undone) {
         var storeToken = param.storeToken;
-        var before = readEntry(store, slot);
+        var before = orStoreFailed(function() {
+            return readEntry(store, slot);
+        });
         meta.store = store.id;
         meta.before = versionOfEntry(before);
-        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        orStoreFailed(function() {
+            placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        });
         undone.push(function() {
             if (before === void 0) removeEntry(store, slot);
             else placeEntry(store, slot, before);
@@ -4985,11 +4855,11 @@ function start() {
     }
     function versionRecord(param, zone, store, version, meta) {
         var interval = param.interval;
-        var record = makeVersionRecord(clearToken2(zone), meta, versionPath(store, version));
+        var record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
         return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
     }
     function undoneBy(zone, slot) {
-        var before = findRecord2(zone, slot);
+        var before = findRecord(zone, slot);
         return function() {
             if (before === void 0) removeRecord(zone, slot);
             else putRecord(zone, slot, before);
@@ -5046,7 +4916,7 @@ function start() {
     }
     function expectNotStored(param, zone, slot) {
         var settings = param.settings;
-        if (settings.store && isVersion2(findRecord2(zone, slot) || "")) {
+        if (settings.store && isVersion(findRecord(zone, slot) || "")) {
             throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
         }
     }
@@ -5054,6 +4924,13 @@ function start() {
         try {
             work();
         } catch (e) {}
+    }
+    function orStoreFailed(work) {
+        try {
+            return work();
+        } catch (e) {
+            throw storeFailed(e);
+        }
     }
     function storeFailed(e) {
         try {
@@ -5077,7 +4954,7 @@ function start() {
         if (!store) return record;
         var mayPlace = attempt.state === "no-room" || attempt.isLocked();
         try {
-            var kept = holdsPair2(record) ? keepPair(context, store, slot, current, result, mayPlace) : record;
+            var kept = holdsPair(record) ? keepPair(context, store, slot, current, result, mayPlace) : record;
             if (record === "" && mayPlace) dropStored(store, slot, current);
             sayFault(context, "");
             return kept;
@@ -5088,8 +4965,8 @@ function start() {
     }
     function keepPair(context, store, slot, current, param, mayPlace) {
         var record = param.record, pair = param.pair;
-        var meta = readMeta2(record);
-        if (isVersion2(record) && meta.store === store.id) {
+        var meta = readMeta(record);
+        if (isVersion(record) && meta.store === store.id) {
             if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
             return record;
         }
@@ -5170,8 +5047,8 @@ function start() {
      * @throws malformed
      */
     function readText(text) {
-        var start2 = text.replace(/^\ufeff?\s*/, "").charAt(0);
-        return start2 === "{" ? fieldsOf(readJson(text), "members") : {
+        var start = text.replace(/^\ufeff?\s*/, "").charAt(0);
+        return start === "{" ? fieldsOf(readJson(text), "members") : {
             pem: text
         };
     }
@@ -5201,7 +5078,7 @@ function start() {
     }
     /** The slots in which a certificate is served. */
     function slotsFor(settings, names, isRsa2) {
-        return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey2) : names;
+        return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey) : names;
     }
     /**
      * Stores or drops a file's record, and has the pointers follow. Only for who holds the file's lock.
@@ -5213,10 +5090,10 @@ function start() {
     function keepFile(context, zone, key, record) {
         var _a, _b, _c;
         var settings = context.settings;
-        var names = ((_b = (_a = readMeta2(findRecord2(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
-        var found = (_c = readMeta2(record)) == null ? void 0 : _c.found;
+        var names = ((_b = (_a = readMeta(findRecord(zone, key) || "")) == null ? void 0 : _a.found) == null ? void 0 : _b.names) || [];
+        var found = (_c = readMeta(record)) == null ? void 0 : _c.found;
         var slots = found ? slotsFor(settings, found.names, found.isRsa) : [];
-        var left = names.concat(names.map(rsaKey2)).filter(function(slot) {
+        var left = names.concat(names.map(rsaKey)).filter(function(slot) {
             return slots.indexOf(slot) < 0;
         });
         return tryWithLocks(zone, slots.concat(left), function(param) {
@@ -5254,7 +5131,7 @@ function start() {
      * @param keys of the zone, with those of files among them
      */
     function restorePointers(context, zone, keys, isEmptied) {
-        keys.filter(isFileKey2).forEach(function(key) {
+        keys.filter(isFileKey).forEach(function(key) {
             var _readFileSummary = readFileSummary(findSummary(zone, key)), names = _readFileSummary.names, isRsa2 = _readFileSummary.isRsa;
             slotsFor(context.settings, names, isRsa2).filter(isEmptied).forEach(function(slot) {
                 restorePointer(context, zone, slot, key);
@@ -5263,8 +5140,8 @@ function start() {
     }
     /** Whether a slot's record is a pointer to that file, and says nothing else. */
     function pointsOnlyTo(record, key) {
-        if (record === void 0 || !isPointer2(record) || targetOf2(record) !== key) return false;
-        var meta = readMeta2(record);
+        if (record === void 0 || !isPointer(record) || targetOf(record) !== key) return false;
+        var meta = readMeta(record);
         return meta !== null && !meta.others && !meta.problem && !meta.files;
     }
     function storeFile(zone, key, record) {
@@ -5272,28 +5149,28 @@ function start() {
             removeRecord(zone, key);
             return;
         }
-        var hasPlace = isRoomy(zone) || holdsPair2(findRecord2(zone, key) || "");
+        var hasPlace = isRoomy(zone) || holdsPair(findRecord(zone, key) || "");
         if (hasPlace && putRecord(zone, key, record)) return;
         removeRecord(zone, key);
-        putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN2, readMeta2(record), null)));
+        putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN2, readMeta(record), null)));
     }
     function putPointer(context, zone, slot, key) {
         var settings = context.settings;
         var held = heldIn(context, zone, slot);
-        var meta = readMeta2(held);
+        var meta = readMeta(held);
         var isOwn = scannedFileOf(settings, slot) === key;
-        if (meta && holdsPair2(held) && !givesWay(settings, meta, isOwn, readMeta2(findRecord2(zone, key) || ""))) return;
-        var known = isPointer2(held) && meta ? filesIn(held, meta) : [];
+        if (meta && holdsPair(held) && !givesWay(settings, meta, isOwn, readMeta(findRecord(zone, key) || ""))) return;
+        var known = isPointer(held) && meta ? filesIn(held, meta) : [];
         pointTo(context, zone, slot, known.indexOf(key) < 0 ? known.concat(key) : known);
     }
     function heldIn(context, zone, slot) {
-        var record = findRecord2(zone, slot);
+        var record = findRecord(zone, slot);
         return (record === void 0 ? currentOf(context, slot, void 0).record : record) || "";
     }
     function takePointer(context, zone, slot, key) {
         var held = heldIn(context, zone, slot);
-        var meta = readMeta2(held);
-        if (!isPointer2(held) || !meta) return;
+        var meta = readMeta(held);
+        if (!isPointer(held) || !meta) return;
         var known = filesIn(held, meta);
         if (known.indexOf(key) < 0) return;
         pointTo(context, zone, slot, known.filter(function(one) {
@@ -5308,12 +5185,12 @@ function start() {
     }
     function filesIn(pointer, meta) {
         return [
-            targetOf2(pointer)
+            targetOf(pointer)
         ].concat(meta.others || []);
     }
     function pointTo(context, zone, slot, keys) {
         var held = heldIn(context, zone, slot);
-        var meta = readMeta2(held);
+        var meta = readMeta(held);
         var files = keys.length > 1 ? ranked(context.settings, zone, slot, keys) : keys;
         var best = files[0];
         var others = files.slice(1);
@@ -5325,14 +5202,14 @@ function start() {
         var rest = others.length > 0 ? {
             others: others
         } : {};
-        if ((meta == null ? void 0 : meta.problem) && !holdsPair2(held)) {
+        if ((meta == null ? void 0 : meta.problem) && !holdsPair(held)) {
             rest.files = meta.files;
             rest.problem = meta.problem;
             if (meta.etcd !== void 0) rest.etcd = meta.etcd;
         }
-        var isSame = isPointer2(held) && meta !== null && targetOf2(held) === best && (meta.others || []).join() === others.join();
+        var isSame = isPointer(held) && meta !== null && targetOf(held) === best && (meta.others || []).join() === others.join();
         if (!isSame) keepPointer(context, slot, best, others);
-        if (!isSame || findRecord2(zone, slot) === void 0) {
+        if (!isSame || findRecord(zone, slot) === void 0) {
             putRecord(zone, slot, makePointer(best, rest));
         }
     }
@@ -5342,7 +5219,7 @@ function start() {
         var own = scannedFileOf(settings, slot);
         var candidates = [];
         keys.forEach(function(key) {
-            var meta = readMeta2(findRecord2(zone, key) || "");
+            var meta = readMeta(findRecord(zone, key) || "");
             if (!(meta == null ? void 0 : meta.found) || meta.found.names.indexOf(name) < 0) return;
             var notAfter = meta.notAfter, found = meta.found;
             var isValid = found.notBefore <= now && now <= notAfter;
@@ -5377,7 +5254,7 @@ function start() {
     function refreshSlot(context, slot) {
         var zone = context.zone, misses = context.misses, settings = context.settings;
         if (misses) expireMissing(misses, slot);
-        var isKnown = zone !== void 0 && findRecord2(zone, slot) !== void 0;
+        var isKnown = zone !== void 0 && findRecord(zone, slot) !== void 0;
         if (!isKnown && !stampOfSlot(settings, slot) && !hasEntry(context, slot)) {
             if (misses) noteMissing(misses, slot, context.token);
             return "";
@@ -5388,8 +5265,8 @@ function start() {
         ], function(attempt) {
             var now = withTokens(context);
             if (attempt.state === "busy") {
-                var record = findRecord2(zone, slot);
-                if (record !== void 0 && readMeta2(record) && !isCleared(record, now.token)) {
+                var record = findRecord(zone, slot);
+                if (record !== void 0 && readMeta(record) && !isCleared(record, now.token)) {
                     return isAnswer(record) ? record : "";
                 }
             }
@@ -5405,7 +5282,7 @@ function start() {
     function checkAndKeep(context, slot, attempt) {
         var zone = context.zone, misses = context.misses, token = context.token;
         var began = Date.now();
-        var current = currentOf(context, slot, zone && findRecord2(zone, slot));
+        var current = currentOf(context, slot, zone && findRecord(zone, slot));
         var result = look(context, slot, current, timestamp2());
         var stored = keepInStore(context, slot, current, result, attempt);
         var record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS2));
@@ -5420,7 +5297,7 @@ function start() {
     }
     function look(context, slot, current, began) {
         var record = current.record;
-        if (record !== void 0 && isVersion2(record) && !current.isAdopted) {
+        if (record !== void 0 && isVersion(record) && !current.isAdopted) {
             var isDue2 = isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
             if (!isDue2) return {
                 record: record
@@ -5433,7 +5310,7 @@ function start() {
     function keep(context, slot, record, result) {
         var zone = context.zone;
         if (!zone) return;
-        if (isFileKey2(slot)) {
+        if (isFileKey(slot)) {
             if (!keepFile(context, zone, slot, record)) return;
             if (result.leftOut !== void 0 && isSettled(result.leftOut)) {
                 noteLeftOut(zone, slot, result.leftOut);
@@ -5462,28 +5339,28 @@ function start() {
      * or the next in the order.
      *
      * @param isForRsa for the handlers of the RSA slot
-     * @returns a record with a pair; '' where there is none
+     * @returns the path of a version, or a record with PEM; '' where there is no pair
      */
     function resolve2(r, isForRsa) {
         try {
             var context = contextOf(r);
-            var variables = variablesOf2(r);
+            var variables = variablesOf(r);
             var asked = variables["cert_name"] || variables["ssl_server_name"];
             var name = asked ? normalise(asked) : "";
             var isStandIn = name.startsWith("".concat(context.settings.wildcardLabel, "."));
-            var hasRsaSlot2 = context.settings.certFileRsa !== "";
+            var hasRsaSlot = context.settings.certFileRsa !== "";
             var names = [
                 isStandIn ? "" : name,
-                wildcardOf2(name),
+                wildcardOf(name),
                 context.fallback
             ];
             for(var i = 0; i < names.length; i++){
                 var candidate = names[i];
                 if (!candidate || names.indexOf(candidate) < i) continue;
-                var slots = slotKeys2(candidate, hasRsaSlot2, isForRsa);
+                var slots = slotKeys(candidate, hasRsaSlot, isForRsa);
                 for(var j = 0; j < slots.length; j++){
                     var record = recordOf(context, slots[j]);
-                    if (record) return record;
+                    if (record) return answerOf(record);
                 }
             }
             return "";
@@ -5496,25 +5373,25 @@ function start() {
     function recordOf(context, slot) {
         var _a, _b;
         var record = recordUnder(context, slot);
-        for(var i = 0; i < MOST_POINTERS && isPointer2(record); i++){
-            var pair = recordUnder(context, targetOf2(record));
-            if (pair && ((_b = (_a = readMeta2(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
-            record = context.zone && findRecord2(context.zone, slot) || "";
+        for(var i = 0; i < MOST_POINTERS && isPointer(record); i++){
+            var pair = recordUnder(context, targetOf(record));
+            if (pair && ((_b = (_a = readMeta(pair)) == null ? void 0 : _a.found) == null ? void 0 : _b.names.indexOf(nameOf(slot))) !== -1) return pair;
+            record = context.zone && findRecord(context.zone, slot) || "";
         }
-        return holdsPair2(record) ? record : "";
+        return holdsPair(record) ? record : "";
     }
     function recordUnder(context, slot) {
         var zone = context.zone, misses = context.misses, token = context.token, interval = context.interval;
         var held;
         try {
-            var found = zone && findRecord2(zone, slot);
-            if (found !== void 0 && readMeta2(found)) held = found;
+            var found = zone && findRecord(zone, slot);
+            if (found !== void 0 && readMeta(found)) held = found;
             if (held !== void 0 && isAnswer(held)) {
-                if (isFresh2(held, token, interval)) return held;
-            } else if (held !== void 0 && isFresh2(held, token, retryInterval(interval))) {
+                if (isFresh(held, token, interval)) return held;
+            } else if (held !== void 0 && isFresh(held, token, retryInterval(interval))) {
                 return "";
             }
-            if (held === void 0 && misses && isMissing2(misses, slot, token, interval)) return "";
+            if (held === void 0 && misses && isMissing(misses, slot, token, interval)) return "";
             return refreshSlot(context, slot);
         } catch (e) {
             context.r.error("cert_rotation: ".concat(nameOf(slot), ": ").concat(e.message));
@@ -5545,8 +5422,8 @@ function start() {
                         changed = {};
                         shards = shardsOf(store, "names", function(name) {
                             return name;
-                        }).concat(shardsOf(store, "rsa", rsaKey2), shardsOf(store, "files", fileKey));
-                        yieldIfDue = timeSlicer2();
+                        }).concat(shardsOf(store, "rsa", rsaKey), shardsOf(store, "files", fileKey));
+                        yieldIfDue = timeSlicer();
                         i = 0;
                         _state.label = 1;
                     case 1:
@@ -5617,7 +5494,7 @@ function start() {
         })();
     }
     function addSlot(store, zone, slot) {
-        if (findRecord2(zone, slot) !== void 0) return true;
+        if (findRecord(zone, slot) !== void 0) return true;
         var entry = readEntry(store, slot);
         var record = entry === void 0 ? "" : dormantRecord(store, entry);
         if (!record) return true;
@@ -5626,21 +5503,21 @@ function start() {
         ], function(param) {
             var state = param.state;
             if (state !== "locked") return false;
-            return findRecord2(zone, slot) !== void 0 || putRecord(zone, slot, record);
+            return findRecord(zone, slot) !== void 0 || putRecord(zone, slot, record);
         });
     }
     function dropIfDeleted(store, zone, slot) {
         var _a;
-        var record = findRecord2(zone, slot);
-        if (record === void 0 || !isVersion2(record)) return;
-        if (((_a = readMeta2(record)) == null ? void 0 : _a.store) !== store.id) return;
+        var record = findRecord(zone, slot);
+        if (record === void 0 || !isVersion(record)) return;
+        if (((_a = readMeta(record)) == null ? void 0 : _a.store) !== store.id) return;
         var entry = readEntry(store, slot);
         if (entry !== void 0 && dormantRecord(store, entry)) return;
         tryWithLocks(zone, [
             slot
         ], function(param) {
             var state = param.state;
-            if (state === "locked" && findRecord2(zone, slot) === record) removeRecord(zone, slot);
+            if (state === "locked" && findRecord(zone, slot) === record) removeRecord(zone, slot);
         });
     }
 
@@ -5942,7 +5819,7 @@ function start() {
                         ];
                     case 5:
                         e = _state.sent();
-                        code = isRefusal(e) ? e.code : isZoneFull2(e) ? "zone-full" : "internal";
+                        code = isRefusal(e) ? e.code : isZoneFull(e) ? "zone-full" : "internal";
                         if (code === "store-unavailable") throw e;
                         return [
                             4,
@@ -5972,7 +5849,7 @@ function start() {
      * @param text an etcd key without the prefix
      */
     function isSlotKey(text) {
-        var name = isFileKey2(text) ? "" : nameOf(text);
+        var name = isFileKey(text) ? "" : nameOf(text);
         return name !== "" && normaliseWithWildcard(name) === name;
     }
     /**
@@ -6003,9 +5880,9 @@ function start() {
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                var held = findRecord2(zone, slot) || "";
-                                var last = readMeta2(held);
-                                var token = clearToken2(zone);
+                                var held = findRecord(zone, slot) || "";
+                                var last = readMeta(held);
+                                var token = clearToken(zone);
                                 var record = last && isAnswer(held) ? withMeta(held, token, Object.assign({}, last, {
                                     problem: problem,
                                     etcd: version
@@ -6043,7 +5920,7 @@ function start() {
      */
     function isToDelete(zone, slot, isCleared2) {
         if (findVersion(zone, slot) === "") return false;
-        return isCleared2 || readSummary2(findSummary(zone, slot)).problem !== GONE.code;
+        return isCleared2 || readSummary(findSummary(zone, slot)).problem !== GONE.code;
     }
     /**
      * Removes the pair of a slot whose key is gone from etcd. A pair that came from another history stays until it is cleared or
@@ -6064,12 +5941,12 @@ function start() {
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                var held = findRecord2(zone, slot) || "";
-                                var last = readMeta2(held);
+                                var held = findRecord(zone, slot) || "";
+                                var last = readMeta(held);
                                 if (!last || last.etcd === void 0) return void 0;
                                 var keepFor = function keepFor2(reason) {
                                     var _a;
-                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), Object.assign({}, last, {
+                                    putRecord(zone, slot, withMeta(held, clearToken(zone), Object.assign({}, last, {
                                         problem: reason
                                     })));
                                     return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
@@ -6079,7 +5956,7 @@ function start() {
                                     var rest = Object.assign({}, last);
                                     delete rest.etcd;
                                     if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
-                                    putRecord(zone, slot, withMeta(held, clearToken2(zone), rest));
+                                    putRecord(zone, slot, withMeta(held, clearToken(zone), rest));
                                     return void 0;
                                 }
                                 var isOwn = historyIdIn(last.etcd) === historyId;
@@ -6241,7 +6118,7 @@ function start() {
     }
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
-        var header = partOf(answer2, "header");
+        var header = partOf22(answer2, "header");
         var cluster = textOf(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
@@ -6262,7 +6139,7 @@ function start() {
             };
         });
     }
-    function partOf(fields, name) {
+    function partOf22(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
@@ -6408,9 +6285,9 @@ function start() {
                                 header: headerOf(answer2),
                                 succeeded: answer2["succeeded"] === true,
                                 found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(partOf(response, "response_range")["kvs"]).concat(listOf([
-                                        partOf(response, "response_put")["prev_kv"]
-                                    ]), listOf(partOf(response, "response_delete_range")["prev_kvs"]));
+                                    var kvs = listOf(partOf22(response, "response_range")["kvs"]).concat(listOf([
+                                        partOf22(response, "response_put")["prev_kv"]
+                                    ]), listOf(partOf22(response, "response_delete_range")["prev_kvs"]));
                                     return keyValues(kvs)[0];
                                 })
                             }
@@ -6752,7 +6629,7 @@ function start() {
         })();
     }
     function isUpToDate(zone, position, header) {
-        return position !== null && position.token === clearToken2(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
+        return position !== null && position.token === clearToken(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
             var since = param.since, needsListing = param.needsListing;
             return since === header.revision && !needsListing;
         });
@@ -6764,7 +6641,7 @@ function start() {
                 switch(_state.label){
                     case 0:
                         zone = one.zone, etcd = one.etcd;
-                        token = clearToken2(zone);
+                        token = clearToken(zone);
                         position = findPosition(etcd);
                         if (!position || !isSameHistory(position, header)) {
                             position = begun(etcd, header, token);
@@ -7038,7 +6915,7 @@ function start() {
                     case 1:
                         _state.sent();
                         dropped = {};
-                        yieldIfDue = timeSlicer2();
+                        yieldIfDue = timeSlicer();
                         at = 0;
                         _state.label = 2;
                     case 2:
@@ -7104,7 +6981,7 @@ function start() {
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        yieldIfDue = timeSlicer2();
+                        yieldIfDue = timeSlicer();
                         i = 0;
                         _state.label = 1;
                     case 1:
@@ -7317,7 +7194,7 @@ function start() {
                         zone = etcd.zone;
                         slots = [
                             name,
-                            rsaKey2(name)
+                            rsaKey(name)
                         ];
                         operations = slots.map(function(slot) {
                             return deleteOperation(etcd.prefix + slot);
@@ -7828,15 +7705,15 @@ function start() {
         var summary = findSummary(zone, key);
         effort.checked++;
         var known = readFileSummary(summary);
-        if (!stamp && findRecord2(zone, key) === void 0) {
+        if (!stamp && findRecord(zone, key) === void 0) {
             noteLeftOut(zone, key, "");
             return true;
         }
         if (!summary || stamp === "" || stamp !== known.files) {
             effort.read++;
             var loaded = refreshSlot(context, key);
-            var record = findRecord2(zone, key);
-            if (record !== void 0 && holdsPair2(record) && isCleared(record, context.token)) return false;
+            var record = findRecord(zone, key);
+            if (record !== void 0 && holdsPair(record) && isCleared(record, context.token)) return false;
             if (loaded && record === void 0) {
                 if (isRoomy(zone)) return false;
                 effort.lacksRoom = true;
@@ -7848,14 +7725,14 @@ function start() {
             return !ensurePointer(context, zone, slot, key);
         }).length > 0;
         if (!isBusy && slots.some(function(slot) {
-            return findRecord2(zone, slot) === void 0;
+            return findRecord(zone, slot) === void 0;
         })) effort.lacksRoom = true;
         return !isBusy;
     }
     function ensurePointer(context, zone, slot, key) {
-        var record = findRecord2(zone, slot);
+        var record = findRecord(zone, slot);
         if (pointsOnlyTo(record, key)) return true;
-        if (record !== void 0 && holdsPair2(record) && isCleared(record, context.token)) refreshSlot(context, slot);
+        if (record !== void 0 && holdsPair(record) && isCleared(record, context.token)) refreshSlot(context, slot);
         return restorePointer(context, zone, slot, key);
     }
     // src/scan/scan.ts
@@ -8062,7 +7939,7 @@ function start() {
         return text;
     }
     function spooledText(r) {
-        var path = variablesOf2(r)["request_body_file"] || "";
+        var path = variablesOf(r)["request_body_file"] || "";
         try {
             return exists(path) ? readFile(path) : readUnnamed(path);
         } catch (e) {
@@ -8095,7 +7972,7 @@ function start() {
         }
     }
     function isAllowedClient(r) {
-        var variables = variablesOf2(r);
+        var variables = variablesOf(r);
         return isLocalClient(variables) || !!variables["remote_user"] || variables["ssl_client_verify"] === "SUCCESS" || isAdminRemote(variables);
     }
     /** Whether the client is connected through a unix socket or a loopback address. */
@@ -8190,7 +8067,7 @@ function start() {
         },
         "store-unavailable": {
             status: 503,
-            title: "etcd did not accept the change"
+            title: "The etcd cluster did not accept the change"
         },
         "zone-full": {
             status: 507,
@@ -8214,7 +8091,7 @@ function start() {
             code: e.code,
             reason: e.message
         };
-        if (isZoneFull2(e)) return {
+        if (isZoneFull(e)) return {
             code: "zone-full",
             reason: NO_ROOM
         };
@@ -8422,7 +8299,7 @@ function start() {
                         name = typeof asked === "string" && normaliseWithWildcard(asked) || refuse("malformed", "name= takes one server name or one wildcard such as *.example.com.");
                         slots = [
                             name,
-                            rsaKey2(name)
+                            rsaKey(name)
                         ];
                         keys = zone ? slots.concat(filesBehind(context, slots)) : [];
                         _tmp = zone !== void 0;
@@ -8473,13 +8350,13 @@ function start() {
     function filesBehind(context, slots) {
         return slots.map(function(slot) {
             return recordNow(context, slot);
-        }).filter(isPointer2).map(targetOf2).filter(function(key, i, all) {
+        }).filter(isPointer).map(targetOf).filter(function(key, i, all) {
             return all.indexOf(key) === i;
         });
     }
     function recordNow(context, slot) {
         var zone = context.zone;
-        return currentOf(context, slot, zone && findRecord2(zone, slot)).record || "";
+        return currentOf(context, slot, zone && findRecord(zone, slot)).record || "";
     }
     function placeClear(param, token) {
         var r = param.r, zone = param.zone, store = param.store;
@@ -8493,7 +8370,7 @@ function start() {
     }
     function clearOne(context, zone, slot) {
         var held = recordNow(context, slot);
-        if (!isAnswer(held) || !readMeta2(held)) {
+        if (!isAnswer(held) || !readMeta(held)) {
             removeRecord(zone, slot);
             return false;
         }
@@ -8535,7 +8412,7 @@ function start() {
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        if (!isLocalClient(variablesOf2(s))) {
+                        if (!isLocalClient(variablesOf(s))) {
                             refuse("forbidden", "the client has to connect through loopback or a unix socket");
                         }
                         _readRequestHead = readRequestHead(text), names = _readRequestHead.names, headers = _readRequestHead.headers;
@@ -8648,7 +8525,7 @@ function start() {
                                                     2,
                                                     refuse("not-found", "Nothing is held under ".concat(name, ": there is no zone."))
                                                 ];
-                                                etcd = etcdOf(variablesOf2(r), zone);
+                                                etcd = etcdOf(variablesOf(r), zone);
                                                 answer2 = {
                                                     deleted: name
                                                 };
@@ -8709,7 +8586,7 @@ function start() {
                     case 0:
                         slots = [
                             name,
-                            rsaKey2(name)
+                            rsaKey(name)
                         ];
                         return [
                             4,
@@ -8796,7 +8673,7 @@ function start() {
                             eachSlice(keysOf(zone), function(slots) {
                                 var end = first.length === most ? first[most - 1] : void 0;
                                 var found = slots.filter(function(slot) {
-                                    return isFileKey2(slot) === isForFiles;
+                                    return isFileKey(slot) === isForFiles;
                                 }).map(nameOf).filter(function(name) {
                                     return name > after && (end === void 0 || name < end);
                                 });
@@ -8839,7 +8716,7 @@ function start() {
                         ];
                     case 1:
                         stems = _state.sent();
-                        yieldIfDue = timeSlicer2();
+                        yieldIfDue = timeSlicer();
                         i = 0;
                         _state.label = 2;
                     case 2:
@@ -8848,8 +8725,8 @@ function start() {
                             5
                         ];
                         key = fileKey(stems[i]);
-                        record = findRecord2(zone, key) || "";
-                        meta = readMeta2(record);
+                        record = findRecord(zone, key) || "";
+                        meta = readMeta(record);
                         if (meta) files.push(fileEntryOf(slotPaths(settings, key).cert, record, meta));
                         return [
                             4,
@@ -8886,7 +8763,7 @@ function start() {
             error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
             checked_at: new Date(checkedAt(record)).toISOString()
         };
-        if (holdsPair2(record)) {
+        if (holdsPair(record)) {
             entry.certificate = entryOf(names[0] || "", record, meta);
             entry.state = entry.certificate.state;
         }
@@ -8974,29 +8851,29 @@ function start() {
     function answerOne(r, context, name) {
         var zone = context.zone, settings = context.settings;
         var held = zone ? findAllHeld(context, name) : [];
-        var shown = held[0];
-        if (!shown) {
-            var why = zone ? reasonOf(zone, name) || reasonOf(zone, rsaKey2(name)) : "";
+        var first = held[0];
+        if (!first) {
+            var why = zone ? reasonOf(zone, name) || reasonOf(zone, rsaKey(name)) : "";
             return refuse("not-found", "Nothing is held under ".concat(name, ".").concat(why));
         }
-        var entry = entryOfName(settings, name, shown, held[1]);
+        var entry = entryOfName(settings, name, first, held[1]);
         r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
         r.headersOut["Vary"] = "Accept";
         if (wantsChain(r.headersIn["Accept"] || "")) {
             r.headersOut["Content-Type"] = CHAIN_TYPE;
-            answer(r, 200, chainIn(shown.record));
+            answer(r, 200, chainIn(first.record));
         } else {
             answerJson(r, 200, entry);
         }
     }
     function reasonOf(zone, slot) {
-        var meta = readMeta2(findRecord2(zone, slot) || "");
+        var meta = readMeta(findRecord(zone, slot) || "");
         if (!meta || !meta.problem) return "";
         var subject = meta.source === "etcd" ? "Its value in etcd was" : "Its files were";
         return " ".concat(subject, " refused, ").concat(meta.problem.code, ": ").concat(meta.problem.detail, ".");
     }
-    function entryOfName(settings, name, shown, other) {
-        var entry = entryOfHeld(settings, name, shown);
+    function entryOfName(settings, name, first, other) {
+        var entry = entryOfHeld(settings, name, first);
         if (other) entry.rsa = entryOfHeld(settings, name, other);
         return entry;
     }
@@ -9066,7 +8943,7 @@ function start() {
     }
     function addEntries(certs, context, zone, after, limit) {
         return _async_to_generator(function() {
-            var wanted, following, names, yieldIfDue, i, name, _findAllHeld, shown, other;
+            var wanted, following, names, yieldIfDue, i, name, _findAllHeld, first, other;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -9078,7 +8955,7 @@ function start() {
                     case 1:
                         following = _state.sent();
                         names = following.slice(0, wanted);
-                        yieldIfDue = timeSlicer2();
+                        yieldIfDue = timeSlicer();
                         i = 0;
                         _state.label = 2;
                     case 2:
@@ -9087,8 +8964,8 @@ function start() {
                             5
                         ];
                         name = names[i];
-                        _findAllHeld = _sliced_to_array(findAllHeld(context, name), 2), shown = _findAllHeld[0], other = _findAllHeld[1];
-                        if (shown) certs.push(entryOfName(context.settings, name, shown, other));
+                        _findAllHeld = _sliced_to_array(findAllHeld(context, name), 2), first = _findAllHeld[0], other = _findAllHeld[1];
+                        if (first) certs.push(entryOfName(context.settings, name, first, other));
                         return [
                             4,
                             yieldIfDue()
@@ -9113,7 +8990,7 @@ function start() {
     }
     function answerFiles(r, context) {
         return _async_to_generator(function() {
-            var zone, settings, limit, asked, after, _tmp, _tmp1;
+            var zone, settings, limit, argument, after, _tmp, _tmp1;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -9125,8 +9002,8 @@ function start() {
                     case 1:
                         _state.sent();
                         limit = limitOf(r.args["limit"]);
-                        asked = r.args["after"];
-                        after = typeof asked === "string" ? asked : "";
+                        argument = r.args["after"];
+                        after = typeof argument === "string" ? argument : "";
                         _tmp = [
                             r,
                             200
@@ -9162,17 +9039,17 @@ function start() {
             });
         })();
     }
-    function limitOf(asked) {
-        if (asked === void 0) return DEFAULT_LIMIT;
-        var limit = typeof asked === "string" && /^[0-9]+$/.test(asked) ? +asked : 0;
+    function limitOf(argument) {
+        if (argument === void 0) return DEFAULT_LIMIT;
+        var limit = typeof argument === "string" && /^[0-9]+$/.test(argument) ? +argument : 0;
         if (!(limit >= 1 && limit <= LARGEST_LIMIT)) {
             refuse("malformed", "limit= takes a number from 1 to ".concat(LARGEST_LIMIT, "."));
         }
         return limit;
     }
-    function afterOf(asked) {
-        if (asked === void 0 || asked === "") return "";
-        var after = typeof asked === "string" ? normaliseWithWildcard(asked) : "";
+    function afterOf(argument) {
+        if (argument === void 0 || argument === "") return "";
+        var after = typeof argument === "string" ? normaliseWithWildcard(argument) : "";
         return after || refuse("malformed", "after= takes a server name or a wildcard.");
     }
     // src/admin/metrics.ts
@@ -9288,8 +9165,8 @@ function start() {
                                                 _state2.label = 3;
                                             case 3:
                                                 r.send(countersText(counts));
-                                                r.send(zonesText(zoneName2(variablesOf2(r)), zone, misses));
-                                                if (zone) r.send(etcdText(variablesOf2(r), zone, misses));
+                                                r.send(zonesText(zoneName(variablesOf(r)), zone, misses));
+                                                if (zone) r.send(etcdText(variablesOf(r), zone, misses));
                                                 r.finish();
                                                 return [
                                                     2
@@ -9311,11 +9188,11 @@ function start() {
     var RSA_LABEL = ',slot="rsa"';
     function sendNames(r, zone, keys, settings) {
         return _async_to_generator(function() {
-            var hasRsaSlot2, now, stateOf, files, fileProblems, first, rsa, problems;
+            var hasRsaSlot, now, stateOf, files, fileProblems, first, rsa, problems;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        hasRsaSlot2 = settings.certFileRsa !== "";
+                        hasRsaSlot = settings.certFileRsa !== "";
                         now = Date.now() / 1e3;
                         stateOf = function stateOf2(param) {
                             var isPair = param.isPair, notAfter = param.notAfter, problem = param.problem;
@@ -9333,11 +9210,11 @@ function start() {
                                 var lines = [];
                                 slots.forEach(function(slot) {
                                     var isRsa2 = isRsaKey(slot);
-                                    var text = isRsa2 && !hasRsaSlot2 ? "" : findSummary(zone, slot);
+                                    var text = isRsa2 && !hasRsaSlot ? "" : findSummary(zone, slot);
                                     if (!text) return;
-                                    var summary = readSummary2(text);
+                                    var summary = readSummary(text);
                                     var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
-                                    if (isFileKey2(slot)) {
+                                    if (isFileKey(slot)) {
                                         files[stateOf(summary)]++;
                                         if (problem) fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
                                         return;
@@ -9357,7 +9234,7 @@ function start() {
                         ];
                     case 1:
                         _state.sent();
-                        r.send(headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot2 ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
+                        r.send(headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
                         return [
                             2
                         ];
@@ -9405,7 +9282,7 @@ function start() {
             }
         ] : [];
         if (misses) zones.push({
-            label: labelOf(name + MISSES_SUFFIX2),
+            label: labelOf(name + MISSES_SUFFIX),
             space: spaceOf(misses)
         });
         return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
@@ -9506,7 +9383,7 @@ function start() {
                                                         record: records[0]
                                                     };
                                                 };
-                                                etcd = etcdOf(variablesOf2(r), zone);
+                                                etcd = etcdOf(variablesOf(r), zone);
                                                 if (!etcd) return [
                                                     3,
                                                     3
@@ -9536,7 +9413,7 @@ function start() {
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
-                                                entry = entryOf(names[0], record, readMeta2(record), pair.leaf);
+                                                entry = entryOf(names[0], record, readMeta(record), pair.leaf);
                                                 r.headersOut["ETag"] = entityTag(entry.fingerprint_sha256);
                                                 answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({
                                                     names: names
@@ -9566,10 +9443,10 @@ function start() {
     function rsaTargets(context, name) {
         var first = findHeld(context, name);
         return first && holdsRsa(first.record) ? [
-            rsaKey2(name),
+            rsaKey(name),
             name
         ] : [
-            rsaKey2(name)
+            rsaKey(name)
         ];
     }
     function findFirst(context, slots) {
@@ -9637,80 +9514,258 @@ function start() {
     };
 }
 
-// ======== handshake.ts: the hot path: the `js_set` handlers, answered from a fresh record
-// src/handshake.ts
-var memoSession;
-var memoName;
-var memoRecord;
-var memoRsaRecord;
-var NOTHING = "data:";
-var DATA = "data:\n";
+// ======== warm.ts: what a handshake needs that is served from the zone but not a version under its own name
+// src/warm.ts
+var warm;
 /**
- * The chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both, or
- * without a store `data:` and the PEM of both.
+ * The answer of a fresh record in the zone that is not the name's own: that of the file that a pointer leads to, or that of
+ * the wildcard where it is known that the name has no files; of each, the handler's own slot before the other one. Reads
+ * the dictionary, and does nothing else.
  *
- * @returns `data:` alone where there is no pair to serve
+ * @param name what the handshake asks for
+ * @param first the record under the key that was looked up first; undefined: none
+ * @returns '' where that is not enough
  */
-function js_pair(r) {
-    var record = recordFor(r, false);
-    return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
+function otherAnswer(a, b, c, d, e) {
+    return (warm || (warm = start_warm())).otherAnswer(a, b, c, d, e);
 }
-/**
- * The value of `js_pair` for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
- * `$cert_file_rsa` the three handlers of the RSA slot answer as the others do.
- */
-function js_pair_rsa(r) {
-    var record = recordFor(r, true);
-    return isVersion(record) ? pathOf(record) : record ? DATA + pemOf(record) : NOTHING;
-}
-/** The chain, for `js_set`: the path of the version that `js_pair` returns, or `data:` and the chain's PEM alone. */
-function js_cert(r) {
-    var record = recordFor(r, false);
-    return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
-}
-/** The key of the chain that `js_cert` returns for the same handshake, in the same form. */
-function js_key(r) {
-    var record = recordFor(r, false);
-    return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
-}
-/** The chain of the pair that `js_pair_rsa` returns, in the form of `js_cert`. */
-function js_cert_rsa(r) {
-    var record = recordFor(r, true);
-    return isVersion(record) ? pathOf(record) : record ? DATA + chainOf(record) : NOTHING;
-}
-/** The key of the pair that `js_pair_rsa` returns, in the form of `js_key`. */
-function js_key_rsa(r) {
-    var record = recordFor(r, true);
-    return isVersion(record) ? pathOf(record) : record ? DATA + keyOf(record) : NOTHING;
-}
-function recordFor(r, isForRsa) {
-    var name = variablesOf(r)["cert_name"];
-    if (memoSession !== r || memoName !== name) {
-        memoSession = r;
-        memoName = name;
-        memoRecord = void 0;
-        memoRsaRecord = void 0;
+function start_warm() {
+
+    // ======== engine/: what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+    // src/engine/clock.ts
+    var TIMESTAMP_LENGTH2 = 13;
+    /**
+     * Whether a time in a text is less than an interval ago. A time in the future is not: the clock was set back, and the age of the
+     * time is unknown.
+     *
+     * @param offset of the time in `text`, as `timestamp` writes it
+     * @param interval in milliseconds; 0 for an unlimited one
+     */
+    function isWithin2(text, offset, interval) {
+        var age = Date.now() - +text.slice(offset, offset + TIMESTAMP_LENGTH2);
+        return age >= 0 && (interval === 0 || age < interval);
     }
-    var known = isForRsa ? memoRsaRecord : memoRecord;
-    if (known !== void 0) return known;
-    var record = freshRecord(r, name, isForRsa) || resolve(r, isForRsa);
-    if (isForRsa) memoRsaRecord = record;
-    else memoRecord = record;
-    return record;
-}
-function freshRecord(r, nameInstead, isForRsa) {
-    try {
-        var variables = variablesOf(r);
-        var zoneIs = zoneName(variables);
-        var zone = zoneNamed(zoneIs);
-        var name = nameInstead || variables["ssl_server_name"] || fallback(variables);
-        if (!zone || !name || name.charAt(0) === "*") return "";
-        var token = clearToken(zone);
-        var record = findRecord(zone, isForRsa && hasRsaSlot(variables) ? rsaKey(name) : name);
-        if (record !== void 0 && isFreshVersion(record, token)) return record;
-        if (record !== void 0 && isServable(record, token, checkInterval(variables))) return record;
+
+    // ======== config/: what the nginx variables say: settings, slots and paths
+    // src/config/settings.ts
+    var DEFAULT_CHECK_INTERVAL_S2 = 10;
+    /** The name of the zone that has the records. */
+    function zoneName(variables) {
+        return variables["cert_zone"] || "certs";
+    }
+    /**
+     * How long a record is served before its files are checked again.
+     *
+     * @returns milliseconds; 0 where only a clear has them checked
+     */
+    function checkInterval2(variables) {
+        var text = variables["cert_check_interval"];
+        var seconds = text ? +text : DEFAULT_CHECK_INTERVAL_S2;
+        return (seconds >= 0 ? seconds : DEFAULT_CHECK_INTERVAL_S2) * 1e3;
+    }
+    var LONGEST_FRESH_MS2 = 2e4;
+    /**
+     * How long the answers in the zone are good.
+     *
+     * @returns milliseconds; 0: until a clear
+     */
+    function freshFor(variables) {
+        var interval = checkInterval2(variables);
+        if (!variables["cert_store"]) return interval;
+        return interval === 0 ? LONGEST_FRESH_MS2 : Math.min(interval, LONGEST_FRESH_MS2);
+    }
+    /** Whether names have an RSA slot. */
+    function hasRsaSlot(variables) {
+        return !!variables["cert_file_rsa"];
+    }
+    // src/config/slot.ts
+    var RSA_PREFIX2 = "*rsa:";
+    /** The key of a name's RSA slot. */
+    function rsaKey(name) {
+        return RSA_PREFIX2 + name;
+    }
+    /**
+     * The keys of a name's slots in the order in which a handler of `js_set` reads them. A name with one pair is served that pair by the
+     * handlers of both slots.
+     *
+     * @param isForRsa whether the handler is that of the RSA slot
+     */
+    function slotKeys(name, hasRsaSlot2, isForRsa) {
+        if (!hasRsaSlot2) return [
+            name
+        ];
+        return isForRsa ? [
+            rsaKey(name),
+            name
+        ] : [
+            name,
+            rsaKey(name)
+        ];
+    }
+
+    // ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+    // src/x509/server_name.ts
+    /**
+     * The wildcard that covers a name, in which `*` stands for the whole first label (RFC 9525, 6.3).
+     *
+     * @param name a normalised name
+     * @returns `*.example.com` for `a.example.com`; '' for a name of one label
+     */
+    function wildcardOf(name) {
+        var dot = name.indexOf(".");
+        return dot > 0 ? "*" + name.slice(dot) : "";
+    }
+
+    // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
+    // src/zone/dict.ts
+    /** The zone of that name, or undefined where none is declared. */
+    function zoneNamed2(name) {
+        return ngx.shared[name];
+    }
+    // src/zone/misses.ts
+    var MISS_SPACE = 2 * 4096;
+    var MISSES_SUFFIX = "_misses";
+    /**
+     * The zone of the negative answers.
+     *
+     * @param name that of the zone of records
+     * @returns undefined where none is declared
+     */
+    function missesOf(name) {
+        return zoneNamed2(name + MISSES_SUFFIX);
+    }
+    /**
+     * Whether there is a negative answer for a slot that is fresh. The hot path calls it.
+     *
+     * @param name the slot's key
+     * @param token the clear token of the zone of records
+     * @param interval in milliseconds; 0 where only a clear makes it stale
+     */
+    function isMissing(misses, name, token, interval) {
+        var miss = misses.get(name);
+        return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
+    }
+    // src/zone/record.ts
+    var POINTER = "4";
+    var VERSION_CODE2 = 53;
+    var SERVABLE_CODE2 = 51;
+    var TOKEN_AT2 = 1;
+    var TOKEN_LENGTH2 = 12;
+    var CHECKED_AT2 = TOKEN_AT2 + TOKEN_LENGTH2;
+    var KEY_END_AT2 = CHECKED_AT2 + TIMESTAMP_LENGTH2;
+    var OFFSET_LENGTH2 = 6;
+    var PEM_END_AT2 = KEY_END_AT2 + OFFSET_LENGTH2;
+    var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
+    var FRESH_LENGTH2 = 15;
+    var PATH_AT2 = PEM_AT2 + FRESH_LENGTH2;
+    var META_CODE2 = 123;
+    var LINE_END_CODE2 = 10;
+    var HYPHEN_CODE2 = 45;
+    /**
+     * The path of a version that can be served without a look at the store. Runs in every handshake.
+     *
+     * @param record the value of the zone under a name, which may be any text
+     * @param token the zone's clear token
+     * @returns '' where the record is no version, or not fresh
+     */
+    function freshPathOf2(record, token) {
+        if (record.charCodeAt(0) !== VERSION_CODE2) return "";
+        var left = +record.slice(PEM_AT2, PATH_AT2) - Date.now();
+        var isFresh2 = left > 0 && left <= LONGEST_FRESH_MS2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token;
+        return isFresh2 ? record.slice(PATH_AT2, +record.slice(PEM_END_AT2, PEM_AT2)) : "";
+    }
+    /**
+     * Whether the PEM in a record can be served: it is a whole pair, no clear came after it, and its files need no look now. Runs in
+     * every handshake that is not served a version.
+     *
+     * @param record the value of the zone under a name, which may be any text
+     * @param token the zone's clear token
+     * @param interval in milliseconds; 0 where only a clear makes a record stale
+     */
+    function isServable2(record, token, interval) {
+        return record.charCodeAt(0) === SERVABLE_CODE2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token && isWithin2(record, CHECKED_AT2, interval) && isWhole2(record);
+    }
+    /** Whether a record has a pair that can be served as it is, a version or PEM. The parameters are those of `isServable`. */
+    function isFreshPair(record, token, interval) {
+        return isServable2(record, token, interval) || freshPathOf2(record, token) !== "";
+    }
+    /**
+     * Whether a record is fresh, with a pair or without: no clear came after it, and its files need no look now. The parameters are
+     * those of `isServable`.
+     */
+    function isFresh(record, token, interval) {
+        if (isVersion(record)) return freshPathOf2(record, token) !== "";
+        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
+    }
+    /**
+     * The answer to a handshake that is served a record.
+     *
+     * @returns the path of a version, or the record itself, for its PEM; '' for ''
+     */
+    function answerOf(record) {
+        return isVersion(record) ? pathOf(record) : record;
+    }
+    /** Whether a record is that of a version, whose pair is in the store and not in the record itself. */
+    function isVersion(record) {
+        return record.charCodeAt(0) === VERSION_CODE2;
+    }
+    /** The path of a version. */
+    function pathOf(record) {
+        return record.slice(PATH_AT2, pemEnd2(record));
+    }
+    function pemEnd2(record) {
+        return +record.slice(PEM_END_AT2, PEM_AT2);
+    }
+    /**
+     * The target of a fresh pointer. Runs in a handshake that has found no pair to serve. The parameters are those of `isServable`.
+     *
+     * @returns the key of a file's record; '' where the record is no fresh pointer
+     */
+    function currentTarget(record, token, interval) {
+        var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
+        return isOne ? record.slice(PEM_AT2, pemEnd2(record)) : "";
+    }
+    /**
+     * Whether the certificate of a file's record has a name. Runs in a handshake that followed a pointer there, and does not parse
+     * the meta: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
+     *
+     * @param record the value of the zone under a file's key, which may be any text
+     * @param name normalised, or a wildcard
+     */
+    function isFoundFor(record, name) {
+        return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd2(record))) >= 0;
+    }
+    function isWhole2(record) {
+        var chainAt = +record.slice(KEY_END_AT2, PEM_END_AT2);
+        var metaAt = pemEnd2(record);
+        return record.charCodeAt(metaAt) === META_CODE2 && record.charCodeAt(metaAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
+    }
+    // src/zone/slots.ts
+    /**
+     * The value under the key of a slot. `readMeta` tells whether it is a record.
+     *
+     * @returns undefined where there is none
+     */
+    function findRecord(zone, name) {
+        return zone.get(name);
+    }
+
+    // ======== warm.ts: what a handshake needs that is served from the zone but not a version under its own name
+    // src/warm.ts
+    /**
+     * The answer of a fresh record in the zone that is not the name's own: that of the file that a pointer leads to, or that of
+     * the wildcard where it is known that the name has no files; of each, the handler's own slot before the other one. Reads
+     * the dictionary, and does nothing else.
+     *
+     * @param name what the handshake asks for
+     * @param first the record under the key that was looked up first; undefined: none
+     * @returns '' where that is not enough
+     */
+    function otherAnswer2(variables, name, isForRsa, first, token) {
+        var zone = zoneNamed2(zoneName(variables));
         var interval = freshFor(variables);
-        var misses = record === void 0 && missesOf(zoneIs);
+        var record = first;
+        var misses = record === void 0 && missesOf(zoneName(variables));
         if (misses) {
             var hasRsa = hasRsaSlot(variables);
             var slots = slotKeys(name, hasRsa, isForRsa).concat(slotKeys(wildcardOf(name), hasRsa, isForRsa));
@@ -9720,11 +9775,88 @@ function freshRecord(r, nameInstead, isForRsa) {
             }
         }
         if (record === void 0) return "";
-        if (isServable(record, token, interval)) return record;
+        if (isFreshPair(record, token, interval)) return answerOf(record);
         var target = currentTarget(record, token, interval);
         var pair = target ? findRecord(zone, target) || "" : "";
         var isFor = isFoundFor(pair, name) || isFoundFor(pair, wildcardOf(name));
-        return isFor && isServable(pair, token, interval) ? pair : "";
+        return isFor && isFreshPair(pair, token, interval) ? answerOf(pair) : "";
+    }
+    return {
+        otherAnswer: otherAnswer2
+    };
+}
+
+// ======== handshake.ts: the hot path: the `js_set` handlers, answered from a fresh record
+// src/handshake.ts
+var NOTHING = "data:";
+var DATA = "data:\n";
+var memoSession;
+var memoName;
+var memoAnswer;
+var memoRsaAnswer;
+/**
+ * The chain and key of the handshake's server name, for `js_set`: the path of a version in the store, which has both, or
+ * without a store `data:` and the PEM of both.
+ *
+ * @returns `data:` alone where there is no pair to serve
+ */
+function js_pair(r) {
+    return valueFor(r, false, "pair");
+}
+/**
+ * The value of `js_pair` for a second `ssl_certificate` line: the RSA pair where the name has one beside another. Without
+ * `$cert_file_rsa` the three handlers of the RSA slot answer as the others do.
+ */
+function js_pair_rsa(r) {
+    return valueFor(r, true, "pair");
+}
+/** The chain, for `js_set`: the path of the version that `js_pair` returns, or `data:` and the chain's PEM alone. */
+function js_cert(r) {
+    return valueFor(r, false, "chain");
+}
+/** The key of the chain that `js_cert` returns for the same handshake, in the same form. */
+function js_key(r) {
+    return valueFor(r, false, "key");
+}
+/** The chain of the pair that `js_pair_rsa` returns, in the form of `js_cert`. */
+function js_cert_rsa(r) {
+    return valueFor(r, true, "chain");
+}
+/** The key of the pair that `js_pair_rsa` returns, in the form of `js_key`. */
+function js_key_rsa(r) {
+    return valueFor(r, true, "key");
+}
+function valueFor(r, isForRsa, part) {
+    var variables = r.variables;
+    var name = variables["cert_name"];
+    if (memoSession !== r || memoName !== name) {
+        memoSession = r;
+        memoName = name;
+        memoAnswer = void 0;
+        memoRsaAnswer = void 0;
+    }
+    var answer = isForRsa ? memoRsaAnswer : memoAnswer;
+    if (answer === void 0) {
+        answer = freshAnswer(variables, name, isForRsa) || resolve(r, isForRsa);
+        if (isForRsa) memoRsaAnswer = answer;
+        else memoAnswer = answer;
+    }
+    if (answer.charAt(0) === "/") return answer;
+    return answer ? DATA + partOf(answer, part) : NOTHING;
+}
+function freshAnswer(variables, nameInstead, isForRsa) {
+    try {
+        var zone = zoneNamed(variables["cert_zone"] || "certs");
+        var name = nameInstead || variables["ssl_server_name"] || variables["cert_fallback"];
+        if (!zone || !name || name.charAt(0) === "*") return "";
+        var token = zone.get(CLEAR_KEY) || FIRST_TOKEN;
+        var record = zone.get(isForRsa && variables["cert_file_rsa"] ? RSA_PREFIX + name : name);
+        if (record !== void 0) {
+            var path = freshPathOf(record, token);
+            if (path) return path;
+            if (isServable(record, token, checkInterval(variables))) return record;
+        }
+        return otherAnswer(variables, name, isForRsa, record, token);
     } catch (e) {
         return "";
     }

@@ -44,17 +44,17 @@ export async function list_certs(r: NginxHTTPRequest): Promise<void> {
 function answerOne(r: NginxHTTPRequest, context: Context, name: string): void {
   const { zone, settings } = context;
   const held = zone ? findAllHeld(context, name) : [];
-  const shown = held[0];
-  if (!shown) {
+  const first = held[0];
+  if (!first) {
     const why = zone ? reasonOf(zone, name) || reasonOf(zone, rsaKey(name)) : '';
     return refuse('not-found', `Nothing is held under ${name}.${why}`);
   }
-  const entry = entryOfName(settings, name, shown, held[1]);
+  const entry = entryOfName(settings, name, first, held[1]);
   r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
   r.headersOut['Vary'] = 'Accept';
   if (wantsChain(r.headersIn['Accept'] || '')) {
     r.headersOut['Content-Type'] = CHAIN_TYPE;
-    answer(r, 200, chainIn(shown.record));
+    answer(r, 200, chainIn(first.record));
   } else {
     answerJson(r, 200, entry);
   }
@@ -72,10 +72,10 @@ function reasonOf(zone: Zone, slot: string): string {
 function entryOfName(
   settings: Settings,
   name: string,
-  shown: Held,
+  first: Held,
   other: Held | undefined,
 ): Entry {
-  const entry = entryOfHeld(settings, name, shown);
+  const entry = entryOfHeld(settings, name, first);
   if (other) entry.rsa = entryOfHeld(settings, name, other);
   return entry;
 }
@@ -136,8 +136,8 @@ async function addEntries(
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     // The name may have changed, or be gone, since the names were listed.
-    const [shown, other] = findAllHeld(context, name);
-    if (shown) certs.push(entryOfName(context.settings, name, shown, other));
+    const [first, other] = findAllHeld(context, name);
+    if (first) certs.push(entryOfName(context.settings, name, first, other));
     await yieldIfDue();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;
@@ -147,8 +147,8 @@ async function answerFiles(r: NginxHTTPRequest, context: Context): Promise<void>
   const { zone, settings } = context;
   await syncNames(context);
   const limit = limitOf(r.args['limit']);
-  const asked: unknown = r.args['after'];
-  const after = typeof asked === 'string' ? asked : '';
+  const argument: unknown = r.args['after'];
+  const after = typeof argument === 'string' ? argument : '';
   answerJson(
     r,
     200,
@@ -156,17 +156,17 @@ async function answerFiles(r: NginxHTTPRequest, context: Context): Promise<void>
   );
 }
 
-function limitOf(asked: unknown): number {
-  if (asked === undefined) return DEFAULT_LIMIT;
-  const limit = typeof asked === 'string' && /^[0-9]+$/.test(asked) ? +asked : 0;
+function limitOf(argument: unknown): number {
+  if (argument === undefined) return DEFAULT_LIMIT;
+  const limit = typeof argument === 'string' && /^[0-9]+$/.test(argument) ? +argument : 0;
   if (!(limit >= 1 && limit <= LARGEST_LIMIT)) {
     refuse('malformed', `limit= takes a number from 1 to ${LARGEST_LIMIT}.`);
   }
   return limit;
 }
 
-function afterOf(asked: unknown): string {
-  if (asked === undefined || asked === '') return '';
-  const after = typeof asked === 'string' ? normaliseWithWildcard(asked) : '';
+function afterOf(argument: unknown): string {
+  if (argument === undefined || argument === '') return '';
+  const after = typeof argument === 'string' ? normaliseWithWildcard(argument) : '';
   return after || refuse('malformed', 'after= takes a server name or a wildcard.');
 }

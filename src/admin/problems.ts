@@ -48,7 +48,7 @@ export const PROBLEMS: Record<Code, ProblemType> = {
   },
   internal: { status: 500, title: 'The script failed unexpectedly' },
   'store-failed': { status: 500, title: 'The store could not be written' },
-  'store-unavailable': { status: 503, title: 'etcd did not accept the change' },
+  'store-unavailable': { status: 503, title: 'The etcd cluster did not accept the change' },
   'zone-full': { status: 507, title: 'The shared dictionary has no room' },
 };
 

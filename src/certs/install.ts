@@ -4,13 +4,13 @@ import { placeEntry, readEntry, removeEntry } from '../disk/entries';
 import { stampOf } from '../disk/stamp';
 import { type Store, versionPath } from '../disk/store';
 import { retire } from '../disk/versions';
-import { isRefusal, refuse } from '../engine/refusal';
+import { refuse } from '../engine/refusal';
 import { proveKey } from '../x509/key_proof';
 import { type Pair, servedPem } from '../x509/pair';
 import { type Block, encodeBlock, readBlocks } from '../x509/pem';
 import { readPrivateKey, withPoint } from '../x509/private_key';
 import { clearToken } from '../zone/clear_token';
-import { type Zone, isZoneFull } from '../zone/dict';
+import type { Zone } from '../zone/dict';
 import type { RecordMeta } from '../zone/meta';
 import { forgetMissing } from '../zone/misses';
 import { isVersion, makeRecord, makeVersionRecord, withFreshUntil } from '../zone/record';
@@ -75,7 +75,7 @@ export function installPair(
     });
   } catch (e) {
     undone.reverse().forEach(quietly);
-    throw isRefusal(e) || isZoneFull(e) ? e : storeFailed(e as Error);
+    throw e;
   }
   replaced.forEach(quietly);
   if (misses)
@@ -128,10 +128,12 @@ function placeVersion(
   meta: RecordMeta,
   undone: (() => void)[],
 ): () => void {
-  const before = readEntry(store, slot);
+  const before = orStoreFailed(() => readEntry(store, slot));
   meta.store = store.id;
   meta.before = versionOfEntry(before);
-  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+  orStoreFailed(() => {
+    placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+  });
   undone.push(() => {
     if (before === undefined) removeEntry(store, slot);
     else placeEntry(store, slot, before);
@@ -229,6 +231,14 @@ function quietly(work: () => void): void {
     work();
   } catch {
     // A later sweep, or the next look at the store, makes up for it.
+  }
+}
+
+function orStoreFailed<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (e) {
+    throw storeFailed(e as Error);
   }
 }
 

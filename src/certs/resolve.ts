@@ -2,7 +2,15 @@ import { nameOf, slotKeys } from '../config/slot';
 import { type Session, variablesOf } from '../engine/session';
 import { normalise, wildcardOf } from '../x509/server_name';
 import { isMissing } from '../zone/misses';
-import { holdsPair, isAnswer, isFresh, isPointer, readMeta, targetOf } from '../zone/record';
+import {
+  answerOf,
+  holdsPair,
+  isAnswer,
+  isFresh,
+  isPointer,
+  readMeta,
+  targetOf,
+} from '../zone/record';
 import { findRecord } from '../zone/slots';
 import { type Context, contextOf } from './context';
 import { refreshSlot } from './refresh';
@@ -27,7 +35,7 @@ const LONGEST_RETRY_MS = 1000;
  * or the next in the order.
  *
  * @param isForRsa for the handlers of the RSA slot
- * @returns a record with a pair; '' where there is none
+ * @returns the path of a version, or a record with PEM; '' where there is no pair
  */
 export function resolve(r: Session, isForRsa: boolean): string {
   try {
@@ -45,7 +53,7 @@ export function resolve(r: Session, isForRsa: boolean): string {
       const slots = slotKeys(candidate, hasRsaSlot, isForRsa);
       for (let j = 0; j < slots.length; j++) {
         const record = recordOf(context, slots[j] as string);
-        if (record) return record;
+        if (record) return answerOf(record);
       }
     }
     return '';

@@ -4,7 +4,8 @@ import type { Settings } from './settings';
 // in its first slot, one in its RSA slot. Each slot has a record of its own. The key of the first slot is the name itself, or the
 // wildcard. The other keys begin with `*`, and the hot path refuses a name that does, so that no client can ask for them.
 
-const RSA_PREFIX = '*rsa:';
+/** What comes before the name in the key of its RSA slot; the hot path has it from here. */
+export const RSA_PREFIX = '*rsa:';
 
 /** A scanned pair is stored once, under the key of its file. Each of the certificate's names has a pointer to it in its slot. */
 const FILE_PREFIX = '*file:';

@@ -18,9 +18,9 @@ import {
   readElement,
   readOnly,
   readTagged,
+  readTime,
   readWhole,
   utf8Of,
-  readTime,
 } from './der';
 import { expectExtension } from './extension';
 import { expectName } from './names';

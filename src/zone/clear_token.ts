@@ -1,6 +1,7 @@
 import { type Zone, hasRoom, replaceValue } from './dict';
 
-const CLEAR_KEY = '#clear';
+/** The key of the clear token, for the hot path. */
+export const CLEAR_KEY = '#clear';
 
 /** The zone's clear token. A record with another one is stale. */
 export function clearToken(zone: Zone): string {

@@ -53,17 +53,41 @@ const BLOCK_END = '-----\n';
 // The hot path.
 
 /**
- * Whether a record can be served as it is: it has a whole pair and is fresh. Runs in every handshake.
+ * The path of a version that can be served without a look at the store. Runs in every handshake.
+ *
+ * @param record the value of the zone under a name, which may be any text
+ * @param token the zone's clear token
+ * @returns '' where the record is no version, or not fresh
+ */
+export function freshPathOf(record: string, token: string): string {
+  if (record.charCodeAt(0) !== VERSION_CODE) return '';
+  const left = +record.slice(PEM_AT, PATH_AT) - Date.now();
+  // No look gives a record more time than that: the clock was set back.
+  const isFresh =
+    left > 0 && left <= LONGEST_FRESH_MS && record.slice(TOKEN_AT, CHECKED_AT) === token;
+  return isFresh ? record.slice(PATH_AT, +record.slice(PEM_END_AT, PEM_AT)) : '';
+}
+
+/**
+ * Whether the PEM in a record can be served: it is a whole pair, no clear came after it, and its files need no look now. Runs in
+ * every handshake that is not served a version.
  *
  * @param record the value of the zone under a name, which may be any text
  * @param token the zone's clear token
  * @param interval in milliseconds; 0 where only a clear makes a record stale
  */
 export function isServable(record: string, token: string, interval: number): boolean {
-  if (record.charCodeAt(0) === VERSION_CODE) return isFreshVersion(record, token);
   return (
-    record.charCodeAt(0) === SERVABLE_CODE && isFresh(record, token, interval) && isWhole(record)
+    record.charCodeAt(0) === SERVABLE_CODE &&
+    record.slice(TOKEN_AT, CHECKED_AT) === token &&
+    isWithin(record, CHECKED_AT, interval) &&
+    isWhole(record)
   );
+}
+
+/** Whether a record has a pair that can be served as it is, a version or PEM. The parameters are those of `isServable`. */
+export function isFreshPair(record: string, token: string, interval: number): boolean {
+  return isServable(record, token, interval) || freshPathOf(record, token) !== '';
 }
 
 /**
@@ -71,26 +95,33 @@ export function isServable(record: string, token: string, interval: number): boo
  * those of `isServable`.
  */
 export function isFresh(record: string, token: string, interval: number): boolean {
-  if (isVersion(record)) return isFreshVersion(record, token);
+  if (isVersion(record)) return freshPathOf(record, token) !== '';
   return record.startsWith(token, TOKEN_AT) && isWithin(record, CHECKED_AT, interval);
 }
 
-/**
- * Whether a version can be served without a look at the store. Runs in every handshake.
- *
- * @param record the value of the zone under a name, which may be any text
- * @param token the zone's clear token
- */
-export function isFreshVersion(record: string, token: string): boolean {
-  if (record.charCodeAt(0) !== VERSION_CODE || !record.startsWith(token, TOKEN_AT)) return false;
-  const left = +record.slice(PEM_AT, PATH_AT) - Date.now();
-  // No look gives a record more time than that: the clock was set back.
-  return left > 0 && left <= LONGEST_FRESH_MS;
+/** The part of a pair that a handler of `js_set` returns. */
+export type Part = 'pair' | 'chain' | 'key';
+
+/** A part of the PEM of a servable record. Runs in every handshake that is served from such a record. */
+export function partOf(record: string, part: Part): string {
+  const from = part === 'chain' ? +record.slice(KEY_END_AT, PEM_END_AT) : PEM_AT;
+  const to =
+    part === 'key' ? +record.slice(KEY_END_AT, PEM_END_AT) : +record.slice(PEM_END_AT, PEM_AT);
+  return record.slice(from, to);
 }
 
-/** Whether the pair is a version in the store, and not in the record itself. */
+/**
+ * The answer to a handshake that is served a record.
+ *
+ * @returns the path of a version, or the record itself, for its PEM; '' for ''
+ */
+export function answerOf(record: string): string {
+  return isVersion(record) ? pathOf(record) : record;
+}
+
+/** Whether a record is that of a version, whose pair is in the store and not in the record itself. */
 export function isVersion(record: string): boolean {
-  return record.charAt(0) === VERSION;
+  return record.charCodeAt(0) === VERSION_CODE;
 }
 
 /** The path of a version. */
@@ -98,23 +129,9 @@ export function pathOf(record: string): string {
   return record.slice(PATH_AT, pemEnd(record));
 }
 
-/** The key and the chain of a servable record that is no version, in one PEM. */
+/** The key and the chain of a record with PEM, in one. */
 export function pemOf(record: string): string {
   return record.slice(PEM_AT, pemEnd(record));
-}
-
-/** The chain of such a record, as PEM. */
-export function chainOf(record: string): string {
-  return record.slice(keyEnd(record), pemEnd(record));
-}
-
-/** The key of such a record, as PEM. */
-export function keyOf(record: string): string {
-  return record.slice(PEM_AT, keyEnd(record));
-}
-
-function keyEnd(record: string): number {
-  return +record.slice(KEY_END_AT, PEM_END_AT);
 }
 
 function pemEnd(record: string): number {
@@ -147,7 +164,7 @@ export function isFoundFor(record: string, name: string): boolean {
  * value that it cannot read as a pair into the error log, the key included, so half a record must never reach it.
  */
 function isWhole(record: string): boolean {
-  const chainAt = keyEnd(record);
+  const chainAt = +record.slice(KEY_END_AT, PEM_END_AT);
   const metaAt = pemEnd(record);
   return (
     record.charCodeAt(metaAt) === META_CODE &&
@@ -297,9 +314,8 @@ export function readMeta(record: string): RecordMeta | null {
   ) {
     return null;
   }
-  if (kind === SERVABLE && !(isWhole(record) && isPem(keyOf(record)) && isPem(chainOf(record)))) {
-    return null;
-  }
+  const isPair = isWhole(record) && isPem(partOf(record, 'key')) && isPem(partOf(record, 'chain'));
+  if (kind === SERVABLE && !isPair) return null;
   return parseMeta(record.slice(pemEnd(record)), kind === POINTER);
 }
 

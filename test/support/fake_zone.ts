@@ -3,6 +3,10 @@ export class FakeZone {
   readonly values = new Map<string, string>();
   /** How many more values fit. As in nginx, a new value needs its place before the old one's is free. */
   room = Infinity;
+  /** In bytes. */
+  readonly capacity = 1 << 20;
+  /** How much of that is free while there is room. */
+  free = 1 << 20;
 
   get(key: string): string | undefined {
     return this.values.get(key);
@@ -43,7 +47,7 @@ export class FakeZone {
   }
 
   freeSpace(): number {
-    return this.room === 0 ? 0 : 1 << 20;
+    return this.room === 0 ? 0 : this.free;
   }
 }
 

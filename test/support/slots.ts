@@ -1,15 +1,14 @@
-import { writeFileSync, renameSync } from 'node:fs';
+import fs, { renameSync, writeFileSync } from 'node:fs';
+import { vi } from 'vitest';
 import type { Context } from '../../src/certs/context.js';
 import type { Files } from '../../src/config/paths.js';
 import { readSettings, type Settings } from '../../src/config/settings.js';
 import type { Certificate } from '../../src/x509/certificate.js';
 import { readPair, servedPem } from '../../src/x509/pair.js';
 import { FIRST_TOKEN } from '../../src/zone/clear_token.js';
-import type { Zone } from '../../src/zone/dict.js';
 import type { RecordMeta } from '../../src/zone/meta.js';
 import { makeRecord } from '../../src/zone/record.js';
 import type { Pair } from './certificates.js';
-import type { FakeZone } from './fake_zone.js';
 
 // What a slot holds and has on disk, for tests of the decisions over it.
 
@@ -48,11 +47,6 @@ export function contextWith(settings: Settings, more: Partial<Context> = {}): Fa
   return { r, settings, ...rest, fallback: settings.fallback, ...more, lines };
 }
 
-/** The fake as what the code takes. */
-export function zoneOf(fake: FakeZone): Zone {
-  return fake;
-}
-
 /** A pair as the zone has it: the key, then the chain. */
 export function pemIn(pair: Pair): string {
   const { key, chain } = servedPem(readPair(pair.chainPem, pair.keyPem));
@@ -82,4 +76,16 @@ export type Texts = Pick<Pair, 'chainPem' | 'keyPem'>;
 function swapFile(path: string, text: string): void {
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
+}
+
+/** Counts how often a file is read, and does something after each time. */
+export function countReads(path: string, after: (nth: number) => void): () => number {
+  const read = fs.readFileSync;
+  let reads = 0;
+  vi.spyOn(fs, 'readFileSync').mockImplementation((...args: Parameters<typeof read>) => {
+    const text = read(...args);
+    if (args[0] === path) after(++reads);
+    return text;
+  });
+  return () => reads;
 }

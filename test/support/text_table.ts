@@ -16,12 +16,20 @@ export function readTable<Column extends string>(
 ): Section<Column>[] {
   const [head = '', ...lines] = text.split('\n').filter((line) => line.trim() !== '');
   if (cellsOf(head).join() !== columns.join()) throw new Error(`The table begins with: ${head}`);
-  const sections: Section<Column>[] = [];
+  const sections: Section<Column>[] = [{ title: '', rows: [] }];
   for (const line of lines) {
     if (line.includes('|')) sections.at(-1)!.rows.push(rowOf(columns, line));
     else sections.push({ title: line.trim(), rows: [] });
   }
-  return sections;
+  return sections.filter(({ rows }) => rows.length > 0);
+}
+
+/** The rows of a table without sections, or of all. */
+export function readRows<Column extends string>(
+  columns: readonly Column[],
+  text: string,
+): Row<Column>[] {
+  return readTable(columns, text).flatMap(({ rows }) => rows);
 }
 
 function rowOf<Column extends string>(columns: readonly Column[], line: string): Row<Column> {

@@ -1,4 +1,4 @@
-import fs, { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -18,7 +18,7 @@ import {
   type Situation,
 } from '../../support/check_words.js';
 import { createAuthority } from '../../support/certificates.js';
-import { writeFiles } from '../../support/slots.js';
+import { countReads, writeFiles } from '../../support/slots.js';
 import { readTable } from '../../support/text_table.js';
 
 // The decision over a slot's files. test/support/check_words.ts says what the words stand for.
@@ -241,6 +241,14 @@ describe('a reason is told once', () => {
   });
 });
 
+test('a reason is told again where only its code is another one', () => {
+  const { context, slot, held } = found('mismatch');
+  const first = checkFiles(context, slot, held).record;
+  const other = first.replace('"code":"key-mismatch"', '"code":"weak"');
+  const later = { ...context, token: LATER };
+  expect(checkFiles(later, slot, other)).toMatchObject({ result: 'refused', code: 'key-mismatch' });
+});
+
 describe('files that change while they are read', () => {
   test('are read again, and are to be looked at once more', () => {
     const { context, slot, stamp } = found('mismatch');
@@ -263,6 +271,13 @@ describe('files that change while they are read', () => {
     });
     expect(checkFiles(context, slot, undefined)).toMatchObject({ code: 'key-mismatch' });
     expect(reads()).toBe(3);
+  });
+
+  test('are read once where they do not change, though they do not pass', () => {
+    const { context, slot } = found('mismatch');
+    const reads = countReads(slotPaths(context.settings, slot).key, () => undefined);
+    expect(checkFiles(context, slot, undefined)).toMatchObject({ code: 'key-mismatch' });
+    expect(reads()).toBe(1);
   });
 
   test('are not read again where they pass', () => {
@@ -294,18 +309,6 @@ function found(files: string, setting = ''): Situation {
     ...{ held: 'nothing', cleared: '', files, setting },
     ...{ record: '', facts: '', says: '' },
   });
-}
-
-/** Counts how often a file is read, and does something after each time. */
-function countReads(path: string, after: (nth: number) => void): () => number {
-  const read = fs.readFileSync;
-  let reads = 0;
-  vi.spyOn(fs, 'readFileSync').mockImplementation((...args: Parameters<typeof read>) => {
-    const text = read(...args);
-    if (args[0] === path) after(++reads);
-    return text;
-  });
-  return () => reads;
 }
 
 function titleOf({ held, cleared, files, setting }: CheckRow): string {

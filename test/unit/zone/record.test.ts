@@ -4,21 +4,19 @@ import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RecordMeta } from '../../../src/zone/meta.js';
 import {
   STALE_TOKEN,
-  chainOf,
   readMeta,
   holdsPair,
   isCleared,
   isFresh,
   isServable,
-  keyOf,
   withCheckedAt,
   makeRecord,
+  partOf,
   pemOf,
   markStale,
   withCheckedNow,
   withMeta,
 } from '../../../src/zone/record.js';
-import { isWithin, timestamp } from '../../../src/engine/clock.js';
 import { type Pem } from '../../../src/x509/pem.js';
 import { FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 
@@ -101,7 +99,12 @@ const interval = fc.constantFrom(0, 1, INTERVAL);
 
 /** What a record holds, apart from its token and the time it was looked at. */
 function contentsOf(text: string): object {
-  return { meta: readMeta(text), chain: chainOf(text), key: keyOf(text), pem: pemOf(text) };
+  return {
+    meta: readMeta(text),
+    chain: partOf(text, 'chain'),
+    key: partOf(text, 'key'),
+    pem: pemOf(text),
+  };
 }
 
 describe('a record', () => {
@@ -110,8 +113,8 @@ describe('a record', () => {
       fc.property(token, meta, pem, (current, known, pair) => {
         const text = makeRecord(current, known, pair);
         expect(readMeta(text)).toEqual(known);
-        expect(chainOf(text)).toBe(pair.chain);
-        expect(keyOf(text)).toBe(pair.key);
+        expect(partOf(text, 'chain')).toBe(pair.chain);
+        expect(partOf(text, 'key')).toBe(pair.key);
         expect(pemOf(text)).toBe(pair.key + pair.chain);
         expect(holdsPair(text)).toBe(true);
       }),
@@ -137,12 +140,12 @@ describe('a record', () => {
   });
 
   test('that is not there has nothing to serve', () => {
-    expect([pemOf(''), chainOf(''), keyOf('')]).toEqual(['', '', '']);
+    expect([pemOf(''), partOf('', 'chain'), partOf('', 'key')]).toEqual(['', '', '']);
     expect(readMeta('')).toBeNull();
   });
 });
 
-describe('touched', () => {
+describe('withCheckedNow', () => {
   test('keeps the pair and the meta, and makes the record fresh', () => {
     fc.assert(
       fc.property(token, meta, fc.option(pem), token, (before, known, held, after) => {
@@ -158,7 +161,7 @@ describe('touched', () => {
   });
 });
 
-describe('staled', () => {
+describe('markStale', () => {
   test('keeps the pair and the meta, and is served under no token', () => {
     fc.assert(
       fc.property(token, meta, pem, (current, known, held) => {
@@ -178,7 +181,7 @@ describe('staled', () => {
   });
 });
 
-describe('withFacts', () => {
+describe('withMeta', () => {
   test('keeps the pair, replaces the meta, and makes the record fresh', () => {
     fc.assert(
       fc.property(token, meta, fc.option(pem), token, meta, (before, old, held, after, known) => {
@@ -220,19 +223,6 @@ describe('the check interval', () => {
     expect(isServable(RECORD, TOKEN, length)).toBe(expected);
     expect(isFresh(RECORD, TOKEN, length)).toBe(expected);
   });
-
-  test('a time is read at its offset', () => {
-    expect(isWithin(timestamp(), 0, 1)).toBe(true);
-    expect(isWithin('ab' + timestamp() + '9', 2, 1)).toBe(true);
-    expect(isWithin('ab' + timestamp(), 0, 0)).toBe(false);
-  });
-
-  test('a time has 13 digits', () => {
-    for (const year of [2002, 2026, 2285]) {
-      vi.setSystemTime(Date.UTC(year, 0, 1));
-      expect(timestamp()).toMatch(/^\d{13}$/);
-    }
-  });
 });
 
 describe('text that is no record', () => {
@@ -243,9 +233,10 @@ describe('text that is no record', () => {
   test('no reader throws', () => {
     fc.assert(
       fc.property(anyText, token, interval, (text, current, length) => {
-        for (const reader of [readMeta, holdsPair, pemOf, chainOf, keyOf]) {
+        for (const reader of [readMeta, holdsPair, pemOf]) {
           expect(() => reader(text)).not.toThrow();
         }
+        expect(() => partOf(text, 'chain') + partOf(text, 'key')).not.toThrow();
         expect(() => isServable(text, current, length)).not.toThrow();
         expect(() => isFresh(text, current, length)).not.toThrow();
       }),
@@ -268,8 +259,8 @@ describe('text that is no record', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         fc.pre(readMeta(text) !== null && holdsPair(text));
-        expect(chainOf(text)).toMatch(/^-----BEGIN [^]*-----\n$/);
-        expect(keyOf(text)).toMatch(/^-----BEGIN [^]*-----\n$/);
+        expect(partOf(text, 'chain')).toMatch(/^-----BEGIN [^]*-----\n$/);
+        expect(partOf(text, 'key')).toMatch(/^-----BEGIN [^]*-----\n$/);
       }),
     );
   });
@@ -327,21 +318,17 @@ describe('text that is no record', () => {
     expect(isServable(text, TOKEN, INTERVAL)).toBe(false);
   });
 
-  test('a record cut off anywhere is not served', () => {
-    // What comes after the first character of the facts is not served.
-    for (let length = 0; length <= RECORD.indexOf('{'); length++) {
-      expect(isServable(RECORD.slice(0, length), TOKEN, INTERVAL)).toBe(false);
-    }
-  });
-
-  test('nothing is known of a record cut off anywhere', () => {
+  test('a record cut off anywhere is not served, and nothing is known of it', () => {
     for (let length = 0; length < RECORD.length; length++) {
       expect(readMeta(RECORD.slice(0, length))).toBeNull();
+      // The first character of the facts is the last that is looked at.
+      const isServed = length > RECORD.indexOf('{');
+      expect(isServable(RECORD.slice(0, length), TOKEN, INTERVAL)).toBe(isServed);
     }
   });
 });
 
-test('lookedAt keeps all but the time', () => {
+test('withCheckedAt keeps all but the time', () => {
   const text = withCheckedAt(RECORD, `${NOW - INTERVAL + 1}`);
   expect(contentsOf(text)).toEqual(contentsOf(RECORD));
   expect(isServable(text, TOKEN, INTERVAL)).toBe(true);

@@ -1,0 +1,52 @@
+import { freshFor, hasRsaSlot, zoneName } from './config/settings';
+import { slotKeys } from './config/slot';
+import type { Variables } from './engine/session';
+import { wildcardOf } from './x509/server_name';
+import { type Zone, zoneNamed } from './zone/dict';
+import { isMissing, missesOf } from './zone/misses';
+import { answerOf, currentTarget, isFoundFor, isFreshPair } from './zone/record';
+import { findRecord } from './zone/slots';
+
+// What a handshake needs that is served from the zone, and not from the record under its own name: names under a wildcard,
+// names that a scan found, a name with one kind of pair where there are slots for two. The build makes these functions at the first call of one of them: see
+// esbuild.config.mjs.
+
+/**
+ * The answer of a fresh record in the zone that is not the name's own: that of the file that a pointer leads to, or that of
+ * the wildcard where it is known that the name has no files; of each, the handler's own slot before the other one. Reads
+ * the dictionary, and does nothing else.
+ *
+ * @param name what the handshake asks for
+ * @param first the record under the key that was looked up first; undefined: none
+ * @returns '' where that is not enough
+ */
+export function otherAnswer(
+  variables: Variables,
+  name: string,
+  isForRsa: boolean,
+  first: string | undefined,
+  token: string,
+): string {
+  const zone = zoneNamed(zoneName(variables)) as Zone;
+  const interval = freshFor(variables);
+  let record = first;
+  const misses = record === undefined && missesOf(zoneName(variables));
+  if (misses) {
+    const hasRsa = hasRsaSlot(variables);
+    const slots = slotKeys(name, hasRsa, isForRsa).concat(
+      slotKeys(wildcardOf(name), hasRsa, isForRsa),
+    );
+    for (let i = 1; i < slots.length && record === undefined; i++) {
+      // Only normalised names are noted as missing, so that this one is.
+      if (!isMissing(misses, slots[i - 1] as string, token, interval)) return '';
+      record = findRecord(zone, slots[i] as string);
+    }
+  }
+  if (record === undefined) return '';
+  if (isFreshPair(record, token, interval)) return answerOf(record);
+  const target = currentTarget(record, token, interval);
+  const pair = target ? findRecord(zone, target) || '' : '';
+  // Since the pointer was read the file may have got a certificate for other names.
+  const isFor = isFoundFor(pair, name) || isFoundFor(pair, wildcardOf(name));
+  return isFor && isFreshPair(pair, token, interval) ? answerOf(pair) : '';
+}
