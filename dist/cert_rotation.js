@@ -3054,7 +3054,8 @@ function start_cold() {
         return version.slice(0, version.indexOf("."));
     }
     /**
-     * Notes that a sweep has to look at a version in a minute.
+     * Notes that a sweep has to look at a version in a minute. The note comes before the step that replaces the version: a worker
+     * that is killed in between would leave it for good.
      *
      * @param slot the key of the slot that it is or was current for, or ALL_NAMES
      * @throws Error of the file system
@@ -3123,7 +3124,9 @@ function start_cold() {
             ifThere(function() {
                 if (owner === void 0) return;
                 if (version.startsWith(MARK)) sweeper.removeMark(owner);
-                else if (!sweeper.isCurrent(version, owner)) unlink(versionPath(store, version));
+                else if (!sweeper.isCurrent(version, owner) && !isNotedAnew(store, version, bucket)) {
+                    unlink(versionPath(store, version));
+                }
             });
             unlink("".concat(bucket, "/").concat(version));
         };
@@ -3132,6 +3135,15 @@ function start_cold() {
         for(var i = 0; i < count2; i++)_loop(i);
         if (count2 === versions.length) removeFolder(bucket);
         return count2 + 1;
+    }
+    function isNotedAnew(param, version, bucket) {
+        var root = param.root;
+        var folder = "".concat(root, "/retired");
+        return listed(folder).map(function(name) {
+            return "".concat(folder, "/").concat(name);
+        }).some(function(other) {
+            return other !== bucket && exists("".concat(other, "/").concat(version));
+        });
     }
     function sweepTemporary(param, most) {
         var _loop = function _loop(i2) {
@@ -4655,19 +4667,27 @@ function start_cold() {
         placeEntry(store, slot, text);
     }
     /**
-     * Marks a slot as deleted. A sweep removes the mark when every nginx that shares the store has seen it.
+     * Marks a slot as deleted. A sweep removes the mark and the version when every nginx that shares the store has seen it.
      *
+     * @param version the slot's; '' for none
      * @throws Error of the file system where neither a mark could be made nor the entry removed
      */
-    function placeMark(store, slot) {
+    function placeMark(store, slot, version) {
         try {
+            if (version) retire(store, version, slot);
             retireMark(store, slot);
             placeEntry(store, slot, JSON.stringify({
                 deleted: true
             }));
         } catch (e) {
             removeEntry(store, slot);
+            retireIfRoom(store, version, slot);
         }
+    }
+    function retireIfRoom(store, version, slot) {
+        try {
+            if (version) retire(store, version, slot);
+        } catch (e) {}
     }
     /**
      * Removes versions and marks that are due.
@@ -4802,12 +4822,11 @@ function start_cold() {
         var store = context.store, misses = context.misses;
         var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
         var undone = [];
-        var replaced = [];
         var records = [];
         try {
             slots.forEach(function(slot) {
                 var meta = metaOf(context, slot, pair, etcd);
-                if (store && version) replaced.push(placeVersion(context, store, slot, version, meta, undone));
+                if (store && version) placeVersion(context, store, slot, version, meta, undone);
                 var record = version ? versionRecord(context, zone, store, version, meta) : makeRecord(clearToken(zone), meta, servedPem(pair));
                 undone.push(undoneBy(zone, slot));
                 if (!putRecord(zone, slot, record)) refuse("zone-full", NO_ROOM);
@@ -4817,7 +4836,6 @@ function start_cold() {
             undone.reverse().forEach(quietly);
             throw e;
         }
-        replaced.forEach(quietly);
         if (misses) slots.forEach(function(slot) {
             forgetMissing(misses, slot);
         });
@@ -4843,15 +4861,13 @@ function start_cold() {
         meta.store = store.id;
         meta.before = versionOfEntry(before);
         orStoreFailed(function() {
+            if (meta.before) retire(store, meta.before, slot);
             placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
         });
         undone.push(function() {
             if (before === void 0) removeEntry(store, slot);
             else placeEntry(store, slot, before);
         });
-        return function() {
-            if (meta.before) retire(store, meta.before, slot);
-        };
     }
     function versionRecord(param, zone, store, version, meta) {
         var interval = param.interval;
@@ -4905,13 +4921,9 @@ function start_cold() {
     function dropEntry(store, slot, undone) {
         var before = readEntry(store, slot);
         if (before === void 0) return;
-        placeMark(store, slot);
+        placeMark(store, slot, versionOfEntry(before));
         undone.push(function() {
             placeEntry(store, slot, before);
-        });
-        var version = versionOfEntry(before);
-        if (version) quietly(function() {
-            retire(store, version, slot);
         });
     }
     function expectNotStored(param, zone, slot) {
@@ -4949,14 +4961,17 @@ function start_cold() {
      * @returns the record to keep in the zone: that of a version where the store could be written
      */
     function keepInStore(context, slot, current, result, attempt) {
-        var store = context.store;
-        var record = result.record;
-        if (!store) return record;
+        var store = context.store, settings = context.settings, zone = context.zone;
+        var record = result.record, pair = result.pair;
+        if (!store) {
+            if (settings.store && pair && zone) count(zone, FAILURES, "");
+            return record;
+        }
         var mayPlace = attempt.state === "no-room" || attempt.isLocked();
         try {
             var kept = holdsPair(record) ? keepPair(context, store, slot, current, result, mayPlace) : record;
             if (record === "" && mayPlace) dropStored(store, slot, current);
-            sayFault(context, "");
+            if (kept !== record) sayFault(context, "");
             return kept;
         } catch (e) {
             sayFault(context, e.message);
@@ -4976,8 +4991,8 @@ function start_cold() {
         meta.store = store.id;
         meta.before = current.version;
         if (mayPlace) {
-            placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
             if (current.version) retire(store, current.version, slot);
+            placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
         }
         var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
         return withCheckedAt(stored, checkedAtText(record));
@@ -4991,13 +5006,12 @@ function start_cold() {
         if (meta.problem && version === current.version) return;
         var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
         if (!isNew) return;
-        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
         if (current.version && version !== current.version) retire(store, current.version, slot);
+        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
     }
     function dropStored(store, slot, current) {
         if (!current.version) return;
-        placeMark(store, slot);
-        retire(store, current.version, slot);
+        placeMark(store, slot, current.version);
     }
     /**
      * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
@@ -5011,17 +5025,19 @@ function start_cold() {
         if (!store) return;
         try {
             var version = versionOfEntry(readEntry(store, slot));
+            if (version) retire(store, version, slot);
             if (file) placePointer(store, slot, file, others);
             else removeEntry(store, slot);
-            if (version) retire(store, version, slot);
         } catch (e) {
             sayFault(context, e.message);
         }
     }
+    var FAILURES = "store_failures_total";
     function sayFault(param, fault) {
         var r = param.r, zone = param.zone;
-        if (fault && zone) count(zone, "store_failures_total", "");
-        if (zone ? isNewToSay(zone, "store-write", fault) : fault) {
+        if (fault && zone) count(zone, FAILURES, "");
+        var reason = fault.slice(fault.lastIndexOf(": ") + 1);
+        if (zone ? isNewToSay(zone, "store-write", reason) : fault) {
             r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
         }
     }

@@ -59,13 +59,11 @@ export function installPair(
   // A pair of etcd is served even where the store cannot take it, because etcd has it already. A put can be refused.
   const version = slots.length > 0 ? storePair(context, slots, pair, etcd !== '') : '';
   const undone: (() => void)[] = [];
-  const replaced: (() => void)[] = [];
   const records: string[] = [];
   try {
     slots.forEach((slot) => {
       const meta = metaOf(context, slot, pair, etcd);
-      if (store && version)
-        replaced.push(placeVersion(context, store, slot, version, meta, undone));
+      if (store && version) placeVersion(context, store, slot, version, meta, undone);
       const record = version
         ? versionRecord(context, zone, store as Store, version, meta)
         : makeRecord(clearToken(zone), meta, servedPem(pair));
@@ -77,7 +75,6 @@ export function installPair(
     undone.reverse().forEach(quietly);
     throw e;
   }
-  replaced.forEach(quietly);
   if (misses)
     slots.forEach((slot) => {
       forgetMissing(misses, slot);
@@ -113,12 +110,11 @@ function storePair(
 }
 
 /**
- * Makes a version the current one of a slot.
+ * Makes a version the current one of a slot, and notes the one before it, which a sweep removes.
  *
  * @param meta gets the store and the version before
  * @param undone gets the step that takes this back
- * @returns a step for the end of the put: it retires the version before
- * @throws Error of the file system
+ * @throws store-failed: what was current stays
  */
 function placeVersion(
   { storeToken }: Context,
@@ -127,20 +123,18 @@ function placeVersion(
   version: string,
   meta: RecordMeta,
   undone: (() => void)[],
-): () => void {
+): void {
   const before = orStoreFailed(() => readEntry(store, slot));
   meta.store = store.id;
   meta.before = versionOfEntry(before);
   orStoreFailed(() => {
+    if (meta.before) retire(store, meta.before, slot);
     placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
   });
   undone.push(() => {
     if (before === undefined) removeEntry(store, slot);
     else placeEntry(store, slot, before);
   });
-  return () => {
-    if (meta.before) retire(store, meta.before, slot);
-  };
 }
 
 function versionRecord(
@@ -204,15 +198,10 @@ export function removePair(context: Context, zone: Zone, slots: string[]): void 
 function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
   const before = readEntry(store, slot);
   if (before === undefined) return;
-  placeMark(store, slot);
+  placeMark(store, slot, versionOfEntry(before));
   undone.push(() => {
     placeEntry(store, slot, before);
   });
-  const version = versionOfEntry(before);
-  if (version)
-    quietly(() => {
-      retire(store, version, slot);
-    });
 }
 
 /**

@@ -46,16 +46,21 @@ export function keepInStore(
   result: CheckResult,
   attempt: LockAttempt,
 ): string {
-  const { store } = context;
-  const { record } = result;
-  if (!store) return record;
+  const { store, settings, zone } = context;
+  const { record, pair } = result;
+  if (!store) {
+    // Why the folder is no store, is said where it is opened.
+    if (settings.store && pair && zone) count(zone, FAILURES, '');
+    return record;
+  }
   const mayPlace = attempt.state === 'no-room' || attempt.isLocked();
   try {
     const kept = holdsPair(record)
       ? keepPair(context, store, slot, current, result, mayPlace)
       : record;
     if (record === '' && mayPlace) dropStored(store, slot, current);
-    sayFault(context, '');
+    // Only what was written shows that the store can be.
+    if (kept !== record) sayFault(context, '');
     return kept;
   } catch (e) {
     sayFault(context, (e as Error).message);
@@ -81,8 +86,8 @@ function keepPair(
   meta.store = store.id;
   meta.before = current.version;
   if (mayPlace) {
-    placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
     if (current.version) retire(store, current.version, slot);
+    placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
   }
   const stored = makeVersionRecord(context.token, meta, versionPath(store, version));
   return withCheckedAt(stored, checkedAtText(record));
@@ -106,14 +111,13 @@ function placeIfChanged(
   // A clear that was seen since is no reason to write: it makes no difference until files have changed.
   const isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
   if (!isNew) return;
-  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
   if (current.version && version !== current.version) retire(store, current.version, slot);
+  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
 }
 
 function dropStored(store: Store, slot: string, current: Current): void {
   if (!current.version) return;
-  placeMark(store, slot);
-  retire(store, current.version, slot);
+  placeMark(store, slot, current.version);
 }
 
 /**
@@ -128,13 +132,15 @@ export function keepPointer(context: Context, slot: string, file: string, others
   if (!store) return;
   try {
     const version = versionOfEntry(readEntry(store, slot));
+    if (version) retire(store, version, slot);
     if (file) placePointer(store, slot, file, others);
     else removeEntry(store, slot);
-    if (version) retire(store, version, slot);
   } catch (e) {
     sayFault(context, (e as Error).message);
   }
 }
+
+const FAILURES = 'store_failures_total';
 
 /**
  * Counts a fault of the store, and logs it where it is not the last one.
@@ -142,8 +148,10 @@ export function keepPointer(context: Context, slot: string, file: string, others
  * @param fault '' where the store could be written: a later fault is logged again then
  */
 function sayFault({ r, zone }: Context, fault: string): void {
-  if (fault && zone) count(zone, 'store_failures_total', '');
-  if (zone ? isNewToSay(zone, 'store-write', fault) : fault) {
+  if (fault && zone) count(zone, FAILURES, '');
+  // Each file has another path.
+  const reason = fault.slice(fault.lastIndexOf(': ') + 1);
+  if (zone ? isNewToSay(zone, 'store-write', reason) : fault) {
     r.error(`cert_rotation: the store cannot be written: ${fault}; pairs go to nginx as text`);
   }
 }

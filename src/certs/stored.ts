@@ -6,6 +6,7 @@ import {
   ALL_NAMES,
   fingerprintIn,
   readVersion,
+  retire,
   retireMark,
   sweep,
   writeVersion,
@@ -231,17 +232,28 @@ export function placePointer(store: Store, slot: string, file: string, others: s
 }
 
 /**
- * Marks a slot as deleted. A sweep removes the mark when every nginx that shares the store has seen it.
+ * Marks a slot as deleted. A sweep removes the mark and the version when every nginx that shares the store has seen it.
  *
+ * @param version the slot's; '' for none
  * @throws Error of the file system where neither a mark could be made nor the entry removed
  */
-export function placeMark(store: Store, slot: string): void {
+export function placeMark(store: Store, slot: string, version: string): void {
   try {
+    if (version) retire(store, version, slot);
     retireMark(store, slot);
     placeEntry(store, slot, JSON.stringify({ deleted: true }));
   } catch {
-    // A full disk has no room for a mark, but the entry can be removed all the same.
+    // A full disk has no room for a mark, but the entry can be removed all the same. That makes room for the note.
     removeEntry(store, slot);
+    retireIfRoom(store, version, slot);
+  }
+}
+
+function retireIfRoom(store: Store, version: string, slot: string): void {
+  try {
+    if (version) retire(store, version, slot);
+  } catch {
+    // The version stays: removing it now would fail the handshakes that were just given its path.
   }
 }
 

@@ -1,6 +1,7 @@
 import { isFileKey, nameOf } from '../config/slot';
 import type { Pem } from '../x509/pem';
 import {
+  exists,
   ifThere,
   listFolder,
   makeFolder,
@@ -16,8 +17,8 @@ import { placeFile } from './place';
 import { type Store, uniqueId, versionPath } from './store';
 
 // The files of versions, and their removal. A version is noted under retired/TIME/, with TIME in steps of ten seconds, when it
-// is made, since its worker may be killed before an entry leads to it, and when another one replaces it. A sweep removes the
-// version a minute after each note, unless it is current then.
+// is made, since its worker may be killed before an entry leads to it, and before another one replaces it. A sweep removes the
+// version a minute after a note, unless it is current then or is noted anew.
 
 /** The time for which a version that was replaced is kept, in milliseconds: handshakes of the last seconds were given its path. */
 const KEPT_MS = 60_000;
@@ -79,7 +80,8 @@ export function fingerprintIn(version: string): string {
 }
 
 /**
- * Notes that a sweep has to look at a version in a minute.
+ * Notes that a sweep has to look at a version in a minute. The note comes before the step that replaces the version: a worker
+ * that is killed in between would leave it for good.
  *
  * @param slot the key of the slot that it is or was current for, or ALL_NAMES
  * @throws Error of the file system
@@ -158,12 +160,22 @@ function sweepBucket(store: Store, bucket: string, sweeper: Sweeper, most: numbe
     ifThere(() => {
       if (owner === undefined) return;
       if (version.startsWith(MARK)) sweeper.removeMark(owner);
-      else if (!sweeper.isCurrent(version, owner)) unlink(versionPath(store, version));
+      else if (!sweeper.isCurrent(version, owner) && !isNotedAnew(store, version, bucket)) {
+        unlink(versionPath(store, version));
+      }
     });
     unlink(`${bucket}/${version}`);
   }
   if (count === versions.length) removeFolder(bucket);
   return count + 1;
+}
+
+/** Whether a version that was current for long was replaced only now: the note of its making says nothing about that. */
+function isNotedAnew({ root }: Store, version: string, bucket: string): boolean {
+  const folder = `${root}/retired`;
+  return listed(folder)
+    .map((name) => `${folder}/${name}`)
+    .some((other) => other !== bucket && exists(`${other}/${version}`));
 }
 
 function sweepTemporary({ root }: Store, most: number): number {

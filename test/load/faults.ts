@@ -8,7 +8,7 @@ import type { Clients } from './clients.js';
 import { now } from './clock.js';
 import type { History } from './history.js';
 import type { Issuer } from './issuer.js';
-import { SMALL_DISK, WORKERS } from './site.js';
+import { SMALL_STORE, SMALL_STORE_MIB, WORKERS } from './site.js';
 import type { Target } from './target.js';
 import type { Expected, Rotation, Writers } from './writers.js';
 
@@ -37,7 +37,7 @@ export const FAULTS: Fault[] = [
   { name: 'unknown names', happen: askForUnknownNames },
   { name: 'half-written files', happen: writeHalves },
   { name: 'full zone', happen: fillZone },
-  { name: 'full disk', happen: fillDisk },
+  { name: 'full store', happen: fillStore },
   { name: 'killed worker', happen: killWorker },
   { name: 'SIGHUP', happen: ({ nginx }) => nginx.reload() },
 ];
@@ -95,21 +95,20 @@ async function expectLastGood(target: Target, name: string): Promise<void> {
   if (state !== 'last-good') throw new Error(`${name} is ${body}`);
 }
 
-/** DNS names in the certificates that the zone is filled with: some 80 KiB, 8 KiB, and as little as any. */
-const BULKS = [2000, 200, 1];
 /** More than the zone has room for. */
 const MOST_FILLERS = 1000;
 /** How many requests are made at a time. */
 const WIDTH = 8;
 
-/** Fills the zone with certificates of other names, ever smaller ones, until no more fit in. */
+/** Fills the zone with the records of other names until no more fit in. */
 async function fillZone({ target, issuer, expected, writers, holdMs }: Stage): Promise<void> {
   const close = expected.zoneFull.open();
   const fillers: string[] = [];
+  const { pairPem: body } = await issuer.authority.issue({ names: ['*.filler.example'] });
   let count = 0;
 
   /** @returns whether there was room */
-  async function fill(body: string): Promise<boolean> {
+  async function fill(): Promise<boolean> {
     if (count === MOST_FILLERS) throw new Error('The zone does not get full');
     const name = `f${count++}.filler.example`;
     const answer = await target.admin(`/certs/${name}`, { method: 'PUT', body });
@@ -125,12 +124,8 @@ async function fillZone({ target, issuer, expected, writers, holdMs }: Stage): P
     return true;
   }
 
-  for (const bulk of BULKS) {
-    const names = Array.from({ length: bulk - 1 }, (_, i) => `bulk-${i}.filler.example`);
-    const pair = await issuer.authority.issue({ names: ['*.filler.example', ...names] });
-    await whileTrue(() => fill(pair.pairPem));
-  }
-  writers.prefer('memory');
+  await whileTrue(fill);
+  writers.prefer('put');
   await sleep(holdMs);
   writers.prefer('');
   await whileTrue(drop);
@@ -146,12 +141,12 @@ async function whileTrue(work: () => Promise<boolean>): Promise<void> {
   await Promise.all(Array.from({ length: WIDTH }, one));
 }
 
-async function fillDisk({ nginx, expected, writers, rotations, holdMs }: Stage): Promise<void> {
-  const filler = `${SMALL_DISK}/filler`;
+async function fillStore({ nginx, expected, writers, rotations, holdMs }: Stage): Promise<void> {
+  const filler = `${SMALL_STORE}/filler`;
   const before = rotations.length;
-  const close = expected.diskFull.open();
-  await nginx.exec(['sh', '-c', `head -c 1m /dev/zero >${filler}`]);
-  writers.prefer('disk');
+  const close = expected.storeFull.open();
+  await nginx.exec(['sh', '-c', `head -c ${SMALL_STORE_MIB}m /dev/zero >${filler}`]);
+  writers.prefer('small');
   await sleep(holdMs);
   writers.prefer('');
   await nginx.exec(['rm', filler]);

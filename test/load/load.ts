@@ -79,7 +79,7 @@ export async function putUnderLoad(target: Target, options: LoadOptions): Promis
   const expected: Expected = {
     resets: new Windows(),
     zoneFull: new Windows(),
-    diskFull: new Windows(),
+    storeFull: new Windows(),
   };
   const rotations: Rotation[] = [];
   const problems: string[] = [];

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Runtime } from '../setup/runtimes.js';
-import { makeWorkDirectory, nginxConf, startNginx } from '../support/nginx.js';
+import { STORE, makeWorkDirectory, nginxConf, startNginx } from '../support/nginx.js';
 import type { LongAnswer } from './outcome.js';
 import { listNames, type LoadName, type Target } from './target.js';
 
@@ -10,8 +10,11 @@ export const CHECK_INTERVAL_MS = 1000;
 
 export const WORKERS = 2;
 
-/** Where the container has a disk that is soon full. */
-export const SMALL_DISK = '/etc/nginx/disk';
+/** The store of some names, in a memory of its own that can be filled up. */
+export const SMALL_STORE = '/var/lib/nginx/small';
+
+/** Room for the versions of more than a minute, since those that were replaced stay that long. */
+export const SMALL_STORE_MIB = 64;
 
 /**
  * Docker's proxy keeps a local port busy for a minute after each connection, and has some 28,000 for each port of the
@@ -36,12 +39,10 @@ const NAMES = listNames({
   files: { count: 30, ways: ['clear', 'files'] },
   /** The same, and nobody looks at the files but after a clear. */
   still: { count: 20, ways: ['clear'] },
-  /** In memory alone. */
-  memory: { count: 30, ways: ['put'] },
-  /** In files that are written by a put as well. */
-  kept: { count: 30, ways: ['clear', 'files', 'put'] },
-  /** The same on a small disk. */
-  disk: { count: 10, ways: ['put'] },
+  /** In the store alone. */
+  put: { count: 60, ways: ['put'] },
+  /** The same, in a store that gets full. */
+  small: { count: 10, ways: ['put'] },
 });
 
 const PLAIN_NAMES = listNames({ files: { count: 120, ways: ['clear'] } });
@@ -56,7 +57,7 @@ function anyOf(groups: string): string {
 const BUNDLE = {
   http: `
     # A zone that can be filled within a second or two.
-    js_shared_dict_zone zone=certs:1m;
+    js_shared_dict_zone zone=certs:256k;
     js_shared_dict_zone zone=certs_misses:128k timeout=60s evict;
     js_set $tls_pair certs.js_pair;
     js_set $tls_cert certs.js_cert;
@@ -65,9 +66,7 @@ const BUNDLE = {
     # A handshake knows the server name, a put the path. What is no name of a group is served the fallback, whose settings
     # are those of the name asked for.
     map "$ssl_server_name$uri" $cert_check_interval { default ${CHECK_INTERVAL_MS / 1000}; "~${anyOf('still')}" 0; }
-    map "$ssl_server_name$uri" $cert_persist  { default off; "~${anyOf('kept|disk')}" on; }
-    map "$ssl_server_name$uri" $cert_file     { default "/etc/nginx/certs/{name}.cert.pem"; "~${anyOf('disk')}" "${SMALL_DISK}/{name}.cert.pem"; }
-    map "$ssl_server_name$uri" $cert_key_file { default "/etc/nginx/certs/{name}.key.pem";  "~${anyOf('disk')}" "${SMALL_DISK}/{name}.key.pem"; }`,
+    map "$ssl_server_name$uri" $cert_store { default ${STORE}; "~${anyOf('small')}" ${SMALL_STORE}; }`,
   /** Of each server. */
   variables: [
     { cert: '$tls_pair', key: '$tls_pair' },
@@ -84,7 +83,7 @@ const PLAIN = {
     js_shared_dict_zone zone=certs:1m;
     js_set $tls_cert plain.js_cert;
     js_set $tls_key  plain.js_key;`,
-  variables: [{ cert: '$tls_cert', key: '$tls_key' }],
+  variables: [{ cert: 'data:$tls_cert', key: 'data:$tls_key' }],
   admin: 'location = /clear { js_content plain.clear_cache; }',
 };
 
@@ -112,8 +111,8 @@ export async function startSite({ runtime, isPlain, seconds }: SiteOptions): Pro
     return `
   server {
     ${ports.map((port) => `listen ${port} ssl reuseport;`).join('\n    ')}
-    ssl_certificate     data:${cert};
-    ssl_certificate_key data:${key};
+    ssl_certificate     ${cert};
+    ssl_certificate_key ${key};
     ${runtime.certificateCache ? `ssl_certificate_cache max=${CACHED_PER_NAME * names.length};` : ''}
     location /long/ { alias /run/nginx/long/; limit_rate ${LONG_ANSWER_RATE}; }
     location / { return 200 $pid; }
@@ -123,7 +122,7 @@ export async function startSite({ runtime, isPlain, seconds }: SiteOptions): Pro
     directory,
     runtime,
     ports: PORTS,
-    tmpfs: { [SMALL_DISK]: 'rw,size=512k,mode=1777' },
+    tmpfs: { [SMALL_STORE]: `rw,size=${SMALL_STORE_MIB}m,mode=1777` },
     config: nginxConf({
       runtime,
       workers: WORKERS,

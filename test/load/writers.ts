@@ -24,10 +24,10 @@ const MOST_LOOKS = 20;
 export interface Expected {
   /** Connections are reset. */
   resets: Windows;
-  /** The answer to a put, or to the clear of a name, is 507. */
+  /** The answer to a put, or to the clear of a name, is 507 zone-full. */
   zoneFull: Windows;
-  /** The answer to a put with persistence is 500. */
-  diskFull: Windows;
+  /** The answer to a put is 500 store-failed. */
+  storeFull: Windows;
 }
 
 /** How many names clients turn to more than to others: it shows around a rotation whether all is well. */
@@ -141,7 +141,7 @@ export class Writers {
       const name = this.take(this.preferred);
       const { ways, index } = name;
       const { versions } = this.options.histories[index]!;
-      // A put that was cut off may be half done on disk: like an operator, the writer does it again.
+      // Nobody knows what a put that was cut off came to: like an operator, the writer does it again.
       const way = isCutOff(versions.at(-1)) ? 'put' : ways[this.turns[index]!++ % ways.length]!;
       const result = await this.rotate(name, way).catch(async (error: unknown) => {
         this.options.failed(`${name.name}: ${message(error)}`);
@@ -247,10 +247,16 @@ export class Writers {
       throw error;
     });
     if (answer === undefined || good.includes(answer.status)) return answer?.status;
-    const excuse = { 507: expected.zoneFull, 500: expected.diskFull }[answer.status];
+    const { zoneFull, storeFull } = expected;
+    const excuse = { 'zone-full': zoneFull, 'store-failed': storeFull }[codeIn(answer.body)];
     if (excuse?.overlap(startedAt, now())) return answer.status;
     throw new Error(`${request.method ?? ''} ${path}: ${answer.status} ${answer.body.trim()}`);
   }
+}
+
+/** The code of a problem; '' where a body is none. */
+function codeIn(body: string): string {
+  return /"code":"([a-z-]+)"/.exec(body)?.[1] ?? '';
 }
 
 function isCutOff(version: Version | undefined): boolean {

@@ -48,7 +48,7 @@ const ADMIN: Default[] = [
 const PAIR: Default[] = [
   {
     unless: /^\s*ssl_certificate /m,
-    text: 'ssl_certificate data:$tls_pair; ssl_certificate_key data:$tls_pair;',
+    text: 'ssl_certificate $tls_pair; ssl_certificate_key $tls_pair;',
   },
 ];
 

@@ -11,6 +11,12 @@ const STAND_INS = {
     [ "$*" = 'restart nginx' ] || exit 1
     [ -e /run/nginx.pid ] && nginx -s stop && while [ -e /run/nginx.pid ]; do sleep 0.05; done
     nginx`,
+  // Lines of type `d`, which is all that the documents have.
+  'systemd-tmpfiles': `
+    [ "$1" = --create ] || exit 1
+    sed -n 's/^d //p' "$2" | while read -r path mode user group; do
+      install -d -m "$mode" -o "$user" -g "$group" "$path"
+    done`,
 };
 
 /** A Debian with nginx as its packages leave it, where somebody follows a document. */

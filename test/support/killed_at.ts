@@ -6,7 +6,7 @@ const PATIENCE_MS = 10_000;
 const POLL_MS = 10;
 
 /** What changes a file system, and what opens its files. */
-const CALLS = ['openat', 'write', 'rename', 'unlink', 'mkdir'];
+const CALLS = ['openat', 'write', 'symlink', 'rename', 'unlink', 'mkdir', 'rmdir'];
 
 /** One system call of a worker. */
 export interface Call {

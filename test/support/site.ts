@@ -37,6 +37,8 @@ export interface SiteOptions {
   store?: boolean;
   /** As `NginxOptions` has it. */
   storeDirectory?: string;
+  /** Have nginx keep no certificates: it serves a file that is gone for a minute. */
+  withoutCache?: boolean;
   /** Further directives of the http block, and of the stream block where the TLS server is there. */
   http?: string;
   stream?: string;
@@ -158,7 +160,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     listen 8443 ssl reuseport;
     listen unix:/run/nginx/tls.sock ssl;
     ${slots.map(({ serve }) => serve).join('\n    ')}
-    ${runtime.certificateCache ? 'ssl_certificate_cache max=1000;' : ''}
+    ${runtime.certificateCache && !options.withoutCache ? 'ssl_certificate_cache max=1000;' : ''}
     ${options.server ?? ''}
     return ${isStream ? '' : '200 '}$pid;
   }`;

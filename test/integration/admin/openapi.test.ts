@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { currentRuntime } from '../../setup/runtimes.js';
 import type { Pair } from '../../support/certificates.js';
 import type { HttpRequest } from '../../support/http.js';
+import { STORE } from '../../support/nginx.js';
 import { readDescription } from '../../support/openapi.js';
 import { startSite, type Site } from '../../support/site.js';
 
@@ -221,16 +222,17 @@ describe('a full zone', async () => {
   });
 });
 
-describe('files that cannot be written', async () => {
-  const site = await startSite({ names: [NAME], settings: { persist: 'on' } });
+describe('a store that cannot be written', async () => {
+  const site = await startSite({ names: [NAME], store: true });
   const { pairPem } = await site.authority.issue({ names: [NAME] });
 
   test('refuse puts and deletes', async () => {
-    await site.nginx.exec(['chmod', '555', '/etc/nginx/certs']);
+    await site.serial(NAME);
+    await site.nginx.exec(['sh', '-c', `find ${STORE} -mindepth 1 -type d -exec chmod 500 {} +`]);
     for (const { path, method } of PUTS) {
-      expect(await ask(site, method, path, '', { body: pairPem })).toBe('500 persist-failed');
+      expect(await ask(site, method, path, '', { body: pairPem })).toBe('500 store-failed');
     }
-    expect(await ask(site, 'delete', '/certs/{name}')).toBe('500 persist-failed');
+    expect(await ask(site, 'delete', '/certs/{name}')).toBe('500 store-failed');
   });
 });
 

@@ -7,6 +7,8 @@ import { makeWorkDirectory } from '../../support/nginx.js';
 import { startSite } from '../../support/site.js';
 import { describeWithAcme } from '../../support/with_acme.js';
 
+// Runs on njs: clients and permissions are what is tested, whatever engine nginx has.
+
 // The page is followed with the real clients, which get their certificates from a real ACME server.
 
 const PAGE = 'docs/acme.md';

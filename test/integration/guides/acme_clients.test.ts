@@ -13,6 +13,8 @@ import { PERIODIC } from '../../support/scanning.js';
 import { startSite } from '../../support/site.js';
 import { describeWithAcme } from '../../support/with_acme.js';
 
+// Runs on njs: hooks and permissions are what is tested, whatever engine nginx has.
+
 const ROOT = resolve(import.meta.dirname, '../../..');
 const WEBROOT = '/var/www/acme';
 const LEGO = '/var/lib/lego';

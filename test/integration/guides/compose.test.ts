@@ -23,6 +23,7 @@ interface Service {
   image: string;
   ports?: string[];
   volumes: string[];
+  tmpfs?: string[];
   entrypoint?: string[];
   command?: string[];
   network_mode?: string;
@@ -37,15 +38,18 @@ const work = makeWorkDirectory();
 for (const name of Object.keys(volumes)) mkdirSync(join(work, name), { recursive: true });
 
 /** The mounts of a service, as options of `docker run`, without what a stand-in of its image would not know. */
-function mountsOf({ volumes: mounts }: Service): string[] {
-  return mounts.flatMap((mount) => {
-    const [source = '', ...rest] = mount.split(':');
-    if (source.endsWith('/certificate_cache.conf') && !runtime.certificateCache) return [];
-    const isPath = source.startsWith('.');
-    const path = isPath ? resolve(directory, source) : join(work, source);
-    if (!existsSync(path)) throw new Error(`There is no ${source}`);
-    return ['--volume', [path, ...rest].join(':')];
-  });
+function mountsOf({ volumes: mounts, tmpfs = [] }: Service): string[] {
+  const inMemory = tmpfs.flatMap((mount) => ['--tmpfs', mount]);
+  return inMemory.concat(
+    mounts.flatMap((mount) => {
+      const [source = '', ...rest] = mount.split(':');
+      if (source.endsWith('/certificate_cache.conf') && !runtime.certificateCache) return [];
+      const isPath = source.startsWith('.');
+      const path = isPath ? resolve(directory, source) : join(work, source);
+      if (!existsSync(path)) throw new Error(`There is no ${source}`);
+      return ['--volume', [path, ...rest].join(':')];
+    }),
+  );
 }
 
 const runtime = currentRuntime();

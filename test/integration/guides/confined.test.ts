@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { startToolsWith } from '../../support/tools.js';
 import { startConfined } from '../../support/confined.js';
 import { EXAMPLES_DIRECTORY, textOf } from '../../support/examples.js';
+import { STORE } from '../../support/nginx.js';
 
 const TEMPORARY = ['--read-only', '--tmpfs', '/tmp'];
 
 describe('as in the unprivileged image', async () => {
   const nginx = await startConfined(join(EXAMPLES_DIRECTORY, 'unprivileged.conf'), 8443, [
     ...['--user', '101:101', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
-    ...TEMPORARY,
+    ...[...TEMPORARY, '--tmpfs', `${STORE}:mode=0700,uid=101,gid=101`],
   ]);
 
   test('certificates are put, cleared and reloaded', async () => {
@@ -33,6 +34,8 @@ describe('nginx/systemd/sandbox.conf', async () => {
   const tools = await startToolsWith(['--volume', `${EXAMPLES_DIRECTORY}:/examples:ro`]);
 
   test('leaves nginx what it writes to, and the capabilities it needs', async () => {
+    const folder = ['install', '-d', '-m', '700', '-o', 'www-data', '-g', 'www-data', STORE];
+    expect((await nginx.container.exec(folder)).code).toBe(0);
     await nginx.expectRotations();
     // Log files that are the workers'.
     expect((await nginx.container.exec(['nginx', '-e', 'stderr', '-s', 'reopen'])).code).toBe(0);

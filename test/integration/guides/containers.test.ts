@@ -15,6 +15,8 @@ import { startToolsWith } from '../../support/tools.js';
 import { textOf } from '../../support/examples.js';
 import { LAYOUTS } from '../../support/layouts.js';
 
+// Runs on njs: mounts, users and volumes are what is tested, whatever engine nginx has.
+
 const page = openPage('docs/containers.md');
 const [up = '', obtain = '', list = '', down = ''] = page
   .take('sh', 'Docker Compose')
@@ -101,17 +103,23 @@ describe('Without root', async () => {
   const work = makeWorkDirectory();
   const certs = join(work, 'certs');
   const run = join(work, 'run');
+  const lib = join(work, 'lib');
+  mkdirSync(lib);
   const authority = await createAuthority();
   const first = await authority.issue({ names: [NAME] });
   await writePair(certs, NAME, first);
-  const mounts = ['--volume', `${certs}:/etc/nginx/certs`, '--volume', `${run}:/run`];
+  const mounts = Object.entries({
+    [certs]: '/etc/nginx/certs',
+    [run]: '/run',
+    [lib]: '/var/lib',
+  }).flatMap((mount) => ['--volume', mount.join(':')]);
   const root = await startContainer(runtime.image, mounts, ['sleep', 'infinity']);
   const tools = await startToolsWith(mounts);
   const sh = (script: string) => root.exec(['sh', '-ec', script]);
   const names: string[] = [];
   afterAll(async () => {
     await runProgram('docker', ['rm', '--force', ...names]);
-    await sh('rm -rf /run/nginx-certs');
+    await sh('rm -rf /run/nginx-certs /var/lib/nginx-certs');
   });
 
   /** The page's call of docker, with an image that is here, on folders and a port of this test. Resolves to its log. */
@@ -124,6 +132,7 @@ describe('Without root', async () => {
       .replace('--publish 443:', '--publish 127.0.0.1::')
       .replace(' /etc/nginx/certs:', ` ${certs}:`)
       .replace(' /run/nginx-certs:', ` ${run}/nginx-certs:`)
+      .replace(' /var/lib/nginx-certs:', ` ${lib}/nginx-certs:`)
       .replace('nginxinc/nginx-unprivileged:1.30', `${runtime.image} -e stderr -g 'daemon off;'`)
       .replace(/^.*certificate_cache.*\n/m, runtime.certificateCache ? '$&' : '');
     const { code, stdout, stderr } = await runProgram('sh', ['-c', `cd ${ROOT} && ${call}`]);

@@ -10,6 +10,8 @@ import { startTools } from '../../support/tools.js';
 import { startCluster, until, untilServed } from '../../support/following.js';
 import { startPutSite, type PutSite } from '../../support/putting.js';
 
+// Runs on njs: commands for etcd are what is tested; test/integration/etcd has the engines.
+
 // The page is followed from top to bottom, with an etcd that is not on nginx's own machine.
 
 const PAGE = 'docs/etcd.md';
@@ -95,7 +97,9 @@ describe.skipIf(!hasEtcd)(PAGE, async () => {
       '750 www-data\n640 www-data\n',
     );
     await expect(cluster.sh(`etcdctl get /certs/${NAME}`)).rejects.toThrow();
-    await until('it is refused', () => /etcd: .*; what is held/.test(node.nginx.log()));
+    await until('it is refused', () =>
+      /etcd: .*; the current pairs are still served/.test(node.nginx.log()),
+    );
     const directory = makeDirectory();
     await copy(directory, 'password');
     const known = await start(directory, 'Access');

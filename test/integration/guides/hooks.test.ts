@@ -7,6 +7,8 @@ import { makeWorkDirectory } from '../../support/nginx.js';
 import { startSite } from '../../support/site.js';
 import { describeWithAcme } from '../../support/with_acme.js';
 
+// Runs on njs: shell scripts are what is tested, whatever engine nginx has.
+
 const NAMES = ['www.example.com', '*.example.com'];
 /** No waiting, where nginx is not to answer. */
 const IMPATIENT = { CERT_ROTATION_ATTEMPTS: '3', CERT_ROTATION_PAUSE: '0' };

@@ -29,6 +29,7 @@ describe.each(LAYOUTS)('%s, under clients without pause', async (_, layout) => {
   const site = await startSite({
     directory,
     variables: 'two',
+    store: true,
     mounts: file ? { '/etc/nginx/layouts': FOLDER, [layout.root]: root } : {},
     http: `
       ${file ? `include /etc/nginx/layouts/${file};` : ''}

@@ -3,6 +3,8 @@ import { createAuthority } from '../../support/certificates.js';
 import { describeOnDebian, serialIn, startDebian, type Debian } from '../../support/debian.js';
 import { openPage, pasteableBlocks } from '../../support/documents.js';
 
+// Runs on njs: commands and diffs are what is tested, whatever engine nginx has.
+
 // Each guide is followed on a Debian of its own, from the configuration that its diff takes away, where nginx can run that.
 
 const page = openPage('docs/migrate.md');

@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest';
 import { describeOnDebian, serialIn, startDebian } from '../../support/debian.js';
 import { openPage, readPage } from '../../support/documents.js';
+import { STORE } from '../../support/nginx.js';
+
+// Runs on njs, debian13: commands for both of Debian's nginx are what is tested, whatever the engine.
 
 // The commands of docs/operation.md, on a machine where somebody has followed the README.
 
 const page = openPage('docs/operation.md');
 const readme = readPage('README.md');
 const certs = '/etc/nginx/certs/www.example.com';
+/** A put outlives these: the stand-in of systemctl ends nginx and starts it. */
+const RESTART = 'systemctl restart nginx';
 
 describeOnDebian('the commands', async () => {
   const { sh } = await startDebian();
@@ -21,11 +26,12 @@ describeOnDebian('the commands', async () => {
   const modeOf = async (path: string): Promise<string> =>
     (await sh(`stat --format '%a %U %G' ${path}`)).trim();
 
-  test('make folders for the workers alone', async () => {
-    await sh(page.takeText('sh', 'What survives a restart'));
-    for (const folder of ['/etc/nginx/certs', '/var/lib/nginx/certs']) {
-      expect(await modeOf(folder)).toBe('700 www-data root');
-    }
+  test('show what is current for a name, in a store for the workers alone', async () => {
+    expect(await modeOf(STORE)).toBe('700 www-data www-data');
+    const entry = JSON.parse(await sh(page.takeText('sh', 'The store'))) as { version: string };
+    const fingerprint = `openssl x509 -noout -fingerprint -sha256 -in ${certs}.cert.pem`;
+    const [, hex = ''] = (await sh(fingerprint)).trim().split('=');
+    expect(entry.version.split('.')[0]).toBe(hex.replaceAll(':', '').toLowerCase());
   });
 
   test('give the workers the right to read keys', async () => {
@@ -66,6 +72,14 @@ describeOnDebian('the commands', async () => {
     expect(await sh(dropIn)).toContain('push-certificates.conf');
     await sh(back ?? '');
     expect(await sh(dropIn)).not.toContain('push-certificates.conf');
+  });
+
+  test('move the store, with what was put', async () => {
+    const before = await served('a.example');
+    await sh(page.takeText('sh', 'To move it, and a backup'));
+    expect(await modeOf('/srv/nginx-certs')).toBe('700 www-data www-data');
+    await sh(`rm -r ${STORE} /etc/letsencrypt; ${RESTART}`);
+    expect(await served('a.example')).toBe(before);
   });
 
   test('bring a new script, without an end of what is held', async () => {

@@ -8,6 +8,8 @@ import { certbot, labelIn, LAYOUTS } from '../../support/layouts.js';
 import { startSite } from '../../support/site.js';
 import { describeWithAcme } from '../../support/with_acme.js';
 
+// Runs on njs: a shell script is what is tested, whatever engine nginx has.
+
 const DROP_IN = readFileSync(
   new URL('../../../nginx/systemd/push-certificates.conf', import.meta.url),
   'utf8',

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { describeOnDebian, startDebian } from '../../support/debian.js';
 import { openPage, readPage } from '../../support/documents.js';
 
+// Runs on njs: nginx's own passwords are what is tested, whatever engine it has.
+
 // Requests from other machines, as docs/security.md has them, on a machine where somebody has followed the README.
 
 const page = openPage('docs/security.md');

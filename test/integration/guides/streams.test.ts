@@ -6,7 +6,7 @@ import { createAuthority, writePair } from '../../support/certificates.js';
 import { startContainer } from '../../support/container.js';
 import { openPage, ROOT } from '../../support/documents.js';
 import { send } from '../../support/http.js';
-import { makeWorkDirectory } from '../../support/nginx.js';
+import { makeWorkDirectory, STORE } from '../../support/nginx.js';
 import { handshake } from '../../support/tls_client.js';
 import { startToolsWith } from '../../support/tools.js';
 import { fittedTo, textOf } from '../../support/examples.js';
@@ -55,7 +55,7 @@ describe('nginx/stream.conf, where /run/nginx is for root alone', async () => {
   }).flatMap(([target, source]) => ['--volume', `${source}:${target}`]);
   const { exec, port } = await startContainer(
     runtime.image,
-    ['--publish', `127.0.0.1::${STREAM_PORT}`, ...volumes],
+    ['--publish', `127.0.0.1::${STREAM_PORT}`, '--tmpfs', `${STORE}:mode=0700,uid=33`, ...volumes],
     ['sleep', 'infinity'],
   );
   const curl = await startToolsWith(['--volume', `${sockets}:${FOLDER}`]);

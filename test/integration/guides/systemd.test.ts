@@ -3,17 +3,24 @@ import { expect, test } from 'vitest';
 import { HOOKS } from '../../support/acme.js';
 import { describeOnDebian, startDebian } from '../../support/debian.js';
 import { openPage, pasteableBlocks, ROOT } from '../../support/documents.js';
+import { STORE } from '../../support/nginx.js';
 import { startToolsWith } from '../../support/tools.js';
+
+// Runs on njs: files for systemd are what is tested, whatever engine nginx has.
 
 // What the page installs is installed, and systemd reads it; what the sandbox leaves nginx is in confined.test.ts.
 
 const page = openPage('docs/systemd.md');
 const FOLDER = '/etc/systemd/system/nginx.service.d';
 const settings = page.take('ini');
+const storeFolder = page.takeText('sh', 'The folder of the store');
 const pushUnit = page.takeText('sh', 'The push unit');
 const [sandbox = '', back = ''] = page.take('sh', 'The sandbox').map(({ text }) => text);
 
-const tools = await startToolsWith(['--volume', `${join(ROOT, 'nginx/hooks')}:${HOOKS}:ro`]);
+const tools = await startToolsWith([
+  ...['--volume', `${join(ROOT, 'nginx/hooks')}:${HOOKS}:ro`],
+  ...['--volume', `${join(ROOT, 'nginx/systemd')}:/examples:ro`],
+]);
 
 test.skipIf(tools.areMissing)('systemd takes the settings, and knows each of them', async () => {
   expect(settings).toHaveLength(2);
@@ -31,6 +38,16 @@ test.skipIf(tools.areMissing)('systemd takes the settings, and knows each of the
   }
 });
 
+test.skipIf(tools.areMissing)('systemd-tmpfiles makes the folder of the store', async () => {
+  const script = `systemd-tmpfiles --create /examples/tmpfiles.conf
+    stat --format '%a %U %G' ${STORE}`;
+  expect(await tools.run(['sh', '-ec', script])).toEqual({
+    code: 0,
+    stdout: '700 www-data www-data\n',
+    stderr: '',
+  });
+});
+
 describeOnDebian('on Debian', async () => {
   const { sh } = await startDebian();
   for (const { text, heading } of pasteableBlocks('README.md')) {
@@ -38,6 +55,11 @@ describeOnDebian('on Debian', async () => {
     if (isInstalled || text.startsWith('install -d /usr/local/lib/')) await sh(text);
   }
   const installed = (): Promise<string> => sh(`ls ${FOLDER}`);
+
+  test('the folder of the store is made again', async () => {
+    await sh(`rm -r ${STORE} /etc/tmpfiles.d/cert-rotation.conf; ${storeFolder}`);
+    expect(await sh(`stat --format '%a %U %G' ${STORE}`)).toBe('700 www-data www-data\n');
+  });
 
   test('the push unit is installed, and its command puts the pairs of all folders', async () => {
     for (const folder of [

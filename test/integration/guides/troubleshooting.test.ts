@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { describeOnDebian, serialIn, startDebian } from '../../support/debian.js';
 import { openPage, readPage } from '../../support/documents.js';
 
+// Runs on njs: commands are what is tested, whatever engine nginx has.
+
 // The commands of docs/troubleshooting.md, where something is wrong.
 
 const page = openPage('docs/troubleshooting.md');

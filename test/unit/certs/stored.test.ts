@@ -149,7 +149,7 @@ describe('a slot that the store does not have', () => {
 
 describe('a slot that was deleted', () => {
   beforeEach(() => {
-    placeMark(store, NAME);
+    placeMark(store, NAME, '');
   });
 
   test.each([
@@ -245,7 +245,7 @@ describe('a slot with a version in the store', () => {
     clearEntry(store, NAME);
     expect(entryOf(store, NAME)).toEqual({ version, token: STALE_TOKEN, meta: META });
     expect(current(undefined).record!.slice(1, 1 + TOKEN.length)).toBe(STALE_TOKEN);
-    placeMark(store, NAME);
+    placeMark(store, NAME, '');
     clearEntry(store, NAME);
     expect(entryOf(store, NAME)).toEqual({ deleted: true });
   });

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { fileKey, rsaKey } from '../../../src/config/slot.js';
-import type { Store } from '../../../src/disk/store.js';
+import { type Store, versionPath } from '../../../src/disk/store.js';
 import {
   ALL_NAMES,
   fingerprintIn,
@@ -76,6 +76,10 @@ describe('a version', () => {
     expect(fingerprintIn(version)).toBe(FINGERPRINT);
     expect(readVersion(store, version)).toBe('key\nchain\n');
     expect(contentOf(store)).toMatchObject({ [`versions/ab/${version}`]: 'key\nchain\n' });
+    expect([
+      existsSync(versionPath(store, version)),
+      existsSync(versionPath(store, `${version}x`)),
+    ]).toEqual([true, false]);
     expect(() => readVersion(store, `${version}x`)).toThrow(
       `${store.root}/versions/ab/${version}x`,
     );

@@ -4,7 +4,7 @@ import { findPromtool } from '../../setup/promtool.js';
 
 // nginx/alerts.yml as it is copied.
 const promtool = await findPromtool();
-const pathOf = (file: string): string => new URL(`../../${file}`, import.meta.url).pathname;
+const pathOf = (file: string): string => new URL(`../../../${file}`, import.meta.url).pathname;
 
 test.skipIf(promtool === undefined)('Prometheus takes the example alerts', async () => {
   expect(await run(promtool!, ['check', 'rules', pathOf('nginx/alerts.yml')])).toMatch(/SUCCESS/);
