@@ -79,38 +79,15 @@ var PEM_END_AT = KEY_END_AT + OFFSET_LENGTH;
 var PEM_AT = PEM_END_AT + OFFSET_LENGTH;
 var FRESH_LENGTH = 15;
 var PATH_AT = PEM_AT + FRESH_LENGTH;
-var FACTS_CODE = 123;
+var META_CODE = 123;
 var LINE_END_CODE = 10;
 var HYPHEN_CODE = 45;
 /**
- * Whether a record can be served as it stands: it holds a whole pair, no clear came after it, and its files were looked
- * at less than an interval ago. Runs in every handshake.
- *
- * @param record what the zone holds under a name: any text
- * @param token the zone's clear token
- * @param interval milliseconds; 0: no clear is enough
- */
-function isServable(record, token, interval) {
-    return record.charCodeAt(0) === SERVABLE_CODE && record.slice(TOKEN_AT, CHECKED_AT) === token && isWithin(record, CHECKED_AT, interval) && isWhole(record);
-}
-/** A part of a record with PEM. Runs in every handshake that is served from such a record. */
-function partOf(record, part) {
-    var from = part === "chain" ? +record.slice(KEY_END_AT, PEM_END_AT) : PEM_AT;
-    var to = part === "key" ? +record.slice(KEY_END_AT, PEM_END_AT) : +record.slice(PEM_END_AT, PEM_AT);
-    return record.slice(from, to);
-}
-function keyEnd(record) {
-    return +record.slice(KEY_END_AT, PEM_END_AT);
-}
-function pemEnd(record) {
-    return +record.slice(PEM_END_AT, PEM_AT);
-}
-/**
  * The path of a version that can be served without a look at the store. Runs in every handshake.
  *
- * @param record what the zone holds under a name: any text
+ * @param record the value of the zone under a name, which may be any text
  * @param token the zone's clear token
- * @returns '' where the record is none of a version, or has to be looked at
+ * @returns '' where the record is no version, or not fresh
  */
 function freshPathOf(record, token) {
     if (record.charCodeAt(0) !== VERSION_CODE) return "";
@@ -118,10 +95,30 @@ function freshPathOf(record, token) {
     var isFresh = left > 0 && left <= LONGEST_FRESH_MS && record.slice(TOKEN_AT, CHECKED_AT) === token;
     return isFresh ? record.slice(PATH_AT, +record.slice(PEM_END_AT, PEM_AT)) : "";
 }
+/**
+ * Whether the PEM in a record can be served: it is a whole pair, no clear came after it, and its files need no look now. Runs in
+ * every handshake that is not served a version.
+ *
+ * @param record the value of the zone under a name, which may be any text
+ * @param token the zone's clear token
+ * @param interval in milliseconds; 0 where only a clear makes a record stale
+ */
+function isServable(record, token, interval) {
+    return record.charCodeAt(0) === SERVABLE_CODE && record.slice(TOKEN_AT, CHECKED_AT) === token && isWithin(record, CHECKED_AT, interval) && isWhole(record);
+}
+/** A part of the PEM of a servable record. Runs in every handshake that is served from such a record. */
+function partOf(record, part) {
+    var from = part === "chain" ? +record.slice(KEY_END_AT, PEM_END_AT) : PEM_AT;
+    var to = part === "key" ? +record.slice(KEY_END_AT, PEM_END_AT) : +record.slice(PEM_END_AT, PEM_AT);
+    return record.slice(from, to);
+}
+function pemEnd(record) {
+    return +record.slice(PEM_END_AT, PEM_AT);
+}
 function isWhole(record) {
-    var chainAt = keyEnd(record);
-    var factsAt = pemEnd(record);
-    return record.charCodeAt(factsAt) === FACTS_CODE && record.charCodeAt(factsAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
+    var chainAt = +record.slice(KEY_END_AT, PEM_END_AT);
+    var metaAt = pemEnd(record);
+    return record.charCodeAt(metaAt) === META_CODE && record.charCodeAt(metaAt - 1) === LINE_END_CODE && record.charCodeAt(chainAt) === HYPHEN_CODE && record.charCodeAt(chainAt - 1) === LINE_END_CODE;
 }
 
 // ======== cold.ts: the seam: the bundle makes everything behind it at the first call that needs it
@@ -2177,8 +2174,8 @@ function start_cold() {
             der: plain
         };
     }
-    function attachedPublicKey(info, keyEnd22) {
-        var at = keyEnd22;
+    function attachedPublicKey(info, keyEnd) {
+        var at = keyEnd;
         var value = "";
         if (at < info.end && info.bytes[at] === constructedTag(0)) {
             at = readTagged(info, at, constructedTag(0), "attributes").end;
@@ -3176,7 +3173,11 @@ function start_cold() {
     function zoneNamed2(name) {
         return ngx.shared[name];
     }
-    /** @returns false where the zone has no room; what was there stays */
+    /**
+     * Sets a value, in a full zone as well where the one that it replaces makes room.
+     *
+     * @returns false where the zone has no room. The value that was there stays then
+     */
     function replaceValue2(zone, key, value) {
         if (zone.freeSpace() >= value.length && hasRoom2(function() {
             return zone.set(key, value);
@@ -3192,14 +3193,19 @@ function start_cold() {
         });
         return isStored;
     }
-    /** How large a zone is, and how much of that no page is taken of; both in bytes. */
+    /** The size of a zone, and the size of its free pages, in bytes. */
     function spaceOf(zone) {
         return {
             capacity: zone.capacity,
             free: zone.freeSpace()
         };
     }
-    /** Does a write; false where the zone has no room for it. Other errors are thrown on. */
+    /**
+     * Does a write.
+     *
+     * @returns false where the zone has no room for it
+     * @throws other errors of `write`
+     */
     function hasRoom2(write2) {
         try {
             write2();
@@ -3209,12 +3215,13 @@ function start_cold() {
             throw e;
         }
     }
+    /** Whether an error says that a zone has no room. */
     function isZoneFull(e) {
         return e.name === "SharedMemoryError";
     }
     // src/zone/clear_token.ts
     var CLEAR_KEY2 = "#clear";
-    /** The clear token: a record with another one is stale. */
+    /** The zone's clear token. A record with another one is stale. */
     function clearToken(zone) {
         var token = zone.get(CLEAR_KEY2);
         return token !== void 0 && token.length === FIRST_TOKEN2.length ? token : FIRST_TOKEN2;
@@ -3228,15 +3235,13 @@ function start_cold() {
         var token = arguments.length > 1 && arguments[1] !== void 0 ? arguments[1] : newToken();
         zone.set(CLEAR_KEY2, token);
     }
-    /** A clear token that no clear had before. It holds no time: no clock is believed, and all are of one length. */
+    /** A clear token that no clear had before: random, because a clock may be set back, and always of one length. */
     function newToken() {
         var bytes = Buffer.alloc(FIRST_TOKEN2.length / 2);
         crypto.getRandomValues(bytes);
         return bytes.toString("hex");
     }
-    /**
-     * Gives the clear token its place while there is room: its later values take the same, also in a full zone.
-     */
+    /** Stores a first clear token while there is room. Its later values take the same room, so that a full zone can be cleared. */
     function reserveToken(zone) {
         if (zone.get(CLEAR_KEY2) === void 0) hasRoom2(function() {
             return zone.add(CLEAR_KEY2, FIRST_TOKEN2);
@@ -3247,8 +3252,8 @@ function start_cold() {
     /**
      * Takes over the clear of another nginx that shares the store.
      *
-     * @param token the zone's, as it was read
-     * @param storeToken the store's
+     * @param token the zone's token, as it was read
+     * @param storeToken the store's token
      * @returns the zone's token now
      */
     function adoptToken(zone, token, storeToken) {
@@ -3259,22 +3264,27 @@ function start_cold() {
         if (!replaceValue2(zone, CLEAR_KEY2, next)) return token;
         return next;
     }
-    /** Notes the token of a clear that the store has, so that it is not taken over from there. */
+    /** Notes the token of a clear of this nginx that the store has as well, so that it is not taken over from there. */
     function noteStoreToken(zone, token) {
         replaceValue2(zone, STORE_CLEAR_KEY, token);
     }
     // src/zone/counters.ts
     /**
-     * Counts one.
+     * Counts one event.
      *
-     * @param labels in the form of Prometheus, as in `scope="all"`; '' for none
+     * @param labels in the form of Prometheus, as in `scope="all"`; '' where the family has none
      */
     function count(zone, family, labels) {
         var counts = parse(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
-    /** The labels of `refusals_total`: where the pair or the request came from, and why it was not taken. */
+    /**
+     * The labels of `refusals_total`.
+     *
+     * @param via the origin of the pair or the request
+     * @param code the reason of the refusal
+     */
     function refusalLabels(via, code) {
         return 'via="'.concat(via, '",code="').concat(code, '"');
     }
@@ -3282,9 +3292,9 @@ function start_cold() {
         return labels ? "".concat(family, "{").concat(labels, "}") : family;
     }
     /**
-     * What all workers have counted.
+     * The sums of the counts of all workers.
      *
-     * @param keys all of the zone's
+     * @param keys of `keysOf`
      */
     function countsOf(zone, keys) {
         var sum = {};
@@ -3303,19 +3313,13 @@ function start_cold() {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
-    /** What this worker has counted, and those that had its number before; undefined: nothing yet. */
     function findOwnCounts(zone) {
         return zone.get("".concat(COUNTS_PREFIX).concat(ngx.worker_id));
     }
-    /** Writes down what this worker has counted. What a full zone has no room for is not counted. */
+    /** Stores the counts of this worker. They are lost where the zone has no room. */
     function putOwnCounts(zone, counts) {
         replaceValue2(zone, "".concat(COUNTS_PREFIX).concat(ngx.worker_id), counts);
     }
-    /**
-     * What each worker has counted.
-     *
-     * @param keys of `keysOf`
-     */
     function findCounts(zone, keys) {
         return keys.filter(function(key) {
             return key.startsWith(COUNTS_PREFIX);
@@ -3326,7 +3330,11 @@ function start_cold() {
     // src/zone/locks.ts
     var LOCK_PREFIX = "#lock:";
     var LOCK_LIFETIME_MS = 5e3;
-    /** Tries to take the right to write a slot's record. The caller frees it by `unlock`. */
+    /**
+     * Tries once for a slot's lock. The caller frees it by `unlock`.
+     *
+     * @param slot its key
+     */
     function tryLock(zone, slot) {
         try {
             var ticket = ticketFor(zone, LOCK_PREFIX + slot);
@@ -3362,7 +3370,7 @@ function start_cold() {
     function workerOf(ticket) {
         return Number(ticket.slice(ticket.indexOf(":") + 1));
     }
-    /** Whether the lock is still the ticket's: it was not held for too long and broken. */
+    /** Whether a slot's lock still has this ticket: it was not broken. */
     function isLocked(zone, slot, ticket) {
         return zone.get(LOCK_PREFIX + slot) === ticket;
     }
@@ -3371,10 +3379,10 @@ function start_cold() {
         if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
     }
     /**
-     * Tries for some locks once and does the work, whatever came of that: for handshakes and scans, which wait for nobody.
+     * Tries once for some locks and does the work, whatever the outcome. Handshakes and scans use it, because they must not wait.
      *
-     * @param slots each once
-     * @param work gets the outcome; the locks are freed after it
+     * @param slots their keys, each once
+     * @param work gets the outcome. The locks are freed after it
      * @returns what `work` returns
      */
     function tryWithLocks(zone, slots, work) {
@@ -3402,19 +3410,19 @@ function start_cold() {
         }
     }
     /**
-     * Does what needs the right to write some slots' records, and waits for it: for requests. A pair that a worker read from
-     * disk before a request must not be stored after it.
+     * Waits for some locks and does the work. Requests use it: a pair that a worker read from disk before a request must not be
+     * stored after it.
      *
-     * @param slots each once
-     * @param work synchronous, so that no lock is broken before it is through
+     * @param slots their keys, each once
+     * @param work synchronous, so that no lock is broken before its end
      * @throws (rejects with) SharedMemoryError: the zone has no room for the locks; what `work` throws
      */
     function withLocks(zone, slots, work) {
         return withAll(zone, slots, ticketOrError, work);
     }
     /**
-     * Does the same for work that makes room. Without room for a lock the work is done without it: nobody holds that lock, and
-     * nobody else gets it either.
+     * Waits for some locks as `withLocks` does, for work that makes room in the zone. Where there is no room for a lock the work is
+     * done without it: no other worker holds that lock, and none can get it.
      */
     function withLocksIfRoom(zone, slots, work) {
         return withAll(zone, slots, tryLock, work);
@@ -3523,25 +3531,59 @@ function start_cold() {
             unlock(zone, slot, ticket);
         });
     }
+    // src/zone/meta.ts
+    var NO_FILES = {
+        source: "disk",
+        files: "",
+        notAfter: 0,
+        loadedAt: 0
+    };
+    /**
+     * Reads the end of a record.
+     *
+     * @param text JSON
+     * @param isPointers whether the record is a pointer, which leaves out the members of NO_FILES
+     * @returns null where the text is not the meta of a record
+     */
+    function parseMeta2(text, isPointers) {
+        try {
+            var meta = JSON.parse(text);
+            if (isPointers) meta = Object.assign({}, NO_FILES, meta);
+            return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
+        } catch (e) {
+            return null;
+        }
+    }
     // src/zone/misses.ts
     var FULL_KEY = "#full";
     var MISS_SPACE = 2 * 4096;
     var TAKEN_BACK = "taken-back--";
-    /** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
+    var MISSES_SUFFIX = "_misses";
+    /**
+     * The zone of the negative answers.
+     *
+     * @param name that of the zone of records
+     * @returns undefined where none is declared
+     */
     function missesOf(name) {
-        return zoneNamed2(missesName(name));
+        return zoneNamed2(name + MISSES_SUFFIX);
     }
-    function missesName(name) {
-        return "".concat(name, "_misses");
-    }
-    /** Whether it was found not long ago that a name has no files. The hot path asks this. */
+    /**
+     * Whether there is a negative answer for a slot that is fresh. The hot path calls it.
+     *
+     * @param name the slot's key
+     * @param token the clear token of the zone of records
+     * @param interval in milliseconds; 0 where only a clear makes it stale
+     */
     function isMissing(misses, name, token, interval) {
         var miss = misses.get(name);
         return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
     }
     /**
-     * Makes room for a new negative answer. To be called before the files are looked for: what `forgetMissing` puts there
-     * after that stays, and `noteMissing` then finds it.
+     * Removes an old negative answer. The caller looks for the files after this: if `forgetMissing` is called meanwhile, `noteMissing`
+     * finds its mark and notes nothing.
+     *
+     * @param name the slot's key
      */
     function expireMissing(misses, name) {
         var miss = misses.get(name);
@@ -3549,7 +3591,12 @@ function start_cold() {
         if (miss.startsWith(TAKEN_BACK) && isWithin2(miss, TAKEN_BACK.length, LOCK_LIFETIME_MS)) return;
         misses.delete(name);
     }
-    /** Notes that a name has no files, unless it was cleared while they were looked for. A full zone is emptied. */
+    /**
+     * Notes that a slot has no files, unless it was cleared while they were looked for. A full zone is emptied.
+     *
+     * @param name the slot's key
+     * @param token the clear token as it was before the files were looked for
+     */
     function noteMissing(misses, name, token) {
         if (misses.freeSpace() < MISS_SPACE) {
             misses.clear();
@@ -3563,7 +3610,11 @@ function start_cold() {
             return misses.add(name, token + timestamp2());
         });
     }
-    /** Takes back the negative answer for a name, also one that another worker is about to note. */
+    /**
+     * Takes back the negative answer for a slot, also one that another worker is about to note.
+     *
+     * @param name the slot's key
+     */
     function forgetMissing(misses, name) {
         if (!hasRoom2(function() {
             return misses.set(name, TAKEN_BACK + timestamp2());
@@ -3572,20 +3623,26 @@ function start_cold() {
     // src/zone/notes.ts
     var SCAN_KEY = "#scan";
     var NOTE_PREFIX = "#etcd:";
-    /** How far the scan is, as `putScan` was given it; undefined: there was none. */
+    /** The state of the scan, as `putScan` got it; undefined where there is none. */
     function findScan(zone) {
         return zone.get(SCAN_KEY);
     }
-    /** @returns false where the zone has no room */
+    /**
+     * Stores the state of the scan.
+     *
+     * @returns false where the zone has no room
+     */
     function putScan(zone, state) {
         return replaceValue2(zone, SCAN_KEY, state);
     }
-    /** A part of the list of what there is to scan; '' where there is none of that number. */
+    /** A part of the list of files to scan; '' where there is none of that number. */
     function findScanPart(zone, number) {
         return zone.get("".concat(SCAN_KEY, ":").concat(number)) || "";
     }
     /**
-     * @param part '' takes it away
+     * Stores a part of the list of files to scan.
+     *
+     * @param part '' removes it
      * @returns false where the zone has no room
      */
     function putScanPart(zone, number, part) {
@@ -3594,23 +3651,29 @@ function start_cold() {
         zone.delete(key);
         return true;
     }
+    /** The text of a note; undefined where there is none. */
     function findNote(zone, note3) {
         return zone.get(NOTE_PREFIX + note3);
     }
-    /** @returns false where the zone has no room; what was there stays */
+    /**
+     * Stores a note.
+     *
+     * @returns false where the zone has no room. The note that was there stays then
+     */
     function putNote(zone, note3, text) {
         return replaceValue2(zone, NOTE_PREFIX + note3, text);
     }
+    /** Removes a note. */
     function dropNote(zone, note3) {
         zone.delete(NOTE_PREFIX + note3);
     }
     var SAID_PREFIX = "#said:";
     /**
-     * Whether a fault has to be logged: it is another one than the last, or the first. It is said once, and again after it was
-     * gone. What a full zone has no room to note is said each time.
+     * Whether a fault has to be logged: it is not the last one that was logged. After a call without a fault the next one is logged
+     * again. Where the zone has no room for the note, each one is logged.
      *
-     * @param about what it is about
-     * @param fault '' for none
+     * @param about the part of the program that has the fault
+     * @param fault its message; '' for none
      */
     function isNewToSay(zone, about, fault) {
         var key = SAID_PREFIX + about;
@@ -3621,18 +3684,24 @@ function start_cold() {
         return fault !== "";
     }
     var SWEPT_KEY = "#swept";
-    /** When a sweep of the store last came to its end, in the form of `timestamp`; undefined: never. */
+    /** The time at which a sweep of the store last came to its end, in the form of `timestamp`; undefined where none did. */
     function findSwept(zone) {
         return zone.get(SWEPT_KEY);
     }
+    /** Notes that a sweep of the store came to its end. */
     function putSwept(zone, time) {
         replaceValue2(zone, SWEPT_KEY, time);
     }
     var SHARD_PREFIX = "#shard:";
-    /** How a folder of the store was when all its names were last given records; undefined: they never were. */
+    /**
+     * The stamp that a shard of the store had when all its names last got records; undefined where they never did.
+     *
+     * @param shard its path below the store's root
+     */
     function findShardStamp(zone, shard) {
         return zone.get(SHARD_PREFIX + shard);
     }
+    /** Notes that all names of a shard have records. */
     function putShardStamp(zone, shard, stamp) {
         replaceValue2(zone, SHARD_PREFIX + shard, stamp);
     }
@@ -3652,44 +3721,108 @@ function start_cold() {
     var FRESH_LENGTH2 = 15;
     var PATH_AT2 = PEM_AT2 + FRESH_LENGTH2;
     var STALE = "000000000000000";
-    var FACTS_CODE2 = 123;
+    var STALE_TOKEN = "------------";
+    var META_CODE2 = 123;
     var LINE_END_CODE2 = 10;
     var HYPHEN_CODE2 = 45;
     var BLOCK_BEGIN = "-----BEGIN ";
     var BLOCK_END = "-----\n";
-    var STALE_TOKEN = "------------";
-    var NO_FILES = {
-        source: "disk",
-        files: "",
-        notAfter: 0,
-        loadedAt: 0
-    };
-    /** The same also for a record that holds no pair: its files need no look now. */
+    /**
+     * The path of a version that can be served without a look at the store. Runs in every handshake.
+     *
+     * @param record the value of the zone under a name, which may be any text
+     * @param token the zone's clear token
+     * @returns '' where the record is no version, or not fresh
+     */
+    function freshPathOf2(record, token) {
+        if (record.charCodeAt(0) !== VERSION_CODE2) return "";
+        var left = +record.slice(PEM_AT2, PATH_AT2) - Date.now();
+        var isFresh2 = left > 0 && left <= LONGEST_FRESH_MS2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token;
+        return isFresh2 ? record.slice(PATH_AT2, +record.slice(PEM_END_AT2, PEM_AT2)) : "";
+    }
+    /**
+     * Whether a record is fresh, with a pair or without: no clear came after it, and its files need no look now. The parameters are
+     * those of `isServable`.
+     */
     function isFresh(record, token, interval) {
         if (isVersion(record)) return freshPathOf2(record, token) !== "";
         return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
     }
-    /** The key and the chain of a servable record, in one PEM. */
+    /** A part of the PEM of a servable record. Runs in every handshake that is served from such a record. */
+    function partOf2(record, part) {
+        var from = part === "chain" ? +record.slice(KEY_END_AT2, PEM_END_AT2) : PEM_AT2;
+        var to = part === "key" ? +record.slice(KEY_END_AT2, PEM_END_AT2) : +record.slice(PEM_END_AT2, PEM_AT2);
+        return record.slice(from, to);
+    }
+    /**
+     * The answer to a handshake that is served a record.
+     *
+     * @returns the path of a version, or the record itself, for its PEM; '' for ''
+     */
+    function answerOf(record) {
+        return isVersion(record) ? pathOf(record) : record;
+    }
+    /** Whether a record is that of a version, whose pair is in the store and not in the record itself. */
+    function isVersion(record) {
+        return record.charCodeAt(0) === VERSION_CODE2;
+    }
+    /** The path of a version. */
+    function pathOf(record) {
+        return record.slice(PATH_AT2, pemEnd2(record));
+    }
+    /** The key and the chain of a record with PEM, in one. */
     function pemOf(record) {
         return record.slice(PEM_AT2, pemEnd2(record));
-    }
-    function chainOf(record) {
-        return record.slice(keyEnd2(record), pemEnd2(record));
-    }
-    function keyOf(record) {
-        return record.slice(PEM_AT2, keyEnd2(record));
-    }
-    function keyEnd2(record) {
-        return +record.slice(KEY_END_AT2, PEM_END_AT2);
     }
     function pemEnd2(record) {
         return +record.slice(PEM_END_AT2, PEM_AT2);
     }
+    function isWhole2(record) {
+        var chainAt = +record.slice(KEY_END_AT2, PEM_END_AT2);
+        var metaAt = pemEnd2(record);
+        return record.charCodeAt(metaAt) === META_CODE2 && record.charCodeAt(metaAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
+    }
+    /** Whether a record has a pair to serve, fresh or not. */
+    function holdsPair(record) {
+        return record.charAt(0) === SERVABLE || isVersion(record);
+    }
+    /** Whether a record is a pointer. */
+    function isPointer(record) {
+        return record.charAt(0) === POINTER;
+    }
+    /** Whether a record has a pair, or leads to one. */
+    function isAnswer(record) {
+        return holdsPair(record) || isPointer(record);
+    }
+    /** The key of the file's record that a pointer points to. */
+    function targetOf(pointer) {
+        return pointer.slice(PEM_AT2, pemEnd2(pointer));
+    }
     /**
-     * Puts a record together, as looked at now.
+     * Whether the last look at a record's files is less than an interval ago.
+     *
+     * @param interval in milliseconds; 0 for an unlimited one
+     */
+    function isCheckedWithin(record, interval) {
+        return isWithin2(record, CHECKED_AT2, interval);
+    }
+    /** The time of the last look at a record's files, in the form of `timestamp`. */
+    function checkedAtText(record) {
+        return record.slice(CHECKED_AT2, KEY_END_AT2);
+    }
+    /** The time of the last look at a record's files, in milliseconds since 1970. */
+    function checkedAt(record) {
+        return +record.slice(CHECKED_AT2, KEY_END_AT2);
+    }
+    /** Whether a clear came after a record's files were read. */
+    function isCleared(record, token) {
+        return !record.startsWith(token, TOKEN_AT2);
+    }
+    /**
+     * Makes a record with a pair in itself, or without a pair. Its files count as looked at now.
      *
      * @param token the clear token as it was before the files were read: a clear that came since makes the record stale
-     * @param pem null: there is no pair to serve
+     * @param pem null where there is no pair to serve
      */
     function makeRecord(token, meta, pem) {
         var _ref = pem != null ? pem : {
@@ -3701,149 +3834,86 @@ function start_cold() {
         return header + key + chain + JSON.stringify(meta);
     }
     /**
-     * A pointer, to be looked at by the next handshake: there may be files of the name's own.
+     * Makes the record of a version in the store. It is stale until `withFreshUntil`.
      *
-     * @param target the key of a file's record
-     * @param facts `others`, and of the name's own files `files` and `problem`
-     */
-    function makePointer(target, meta) {
-        var end = offset(PEM_AT2 + target.length);
-        return POINTER + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
-    }
-    /** Whether a record is a pointer. */
-    function isPointer(record) {
-        return record.charAt(0) === POINTER;
-    }
-    /** The key that a pointer points to. */
-    function targetOf(pointer) {
-        return pointer.slice(PEM_AT2, pemEnd2(pointer));
-    }
-    /** Whether a record holds a pair, or leads to one. */
-    function isAnswer(record) {
-        return holdsPair(record) || isPointer(record);
-    }
-    function offset(value) {
-        return "00000".concat(value).slice(-OFFSET_LENGTH2);
-    }
-    /** The record, looked at now and found unchanged. */
-    function withCheckedNow(record, token) {
-        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
-    }
-    /**
-     * The record, looked at at another time.
-     *
-     * @param time of `timestamp`
-     */
-    function withCheckedAt(record, time) {
-        return record.slice(0, CHECKED_AT2) + time + record.slice(KEY_END_AT2);
-    }
-    /** The record, to be looked at again by the next handshake. */
-    function markStale(record) {
-        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
-    }
-    /** The record with other facts, looked at now. */
-    function withMeta(record, token, meta) {
-        return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
-    }
-    /** Whether a record has a pair to serve, fresh or not. */
-    function holdsPair(record) {
-        return record.charAt(0) === SERVABLE || isVersion(record);
-    }
-    /** Whether the pair is a version in the store, and not in the record itself. */
-    function isVersion(record) {
-        return record.charCodeAt(0) === VERSION_CODE2;
-    }
-    /**
-     * A record of a version in the store, to be looked at by the next handshake: see `withFreshUntil`.
-     *
+     * @param token as in `makeRecord`
      * @param path the absolute path of the version's file
      */
     function makeVersionRecord(token, meta, path) {
         var ends = offset(PEM_AT2) + offset(PATH_AT2 + path.length);
         return VERSION + token + timestamp2() + ends + STALE + path + JSON.stringify(meta);
     }
-    /** The record of a version, fresh until a time in milliseconds since 1970; another record as it is. */
+    /**
+     * Makes a pointer. It is stale, because the name may have files of its own.
+     *
+     * @param target the key of a file's record
+     * @param meta `others`, and where the name's own files were refused `files` and `problem`
+     */
+    function makePointer(target, meta) {
+        var end = offset(PEM_AT2 + target.length);
+        return POINTER + STALE_TOKEN + timestamp2() + end + end + target + JSON.stringify(meta);
+    }
+    function offset(value) {
+        return "00000".concat(value).slice(-OFFSET_LENGTH2);
+    }
+    /** The record with the token of a clear that it has seen, and with its files looked at now. */
+    function withCheckedNow(record, token) {
+        return record.charAt(0) + token + timestamp2() + record.slice(KEY_END_AT2);
+    }
+    /**
+     * The record with another time of the last look.
+     *
+     * @param time of `timestamp`
+     */
+    function withCheckedAt(record, time) {
+        return record.slice(0, CHECKED_AT2) + time + record.slice(KEY_END_AT2);
+    }
+    /**
+     * The record of a version with the time until which it is fresh. Other records are returned as they are.
+     *
+     * @param until in milliseconds since 1970
+     */
     function withFreshUntil(record, until) {
         if (!isVersion(record)) return record;
         var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
         return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
     }
-    /**
-     * The path of a version that can be served without a look at the store. Runs in every handshake.
-     *
-     * @param record what the zone holds under a name: any text
-     * @param token the zone's clear token
-     * @returns '' where the record is none of a version, or has to be looked at
-     */
-    function freshPathOf2(record, token) {
-        if (record.charCodeAt(0) !== VERSION_CODE2) return "";
-        var left = +record.slice(PEM_AT2, PATH_AT2) - Date.now();
-        var isFresh2 = left > 0 && left <= LONGEST_FRESH_MS2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token;
-        return isFresh2 ? record.slice(PATH_AT2, +record.slice(PEM_END_AT2, PEM_AT2)) : "";
+    /** The record, stale: the next handshake looks at its files. */
+    function markStale(record) {
+        return record.charAt(0) + STALE_TOKEN + record.slice(CHECKED_AT2);
     }
-    /** The path of a version. */
-    function pathOf(record) {
-        return record.slice(PATH_AT2, pemEnd2(record));
-    }
-    /** What a handshake is served of a record: the path of a version, or the record itself for its PEM; '' for none. */
-    function answerOf(record) {
-        return isVersion(record) ? pathOf(record) : record;
-    }
-    /** Whether its files were looked at less than an interval ago, in milliseconds; 0: however long ago that is. */
-    function isCheckedWithin(record, interval) {
-        return isWithin2(record, CHECKED_AT2, interval);
-    }
-    /** When its files were last looked at, in the form of `timestamp`. */
-    function checkedAtText(record) {
-        return record.slice(CHECKED_AT2, KEY_END_AT2);
-    }
-    /** When its files were last looked at, in milliseconds since 1970. */
-    function checkedAt(record) {
-        return +record.slice(CHECKED_AT2, KEY_END_AT2);
-    }
-    /** Whether a clear came after the files of this record were read. */
-    function isCleared(record, token) {
-        return !record.startsWith(token, TOKEN_AT2);
+    /** The record with another meta, and with its files looked at now. */
+    function withMeta(record, token, meta) {
+        return withCheckedNow(record, token).slice(0, pemEnd2(record)) + JSON.stringify(meta);
     }
     /**
-     * Reads the facts of a record.
+     * Reads the meta of a record.
      *
-     * @returns null where the text is no record of this format, and nothing in it is to be used
+     * @returns null where the text is no whole record of this format: no part of it may be used
      */
     function readMeta(record) {
         var kind = record.charAt(0);
         if (kind !== VERSION && kind !== SERVABLE && kind !== REFUSED && kind !== POINTER) return null;
-        if (/\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
+        if (record.length <= PEM_AT2 || /\D/.test(record.slice(CHECKED_AT2, PEM_AT2))) return null;
         if (kind === VERSION && (/\D/.test(record.slice(PEM_AT2, PATH_AT2)) || record.charAt(PATH_AT2) !== "/")) {
             return null;
         }
-        if (kind === SERVABLE && !(isWhole2(record) && isPem(keyOf(record)) && isPem(chainOf(record)))) {
-            return null;
-        }
-        try {
-            var meta = JSON.parse(record.slice(pemEnd2(record)));
-            if (kind === POINTER) meta = Object.assign({}, NO_FILES, meta);
-            return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
-        } catch (e) {
-            return null;
-        }
+        var isPair = isWhole2(record) && isPem(partOf2(record, "key")) && isPem(partOf2(record, "chain"));
+        if (kind === SERVABLE && !isPair) return null;
+        return parseMeta2(record.slice(pemEnd2(record)), kind === POINTER);
     }
     function isPem(text) {
         return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
-    }
-    function isWhole2(record) {
-        var chainAt = keyEnd2(record);
-        var factsAt = pemEnd2(record);
-        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
     }
     // src/zone/summary.ts
     var SUMMARY = "~";
     var PAIR = "3";
     var NO_PAIR = "2";
     /**
-     * A record's summary as text, for who reads many of them: a record is a hundred times as long. A pointer has none.
+     * A record's summary as text, for work that reads many of them: a record is a hundred times as long. A pointer has none.
      *
-     * @param isFile whether it is a file's that a scan found
+     * @param isFile whether it is the record of a scanned file
+     * @returns '' where the text is no record, or a pointer
      */
     function summaryOf(record, isFile) {
         var meta = isPointer(record) ? null : readMeta(record);
@@ -3863,11 +3933,15 @@ function start_cold() {
             names.join(" ")
         ].join("\n");
     }
-    /** What `readFileSummary` reads of a file without a record: its identity, and no name. */
+    /** The summary of a scanned file without a record: its stamp, and no name. */
     function summaryOfLeftOut(stamp) {
         return "".concat(SUMMARY, "\n").concat(stamp);
     }
-    /** @param text of `summaryOf` */
+    /**
+     * Reads a summary.
+     *
+     * @param text of `summaryOf`
+     */
     function readSummary(text) {
         var first = text.split("\n")[0];
         var _first_split = _sliced_to_array(first.split(" "), 3), tmp = _first_split[0], head = tmp === void 0 ? "" : tmp, tmp1 = _first_split[1], problem = tmp1 === void 0 ? "" : tmp1, tmp2 = _first_split[2], etcd = tmp2 === void 0 ? "" : tmp2;
@@ -3878,7 +3952,11 @@ function start_cold() {
             etcd: etcd
         };
     }
-    /** @param text of `summaryOf`, with `isFile` */
+    /**
+     * Reads the summary of a scanned file.
+     *
+     * @param text of `summaryOf` with `isFile`, or of `summaryOfLeftOut`
+     */
     function readFileSummary(text) {
         var lines = text.split("\n");
         return {
@@ -3890,14 +3968,19 @@ function start_cold() {
     // src/zone/slots.ts
     var SUMMARY_PREFIX = "#summary:";
     var MOST_KEYS = 2147483647;
-    /** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+    /**
+     * The value under the key of a slot. `readMeta` tells whether it is a record.
+     *
+     * @returns undefined where there is none
+     */
     function findRecord(zone, name) {
         return zone.get(name);
     }
     /**
-     * Stores a record. Only for who holds the name's lock.
+     * Stores a record. The caller must hold the slot's lock.
      *
-     * @returns false where the zone has no room; what was there stays
+     * @param name the slot's key
+     * @returns false where the zone has no room. The record that was there stays then
      */
     function putRecord(zone, name, record) {
         var isStored = replaceValue2(zone, name, record);
@@ -3917,22 +4000,27 @@ function start_cold() {
         })) zone.delete(key);
     }
     /**
-     * Notes what a file looked like that has no record because it is nobody's to serve: as a summary alone, which is listed and
-     * counted nowhere.
+     * Notes the stamp of a scanned file that no name is served from: as a summary without a record, which is neither listed nor
+     * counted.
      *
-     * @param identity '' forgets it
+     * @param key the file's
+     * @param stamp '' removes the note
      */
     function noteLeftOut(zone, key, stamp) {
         putSummary(zone, key, stamp && summaryOfLeftOut(stamp));
     }
-    /** Drops a record. Only for who holds the name's lock. */
+    /**
+     * Removes a record. The caller must hold the slot's lock.
+     *
+     * @param name the slot's key
+     */
     function removeRecord(zone, name) {
         zone.delete(name);
         zone.delete(SUMMARY_PREFIX + name);
     }
     /**
-     * All keys, names and others, in no order. They come only all at once, which takes some milliseconds for the two keys each
-     * of 10,000 names; meanwhile other workers read on, and who writes, waits.
+     * All keys of the zone, in no order. njs lists them only all at once, which takes some milliseconds for 10,000 names with two
+     * keys each. Other workers can read meanwhile, and writes wait.
      */
     function keysOf(zone) {
         return zone.keys(MOST_KEYS);
@@ -3941,7 +4029,11 @@ function start_cold() {
     function isSlot(key) {
         return key.charAt(0) !== "#";
     }
-    /** The summary of a slot's record, of a pointer that of what it points to; '' where it was dropped since. */
+    /**
+     * The summary of a slot's record. A pointer has that of the file's record.
+     *
+     * @returns '' where the record was removed meanwhile
+     */
     function findSummary(zone, slot) {
         var summary = zone.get(SUMMARY_PREFIX + slot);
         if (summary !== void 0) return summary;
@@ -3949,7 +4041,7 @@ function start_cold() {
         if (isPointer(record)) return findSummary(zone, targetOf(record));
         return summaryOf(record, isFileKey(slot));
     }
-    /** The newest value of etcd in a slot, taken or refused, as `Facts` have it; '' where there is none. */
+    /** The slot's last value in etcd, as in RecordMeta; '' where there is none. */
     function findVersion(zone, slot) {
         var _a;
         var summary = zone.get(SUMMARY_PREFIX + slot);
@@ -3957,7 +4049,7 @@ function start_cold() {
     }
     var KEYS = 1e3;
     /**
-     * Goes through the keys of all slots with a record, with a pair or without, in no order, in slices.
+     * Goes through the keys of all slots that have a record, in slices and in no order.
      *
      * @param keys of `keysOf`
      */
@@ -6089,7 +6181,7 @@ function start_cold() {
     }
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
-        var header = partOf2(answer2, "header");
+        var header = partOf22(answer2, "header");
         var cluster = textOf(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
@@ -6110,7 +6202,7 @@ function start_cold() {
             };
         });
     }
-    function partOf2(fields, name) {
+    function partOf22(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
@@ -6256,9 +6348,9 @@ function start_cold() {
                                 header: headerOf(answer2),
                                 succeeded: answer2["succeeded"] === true,
                                 found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(partOf2(response, "response_range")["kvs"]).concat(listOf([
-                                        partOf2(response, "response_put")["prev_kv"]
-                                    ]), listOf(partOf2(response, "response_delete_range")["prev_kvs"]));
+                                    var kvs = listOf(partOf22(response, "response_range")["kvs"]).concat(listOf([
+                                        partOf22(response, "response_put")["prev_kv"]
+                                    ]), listOf(partOf22(response, "response_delete_range")["prev_kvs"]));
                                     return keyValues(kvs)[0];
                                 })
                             }
@@ -9253,7 +9345,7 @@ function start_cold() {
             }
         ] : [];
         if (misses) zones.push({
-            label: labelOf(missesName(name)),
+            label: labelOf(name + MISSES_SUFFIX),
             space: spaceOf(misses)
         });
         return headOf("zone_capacity_bytes", "gauge", "Size of a shared dictionary.") + zones.map(function(param) {
@@ -9595,14 +9687,23 @@ function start_warm() {
     }
     // src/zone/misses.ts
     var MISS_SPACE = 2 * 4096;
-    /** The zone that holds the negative answers beside a zone, or undefined where none is declared. */
+    var MISSES_SUFFIX = "_misses";
+    /**
+     * The zone of the negative answers.
+     *
+     * @param name that of the zone of records
+     * @returns undefined where none is declared
+     */
     function missesOf(name) {
-        return zoneNamed2(missesName(name));
+        return zoneNamed2(name + MISSES_SUFFIX);
     }
-    function missesName(name) {
-        return "".concat(name, "_misses");
-    }
-    /** Whether it was found not long ago that a name has no files. The hot path asks this. */
+    /**
+     * Whether there is a negative answer for a slot that is fresh. The hot path calls it.
+     *
+     * @param name the slot's key
+     * @param token the clear token of the zone of records
+     * @param interval in milliseconds; 0 where only a clear makes it stale
+     */
     function isMissing(misses, name, token, interval) {
         var miss = misses.get(name);
         return miss !== void 0 && miss.startsWith(token) && isWithin2(miss, token.length, interval);
@@ -9620,60 +9721,15 @@ function start_warm() {
     var PEM_AT2 = PEM_END_AT2 + OFFSET_LENGTH2;
     var FRESH_LENGTH2 = 15;
     var PATH_AT2 = PEM_AT2 + FRESH_LENGTH2;
-    var FACTS_CODE2 = 123;
+    var META_CODE2 = 123;
     var LINE_END_CODE2 = 10;
     var HYPHEN_CODE2 = 45;
     /**
-     * Whether a record can be served as it stands: it holds a whole pair, no clear came after it, and its files were looked
-     * at less than an interval ago. Runs in every handshake.
-     *
-     * @param record what the zone holds under a name: any text
-     * @param token the zone's clear token
-     * @param interval milliseconds; 0: no clear is enough
-     */
-    function isServable2(record, token, interval) {
-        return record.charCodeAt(0) === SERVABLE_CODE2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token && isWithin2(record, CHECKED_AT2, interval) && isWhole2(record);
-    }
-    /** The same also for a record that holds no pair: its files need no look now. */
-    function isFresh(record, token, interval) {
-        if (isVersion(record)) return freshPathOf2(record, token) !== "";
-        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
-    }
-    function keyEnd2(record) {
-        return +record.slice(KEY_END_AT2, PEM_END_AT2);
-    }
-    function pemEnd2(record) {
-        return +record.slice(PEM_END_AT2, PEM_AT2);
-    }
-    /**
-     * Where a current pointer points to. Runs in a handshake that has found no pair to serve.
-     *
-     * @returns a key; '' where the record is none
-     */
-    function currentTarget(record, token, interval) {
-        var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
-        return isOne ? record.slice(PEM_AT2, pemEnd2(record)) : "";
-    }
-    /**
-     * Whether the certificate of a file's record has a name. Runs in a handshake that a pointer has led there, and reads no more
-     * than it has to of the facts: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
-     *
-     * @param record what the zone holds under a file's key: any text
-     * @param name normalised, or a wildcard
-     */
-    function isFoundFor(record, name) {
-        return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd2(record))) >= 0;
-    }
-    /** Whether the pair is a version in the store, and not in the record itself. */
-    function isVersion(record) {
-        return record.charCodeAt(0) === VERSION_CODE2;
-    }
-    /**
      * The path of a version that can be served without a look at the store. Runs in every handshake.
      *
-     * @param record what the zone holds under a name: any text
+     * @param record the value of the zone under a name, which may be any text
      * @param token the zone's clear token
-     * @returns '' where the record is none of a version, or has to be looked at
+     * @returns '' where the record is no version, or not fresh
      */
     function freshPathOf2(record, token) {
         if (record.charCodeAt(0) !== VERSION_CODE2) return "";
@@ -9681,25 +9737,78 @@ function start_warm() {
         var isFresh2 = left > 0 && left <= LONGEST_FRESH_MS2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token;
         return isFresh2 ? record.slice(PATH_AT2, +record.slice(PEM_END_AT2, PEM_AT2)) : "";
     }
-    /** Whether a record has a pair that can be served as it stands, a version or PEM. */
+    /**
+     * Whether the PEM in a record can be served: it is a whole pair, no clear came after it, and its files need no look now. Runs in
+     * every handshake that is not served a version.
+     *
+     * @param record the value of the zone under a name, which may be any text
+     * @param token the zone's clear token
+     * @param interval in milliseconds; 0 where only a clear makes a record stale
+     */
+    function isServable2(record, token, interval) {
+        return record.charCodeAt(0) === SERVABLE_CODE2 && record.slice(TOKEN_AT2, CHECKED_AT2) === token && isWithin2(record, CHECKED_AT2, interval) && isWhole2(record);
+    }
+    /** Whether a record has a pair that can be served as it is, a version or PEM. The parameters are those of `isServable`. */
     function isFreshPair(record, token, interval) {
         return isServable2(record, token, interval) || freshPathOf2(record, token) !== "";
+    }
+    /**
+     * Whether a record is fresh, with a pair or without: no clear came after it, and its files need no look now. The parameters are
+     * those of `isServable`.
+     */
+    function isFresh(record, token, interval) {
+        if (isVersion(record)) return freshPathOf2(record, token) !== "";
+        return record.startsWith(token, TOKEN_AT2) && isWithin2(record, CHECKED_AT2, interval);
+    }
+    /**
+     * The answer to a handshake that is served a record.
+     *
+     * @returns the path of a version, or the record itself, for its PEM; '' for ''
+     */
+    function answerOf(record) {
+        return isVersion(record) ? pathOf(record) : record;
+    }
+    /** Whether a record is that of a version, whose pair is in the store and not in the record itself. */
+    function isVersion(record) {
+        return record.charCodeAt(0) === VERSION_CODE2;
     }
     /** The path of a version. */
     function pathOf(record) {
         return record.slice(PATH_AT2, pemEnd2(record));
     }
-    /** What a handshake is served of a record: the path of a version, or the record itself for its PEM; '' for none. */
-    function answerOf(record) {
-        return isVersion(record) ? pathOf(record) : record;
+    function pemEnd2(record) {
+        return +record.slice(PEM_END_AT2, PEM_AT2);
+    }
+    /**
+     * The target of a fresh pointer. Runs in a handshake that has found no pair to serve. The parameters are those of `isServable`.
+     *
+     * @returns the key of a file's record; '' where the record is no fresh pointer
+     */
+    function currentTarget(record, token, interval) {
+        var isOne = record.charAt(0) === POINTER && isFresh(record, token, interval);
+        return isOne ? record.slice(PEM_AT2, pemEnd2(record)) : "";
+    }
+    /**
+     * Whether the certificate of a file's record has a name. Runs in a handshake that followed a pointer there, and does not parse
+     * the meta: `JSON.stringify` writes a name, which has no character to escape, as itself in quotes.
+     *
+     * @param record the value of the zone under a file's key, which may be any text
+     * @param name normalised, or a wildcard
+     */
+    function isFoundFor(record, name) {
+        return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd2(record))) >= 0;
     }
     function isWhole2(record) {
-        var chainAt = keyEnd2(record);
-        var factsAt = pemEnd2(record);
-        return record.charCodeAt(factsAt) === FACTS_CODE2 && record.charCodeAt(factsAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
+        var chainAt = +record.slice(KEY_END_AT2, PEM_END_AT2);
+        var metaAt = pemEnd2(record);
+        return record.charCodeAt(metaAt) === META_CODE2 && record.charCodeAt(metaAt - 1) === LINE_END_CODE2 && record.charCodeAt(chainAt) === HYPHEN_CODE2 && record.charCodeAt(chainAt - 1) === LINE_END_CODE2;
     }
     // src/zone/slots.ts
-    /** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+    /**
+     * The value under the key of a slot. `readMeta` tells whether it is a record.
+     *
+     * @returns undefined where there is none
+     */
     function findRecord(zone, name) {
         return zone.get(name);
     }

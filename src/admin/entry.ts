@@ -2,7 +2,8 @@ import { leafOf } from '../certs/pem_of_record';
 import { revisionIn } from '../etcd/position';
 import type { Certificate } from '../x509/certificate';
 import { type Description, describe } from '../x509/description';
-import { type RecordMeta, checkedAt } from '../zone/record';
+import type { RecordMeta } from '../zone/meta';
+import { checkedAt } from '../zone/record';
 
 /** A name's certificate as the API shows it. */
 export interface Entry extends Description {

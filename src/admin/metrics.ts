@@ -10,7 +10,7 @@ import { findPosition, sinceOf } from '../etcd/position';
 import { readScanState } from '../scan/state';
 import { type Counts, type Family, countsOf, refusalLabels, seriesOf } from '../zone/counters';
 import { type Zone, spaceOf } from '../zone/dict';
-import { missesName } from '../zone/misses';
+import { MISSES_SUFFIX } from '../zone/misses';
 import { eachSlice, findSummary, keysOf } from '../zone/slots';
 import { type Summary, readSummary } from '../zone/summary';
 import { headOf, sample } from './exposition';
@@ -218,7 +218,7 @@ function countersText(counts: Counts): string {
 
 function zonesText(name: string, zone: Zone | undefined, misses: Zone | undefined): string {
   const zones = zone ? [{ label: labelOf(name), space: spaceOf(zone) }] : [];
-  if (misses) zones.push({ label: labelOf(missesName(name)), space: spaceOf(misses) });
+  if (misses) zones.push({ label: labelOf(name + MISSES_SUFFIX), space: spaceOf(misses) });
   return (
     headOf('zone_capacity_bytes', 'gauge', 'Size of a shared dictionary.') +
     zones

@@ -6,9 +6,8 @@ import { isRefusal } from '../engine/refusal';
 import { isExpired, readLeaf } from '../x509/certificate';
 import { type Pair, isRsa, readPair, servedPem } from '../x509/pair';
 import { serverNamesOf } from '../x509/server_name';
+import type { Problem, RecordMeta } from '../zone/meta';
 import {
-  type Problem,
-  type RecordMeta,
   holdsPair,
   isAnswer,
   isCleared,

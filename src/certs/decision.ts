@@ -1,4 +1,4 @@
-import type { RecordMeta } from '../zone/record';
+import type { RecordMeta } from '../zone/meta';
 
 // What is to be done about the files of a slot, before any of them is read.
 

@@ -1,6 +1,7 @@
 import { slotsOf } from '../config/slot';
 import { fingerprintOf } from '../x509/description';
-import { type RecordMeta, holdsPair, isPointer, readMeta, targetOf } from '../zone/record';
+import type { RecordMeta } from '../zone/meta';
+import { holdsPair, isPointer, readMeta, targetOf } from '../zone/record';
 import { findRecord } from '../zone/slots';
 import type { Context } from './context';
 import { leafOf } from './pem_of_record';

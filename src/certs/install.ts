@@ -11,15 +11,9 @@ import { type Block, encodeBlock, readBlocks } from '../x509/pem';
 import { readPrivateKey, withPoint } from '../x509/private_key';
 import { clearToken } from '../zone/clear_token';
 import type { Zone } from '../zone/dict';
+import type { RecordMeta } from '../zone/meta';
 import { forgetMissing } from '../zone/misses';
-import {
-  type RecordMeta,
-  isVersion,
-  makeRecord,
-  makeVersionRecord,
-  readMeta,
-  withFreshUntil,
-} from '../zone/record';
+import { isVersion, makeRecord, makeVersionRecord, readMeta, withFreshUntil } from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
 import { sweepIfDue } from './keep';

@@ -5,9 +5,9 @@ import { isWithin, timestamp } from '../engine/clock';
 import { type Pair, readPair } from '../x509/pair';
 import { count } from '../zone/counters';
 import type { LockAttempt } from '../zone/locks';
+import type { RecordMeta } from '../zone/meta';
 import { findSwept, isNewToSay, putSwept } from '../zone/notes';
 import {
-  type RecordMeta,
   checkedAtText,
   holdsPair,
   isVersion,

@@ -4,8 +4,8 @@ import { isFileKey, nameOf, rsaKey } from '../config/slot';
 import { FIRST_TOKEN } from '../zone/clear_token';
 import { type Zone, spaceOf } from '../zone/dict';
 import { tryWithLocks } from '../zone/locks';
+import type { RecordMeta } from '../zone/meta';
 import {
-  type RecordMeta,
   holdsPair,
   isPointer,
   makePointer,

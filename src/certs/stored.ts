@@ -15,8 +15,8 @@ import { readLeaf } from '../x509/certificate';
 import { fingerprintOf } from '../x509/description';
 import { type Pair, readPair, servedPem } from '../x509/pair';
 import { serverNamesOf } from '../x509/server_name';
+import type { RecordMeta } from '../zone/meta';
 import {
-  type RecordMeta,
   STALE_TOKEN,
   holdsPair,
   isAnswer,

@@ -11,7 +11,7 @@ import type { Context } from './context';
 import { sweepIfDue } from './keep';
 import { dormantRecord } from './stored';
 
-// Brings the zone up to date with the names in the store, for work over all names: the list, the metrics, a round of etcd.
+// Brings the zone up to date with the names in the store, for work over all names: the list and the metrics.
 // A handshake does without, because it looks its own name up in the store.
 
 /** A time in which two changes of a folder may have the same time stamp, in milliseconds. */

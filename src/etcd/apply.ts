@@ -11,14 +11,8 @@ import { clearToken } from '../zone/clear_token';
 import { count, refusalLabels } from '../zone/counters';
 import { type Zone, isZoneFull } from '../zone/dict';
 import { withLocks } from '../zone/locks';
-import {
-  type Problem,
-  type RecordMeta,
-  isAnswer,
-  makeRecord,
-  readMeta,
-  withMeta,
-} from '../zone/record';
+import type { Problem, RecordMeta } from '../zone/meta';
+import { isAnswer, makeRecord, readMeta, withMeta } from '../zone/record';
 import { findRecord, findSummary, findVersion, putRecord } from '../zone/slots';
 import { readSummary } from '../zone/summary';
 import type { Etcd } from './client';

@@ -1,8 +1,8 @@
 import { type Zone, replaceValue } from './dict';
 
-// What happened since the zone was made. Nothing that a handshake served from the zone does is counted.
+// Counts events since the zone was made. A handshake that is served from the zone counts nothing.
 
-/** The families and what they count. */
+/** The families of counters, without their prefix in the metrics. */
 export type Family =
   | 'loads_total'
   | 'refusals_total'
@@ -11,23 +11,28 @@ export type Family =
   | 'clears_total'
   | 'store_failures_total';
 
-/** Counts by series: the family and its labels, as in `clears_total{scope="all"}`. */
+/** Counts by series, which is the family and its labels, as in `clears_total{scope="all"}`. */
 export type Counts = Record<string, number>;
 
 /**
- * Counts one.
+ * Counts one event.
  *
- * @param labels in the form of Prometheus, as in `scope="all"`; '' for none
+ * @param labels in the form of Prometheus, as in `scope="all"`; '' where the family has none
  */
 export function count(zone: Zone, family: Family, labels: string): void {
-  // Each worker has a value of its own, and does one thing at a time: no lock is needed, and no count is ever seen to
-  // go down. Only a worker that a reload is about to end and the one in its place may cost each other a count.
+  // Each worker has a value of its own and does one thing at a time, so no lock is needed, and no count goes down. Only
+  // the worker that a reload is about to end and the one in its place may lose a count of each other.
   const counts = parse(findOwnCounts(zone) || '{}');
   add(counts, seriesOf(family, labels), 1);
   putOwnCounts(zone, JSON.stringify(counts));
 }
 
-/** The labels of `refusals_total`: where the pair or the request came from, and why it was not taken. */
+/**
+ * The labels of `refusals_total`.
+ *
+ * @param via the origin of the pair or the request
+ * @param code the reason of the refusal
+ */
 export function refusalLabels(via: 'disk' | 'api' | 'etcd', code: string): string {
   return `via="${via}",code="${code}"`;
 }
@@ -37,9 +42,9 @@ export function seriesOf(family: Family, labels: string): string {
 }
 
 /**
- * What all workers have counted.
+ * The sums of the counts of all workers.
  *
- * @param keys all of the zone's
+ * @param keys of `keysOf`
  */
 export function countsOf(zone: Zone, keys: string[]): Counts {
   const sum: Counts = {};
@@ -62,21 +67,17 @@ function parse(text: string): Counts {
 
 const COUNTS_PREFIX = '#counts:';
 
-/** What this worker has counted, and those that had its number before; undefined: nothing yet. */
-export function findOwnCounts(zone: Zone): string | undefined {
+/** The counts of this worker and of those that had its number before, as JSON; undefined where there are none. */
+function findOwnCounts(zone: Zone): string | undefined {
   return zone.get(`${COUNTS_PREFIX}${ngx.worker_id}`);
 }
 
-/** Writes down what this worker has counted. What a full zone has no room for is not counted. */
+/** Stores the counts of this worker. They are lost where the zone has no room. */
 export function putOwnCounts(zone: Zone, counts: string): void {
   replaceValue(zone, `${COUNTS_PREFIX}${ngx.worker_id}`, counts);
 }
 
-/**
- * What each worker has counted.
- *
- * @param keys of `keysOf`
- */
-export function findCounts(zone: Zone, keys: string[]): string[] {
+/** The counts of each worker, as JSON. */
+function findCounts(zone: Zone, keys: string[]): string[] {
   return keys.filter((key) => key.startsWith(COUNTS_PREFIX)).map((key) => zone.get(key) || '{}');
 }

@@ -1,5 +1,5 @@
-// The only file that touches ngx.shared. The keys of the records are those of slots, most of them names; the keys that
-// begin with `#`, which no name does, are this file's own, and no value of theirs passes for a record.
+// The only file that touches ngx.shared. The key of a record is that of its slot. All other keys begin with `#`, which no key
+// of a slot does, and none of their values passes for a record.
 
 export type Zone = NgxSharedDict<string>;
 
@@ -8,12 +8,16 @@ export function zoneNamed(name: string): Zone | undefined {
   return ngx.shared[name] as Zone | undefined;
 }
 
-/** @returns false where the zone has no room; what was there stays */
+/**
+ * Sets a value, in a full zone as well where the one that it replaces makes room.
+ *
+ * @returns false where the zone has no room. The value that was there stays then
+ */
 export function replaceValue(zone: Zone, key: string, value: string): boolean {
-  // nginx logs each failed allocation as critical: where there is no free page, better not ask.
+  // nginx logs each failed allocation as critical, so none is tried where there is no free page.
   if (zone.freeSpace() >= value.length && hasRoom(() => zone.set(key, value))) return true;
-  // `set` needs the new place before it frees the old one, which is as good when given up first. For that moment a name
-  // is not held, and a reader looks at its files.
+  // `set` allocates the new place before it frees the old one, so the old value is deleted first. A reader that finds no record
+  // meanwhile looks at the files.
   const held = zone.get(key);
   if (held === undefined) return false;
   zone.delete(key);
@@ -22,12 +26,17 @@ export function replaceValue(zone: Zone, key: string, value: string): boolean {
   return isStored;
 }
 
-/** How large a zone is, and how much of that no page is taken of; both in bytes. */
+/** The size of a zone, and the size of its free pages, in bytes. */
 export function spaceOf(zone: Zone): { capacity: number; free: number } {
   return { capacity: zone.capacity, free: zone.freeSpace() };
 }
 
-/** Does a write; false where the zone has no room for it. Other errors are thrown on. */
+/**
+ * Does a write.
+ *
+ * @returns false where the zone has no room for it
+ * @throws other errors of `write`
+ */
 export function hasRoom(write: () => unknown): boolean {
   try {
     write();
@@ -38,6 +47,7 @@ export function hasRoom(write: () => unknown): boolean {
   }
 }
 
+/** Whether an error says that a zone has no room. */
 export function isZoneFull(e: unknown): boolean {
   // Neither engine has the class as a global to compare with.
   return (e as Error).name === 'SharedMemoryError';

@@ -3,12 +3,12 @@ import { isRunning } from '../engine/worker';
 import { yieldOnce } from '../engine/yielding';
 import { type Zone, isZoneFull } from './dict';
 
-// The right to write the record of a slot. Readers need none. A lock is a key of the zone that `add` makes, so that one
-// worker of all gets it; its value, the ticket, tells who that is and since when.
+// Locks give the right to write the record of a slot. Readers need none. A lock is a key of the zone that `add` makes, so that
+// only one worker gets it. Its value, the ticket, has the time and the worker's process number.
 
 const LOCK_PREFIX = '#lock:';
 
-/** A refresh takes about a millisecond. A worker that holds a lock for longer is held up, and nobody knows for how long. */
+/** The age from which a lock is broken, in milliseconds. A refresh takes about one: a worker that needs 5000 is stuck. */
 export const LOCK_LIFETIME_MS = 5000;
 
 /** The outcome of one try at a lock. */
@@ -19,11 +19,11 @@ export type LockResult =
   /** The zone has no room for it, and so nobody holds it. */
   | { state: 'no-room' };
 
-/** Some locks that were tried for together. */
+/** The outcome of one try at several locks. */
 export interface LockAttempt {
-  /** `busy` where one of them is, and then none was kept; `no-room` where the zone lacked room for one. */
+  /** `busy` where another worker holds one of them: then none was kept. `no-room` where the zone had no room for one. */
   state: LockResult['state'];
-  /** Whether all of them are still this worker's: none was held for so long that another worker broke it. */
+  /** Whether this worker still holds all of them: none was broken by another worker. */
   isLocked(): boolean;
 }
 
@@ -32,7 +32,11 @@ interface Taken {
   ticket: string;
 }
 
-/** Tries to take the right to write a slot's record. The caller frees it by `unlock`. */
+/**
+ * Tries once for a slot's lock. The caller frees it by `unlock`.
+ *
+ * @param slot its key
+ */
 export function tryLock(zone: Zone, slot: string): LockResult {
   try {
     const ticket = ticketFor(zone, LOCK_PREFIX + slot);
@@ -44,22 +48,22 @@ export function tryLock(zone: Zone, slot: string): LockResult {
 }
 
 /**
- * @returns undefined: another worker holds the lock
+ * @returns the ticket; undefined where another worker holds the lock
  * @throws SharedMemoryError where the zone has no room for a lock
  */
 function ticketFor(zone: Zone, key: string): string | undefined {
-  // The process number tells two workers' tickets apart, the time two of one worker.
+  // The process number tells the tickets of two workers apart, and the time those of one worker.
   const ticket = `${timestamp()}:${process.pid}`;
   if (zone.add(key, ticket)) return ticket;
   const holder = zone.get(key);
   if (holder === undefined || isHeld(holder)) return undefined;
   const popped = zone.pop(key);
-  // Another worker was faster to break it, and the ticket that it put there is good.
+  // Another worker was faster to break the lock, and its ticket is valid.
   if (popped !== undefined && popped !== holder) zone.add(key, popped);
   return zone.add(key, ticket) ? ticket : undefined;
 }
 
-/** Whether the worker of a ticket is still at it, and was not killed. */
+/** Whether a ticket is valid: it is not too old, and its worker was not killed. */
 function isHeld(ticket: string): boolean {
   return isWithin(ticket, 0, LOCK_LIFETIME_MS) && isRunning(workerOf(ticket));
 }
@@ -73,7 +77,7 @@ function workerOf(ticket: string): number {
   return Number(ticket.slice(ticket.indexOf(':') + 1));
 }
 
-/** Whether the lock is still the ticket's: it was not held for too long and broken. */
+/** Whether a slot's lock still has this ticket: it was not broken. */
 export function isLocked(zone: Zone, slot: string, ticket: string): boolean {
   return zone.get(LOCK_PREFIX + slot) === ticket;
 }
@@ -84,10 +88,10 @@ export function unlock(zone: Zone, slot: string, ticket: string): void {
 }
 
 /**
- * Tries for some locks once and does the work, whatever came of that: for handshakes and scans, which wait for nobody.
+ * Tries once for some locks and does the work, whatever the outcome. Handshakes and scans use it, because they must not wait.
  *
- * @param slots each once
- * @param work gets the outcome; the locks are freed after it
+ * @param slots their keys, each once
+ * @param work gets the outcome. The locks are freed after it
  * @returns what `work` returns
  */
 export function tryWithLocks<T>(zone: Zone, slots: string[], work: (attempt: LockAttempt) => T): T {
@@ -108,11 +112,11 @@ export function tryWithLocks<T>(zone: Zone, slots: string[], work: (attempt: Loc
 }
 
 /**
- * Does what needs the right to write some slots' records, and waits for it: for requests. A pair that a worker read from
- * disk before a request must not be stored after it.
+ * Waits for some locks and does the work. Requests use it: a pair that a worker read from disk before a request must not be
+ * stored after it.
  *
- * @param slots each once
- * @param work synchronous, so that no lock is broken before it is through
+ * @param slots their keys, each once
+ * @param work synchronous, so that no lock is broken before its end
  * @throws (rejects with) SharedMemoryError: the zone has no room for the locks; what `work` throws
  */
 export function withLocks<T>(zone: Zone, slots: string[], work: () => T): Promise<T> {
@@ -120,8 +124,8 @@ export function withLocks<T>(zone: Zone, slots: string[], work: () => T): Promis
 }
 
 /**
- * Does the same for work that makes room. Without room for a lock the work is done without it: nobody holds that lock, and
- * nobody else gets it either.
+ * Waits for some locks as `withLocks` does, for work that makes room in the zone. Where there is no room for a lock the work is
+ * done without it: no other worker holds that lock, and none can get it.
  */
 export function withLocksIfRoom<T>(zone: Zone, slots: string[], work: () => T): Promise<T> {
   return withAll(zone, slots, tryLock, work);
@@ -152,7 +156,7 @@ async function withAll<T>(
         }
         if (result.state === 'locked') taken.push({ slot, ticket: result.ticket });
       }
-      // The first may be broken by the time that the last is there.
+      // The first lock may be broken by the time that the last one is taken.
       if (areLocked(zone, taken)) return work();
     } finally {
       free(zone, taken);

@@ -6,18 +6,23 @@ import { readSummary, summaryOf, summaryOfLeftOut } from './summary';
 
 const SUMMARY_PREFIX = '#summary:';
 
-/** njs lists 1024 keys unless told. */
+/** njs lists 1024 keys where it is not told a number. */
 const MOST_KEYS = 0x7fffffff;
 
-/** What is held under a name; undefined: nothing. Whether it is a record, `factsOf` tells. */
+/**
+ * The value under the key of a slot. `readMeta` tells whether it is a record.
+ *
+ * @returns undefined where there is none
+ */
 export function findRecord(zone: Zone, name: string): string | undefined {
   return zone.get(name);
 }
 
 /**
- * Stores a record. Only for who holds the name's lock.
+ * Stores a record. The caller must hold the slot's lock.
  *
- * @returns false where the zone has no room; what was there stays
+ * @param name the slot's key
+ * @returns false where the zone has no room. The record that was there stays then
  */
 export function putRecord(zone: Zone, name: string, record: string): boolean {
   const isStored = replaceValue(zone, name, record);
@@ -32,31 +37,36 @@ function putSummary(zone: Zone, name: string, summary: string): void {
     zone.delete(key);
     return;
   }
-  // A name that is held takes no more room than it has, and a look that found nothing new writes nothing here.
+  // A look that found nothing new writes nothing here, and a full zone keeps its last page for records.
   if (held === summary || (held === undefined && zone.freeSpace() === 0)) return;
-  // Better none than one of another record.
+  // No summary is better than that of another record.
   if (!hasRoom(() => zone.set(key, summary))) zone.delete(key);
 }
 
 /**
- * Notes what a file looked like that has no record because it is nobody's to serve: as a summary alone, which is listed and
- * counted nowhere.
+ * Notes the stamp of a scanned file that no name is served from: as a summary without a record, which is neither listed nor
+ * counted.
  *
- * @param identity '' forgets it
+ * @param key the file's
+ * @param stamp '' removes the note
  */
 export function noteLeftOut(zone: Zone, key: string, stamp: string): void {
   putSummary(zone, key, stamp && summaryOfLeftOut(stamp));
 }
 
-/** Drops a record. Only for who holds the name's lock. */
+/**
+ * Removes a record. The caller must hold the slot's lock.
+ *
+ * @param name the slot's key
+ */
 export function removeRecord(zone: Zone, name: string): void {
   zone.delete(name);
   zone.delete(SUMMARY_PREFIX + name);
 }
 
 /**
- * All keys, names and others, in no order. They come only all at once, which takes some milliseconds for the two keys each
- * of 10,000 names; meanwhile other workers read on, and who writes, waits.
+ * All keys of the zone, in no order. njs lists them only all at once, which takes some milliseconds for 10,000 names with two
+ * keys each. Other workers can read meanwhile, and writes wait.
  */
 export function keysOf(zone: Zone): string[] {
   return zone.keys(MOST_KEYS);
@@ -67,17 +77,21 @@ export function isSlot(key: string): boolean {
   return key.charAt(0) !== '#';
 }
 
-/** The summary of a slot's record, of a pointer that of what it points to; '' where it was dropped since. */
+/**
+ * The summary of a slot's record. A pointer has that of the file's record.
+ *
+ * @returns '' where the record was removed meanwhile
+ */
 export function findSummary(zone: Zone, slot: string): string {
   const summary = zone.get(SUMMARY_PREFIX + slot);
   if (summary !== undefined) return summary;
   const record = findRecord(zone, slot) || '';
   if (isPointer(record)) return findSummary(zone, targetOf(record));
-  // There may have been room for the record alone.
+  // There may have been no room for the summary.
   return summaryOf(record, isFileKey(slot));
 }
 
-/** The newest value of etcd in a slot, taken or refused, as `Facts` have it; '' where there is none. */
+/** The slot's last value in etcd, as in RecordMeta; '' where there is none. */
 export function findVersion(zone: Zone, slot: string): string {
   const summary = zone.get(SUMMARY_PREFIX + slot);
   return summary === undefined
@@ -85,11 +99,11 @@ export function findVersion(zone: Zone, slot: string): string {
     : readSummary(summary).etcd;
 }
 
-/** Keys that are looked at before the time is: some milliseconds. Half of them are slots. */
+/** The number of keys between two looks at the clock: they take some milliseconds. */
 const KEYS = 1000;
 
 /**
- * Goes through the keys of all slots with a record, with a pair or without, in no order, in slices.
+ * Goes through the keys of all slots that have a record, in slices and in no order.
  *
  * @param keys of `keysOf`
  */

@@ -1,20 +1,20 @@
 import { holdsPair, isPointer, readMeta } from './record';
 
-/** What is to be known of many names. */
+/** The part of a record that the list and the metrics need of many names. */
 export interface Summary {
-  /** Whether there is a pair to serve; of a file that a scan found, also one that the zone has no room for. */
+  /** Whether there is a pair to serve. A scanned file may have one that the zone has no room for. */
   isPair: boolean;
-  /** Seconds since 1970. */
+  /** The end of its validity, in seconds since 1970. */
   notAfter: number;
-  /** Why its newest files are not served; '' where they are. */
+  /** The code of the reason why its newest files are not served; '' where they are. */
   problem: string;
-  /** As in `Facts`; '' where nothing came from etcd. */
+  /** As in RecordMeta; '' where nothing came from etcd. */
   etcd: string;
 }
 
-/** What a scan has to know of a file that it found earlier. */
+/** The part of a record that a scan needs of a file that it found earlier. */
 export interface FileSummary {
-  /** Its identity. */
+  /** The stamp of the file. */
   files: string;
   names: string[];
   isRsa: boolean;
@@ -27,9 +27,10 @@ const PAIR = '3';
 const NO_PAIR = '2';
 
 /**
- * A record's summary as text, for who reads many of them: a record is a hundred times as long. A pointer has none.
+ * A record's summary as text, for work that reads many of them: a record is a hundred times as long. A pointer has none.
  *
- * @param isFile whether it is a file's that a scan found
+ * @param isFile whether it is the record of a scanned file
+ * @returns '' where the text is no record, or a pointer
  */
 export function summaryOf(record: string, isFile: boolean): string {
   const meta = isPointer(record) ? null : readMeta(record);
@@ -42,12 +43,16 @@ export function summaryOf(record: string, isFile: boolean): string {
   return [summary, meta.files, isRsa ? 'RSA' : '', names.join(' ')].join('\n');
 }
 
-/** What `readFileSummary` reads of a file without a record: its identity, and no name. */
+/** The summary of a scanned file without a record: its stamp, and no name. */
 export function summaryOfLeftOut(stamp: string): string {
   return `${SUMMARY}\n${stamp}`;
 }
 
-/** @param text of `summaryOf` */
+/**
+ * Reads a summary.
+ *
+ * @param text of `summaryOf`
+ */
 export function readSummary(text: string): Summary {
   const first = text.split('\n')[0] as string;
   const [head = '', problem = '', etcd = ''] = first.split(' ');
@@ -59,7 +64,11 @@ export function readSummary(text: string): Summary {
   };
 }
 
-/** @param text of `summaryOf`, with `isFile` */
+/**
+ * Reads the summary of a scanned file.
+ *
+ * @param text of `summaryOf` with `isFile`, or of `summaryOfLeftOut`
+ */
 export function readFileSummary(text: string): FileSummary {
   const lines = text.split('\n');
   return {

@@ -6,6 +6,7 @@ import { type Files, slotPaths } from '../../src/config/paths.js';
 import type { Settings } from '../../src/config/settings.js';
 import { fileKey, rsaKey } from '../../src/config/slot.js';
 import { stampOfSlot } from '../../src/disk/stamp.js';
+import type { Problem, RecordMeta } from '../../src/zone/meta.js';
 import {
   holdsPair,
   isPointer,
@@ -15,8 +16,6 @@ import {
   readMeta,
   targetOf,
   withMeta,
-  type Problem,
-  type RecordMeta,
 } from '../../src/zone/record.js';
 import { createAuthority, type Pair } from './certificates.js';
 import {

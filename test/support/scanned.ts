@@ -2,14 +2,8 @@ import { keepFile } from '../../src/certs/pointers.js';
 import type { Settings } from '../../src/config/settings.js';
 import { fileKey } from '../../src/config/slot.js';
 import { FIRST_TOKEN } from '../../src/zone/clear_token.js';
-import {
-  isPointer,
-  makeRecord,
-  readMeta,
-  targetOf,
-  type Found,
-  type RecordMeta,
-} from '../../src/zone/record.js';
+import type { Found, RecordMeta } from '../../src/zone/meta.js';
+import { isPointer, makeRecord, readMeta, targetOf } from '../../src/zone/record.js';
 import type { FakeZone } from './fake_zone.js';
 import { contextWith, settingsIn } from './slots.js';
 

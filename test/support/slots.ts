@@ -6,7 +6,8 @@ import { readSettings, type Settings } from '../../src/config/settings.js';
 import type { Certificate } from '../../src/x509/certificate.js';
 import { readPair, servedPem } from '../../src/x509/pair.js';
 import { FIRST_TOKEN } from '../../src/zone/clear_token.js';
-import { makeRecord, type RecordMeta } from '../../src/zone/record.js';
+import type { RecordMeta } from '../../src/zone/meta.js';
+import { makeRecord } from '../../src/zone/record.js';
 import type { Pair } from './certificates.js';
 
 // What a slot holds and has on disk, for tests of the decisions over it.

@@ -2,7 +2,7 @@ import fs, { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } fro
 import { join, relative } from 'node:path';
 import { vi } from 'vitest';
 import { entryPath, openStore, type Store } from '../../src/disk/store.js';
-import type { RecordMeta } from '../../src/zone/record.js';
+import type { RecordMeta } from '../../src/zone/meta.js';
 
 // A real store in a temporary folder, for tests of what is written to it.
 

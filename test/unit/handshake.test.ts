@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import type { RecordMeta } from '../../src/zone/meta.js';
 import {
-  type RecordMeta,
   makePointer,
   makeRecord,
   makeVersionRecord,

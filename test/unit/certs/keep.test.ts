@@ -11,7 +11,8 @@ import type { Store } from '../../../src/disk/store.js';
 import { readPair } from '../../../src/x509/pair.js';
 import type { LockAttempt } from '../../../src/zone/locks.js';
 import { findSwept } from '../../../src/zone/notes.js';
-import { isVersion, readMeta, type RecordMeta } from '../../../src/zone/record.js';
+import type { RecordMeta } from '../../../src/zone/meta.js';
+import { isVersion, readMeta } from '../../../src/zone/record.js';
 import { createAuthority, type Pair } from '../../support/certificates.js';
 import { FakeZone } from '../../support/fake_zone.js';
 import {

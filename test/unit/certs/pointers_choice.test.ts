@@ -3,7 +3,8 @@ import { restorePointer } from '../../../src/certs/pointers.js';
 import type { Settings } from '../../../src/config/settings.js';
 import { fileKey, rsaKey } from '../../../src/config/slot.js';
 import { FIRST_TOKEN } from '../../../src/zone/clear_token.js';
-import { makePointer, makeRecord, readMeta, type RecordMeta } from '../../../src/zone/record.js';
+import type { RecordMeta } from '../../../src/zone/meta.js';
+import { makePointer, makeRecord, readMeta } from '../../../src/zone/record.js';
 import { putRecord, removeRecord } from '../../../src/zone/slots.js';
 import { FakeZone } from '../../support/fake_zone.js';
 import {

@@ -19,6 +19,7 @@ import { fileKey } from '../../../src/config/slot.js';
 import { placeEntry, readEntry } from '../../../src/disk/entries.js';
 import { versionPath, type Store } from '../../../src/disk/store.js';
 import { readPair } from '../../../src/x509/pair.js';
+import type { RecordMeta } from '../../../src/zone/meta.js';
 import {
   isPointer,
   makePointer,
@@ -27,7 +28,6 @@ import {
   readMeta,
   STALE_TOKEN,
   targetOf,
-  type RecordMeta,
 } from '../../../src/zone/record.js';
 import { createAuthority, type Pair } from '../../support/certificates.js';
 import {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { entryOfVersion, tokenIn, versionOfEntry } from '../../../src/certs/stored.js';
 import { LONGEST_ENTRY } from '../../../src/disk/entries.js';
-import { STALE_TOKEN, type RecordMeta } from '../../../src/zone/record.js';
+import type { RecordMeta } from '../../../src/zone/meta.js';
+import { STALE_TOKEN } from '../../../src/zone/record.js';
 
 const TOKEN = 'mstoretoken1';
 const META: RecordMeta = { source: 'api', files: '', notAfter: 8, loadedAt: 7 };

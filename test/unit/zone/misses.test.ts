@@ -4,7 +4,6 @@ import {
   expireMissing,
   forgetMissing,
   isMissing,
-  missesName,
   missesOf,
   noteMissing,
 } from '../../../src/zone/misses.js';
@@ -29,7 +28,6 @@ afterEach(() => {
 
 test('the zone of the negative answers is found beside the other one', () => {
   vi.stubGlobal('ngx', { shared: { certs: new FakeZone(), certs_misses: zone } });
-  expect(missesName('certs')).toBe('certs_misses');
   expect(missesOf('certs')).toBe(zone);
   expect(missesOf('others')).toBeUndefined();
 });

@@ -1,18 +1,17 @@
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import type { RecordMeta } from '../../../src/zone/meta.js';
 import {
-  type RecordMeta,
   STALE_TOKEN,
-  chainOf,
   readMeta,
   holdsPair,
   isCleared,
   isFresh,
   isServable,
-  keyOf,
   withCheckedAt,
   makeRecord,
+  partOf,
   pemOf,
   markStale,
   withCheckedNow,
@@ -100,7 +99,12 @@ const interval = fc.constantFrom(0, 1, INTERVAL);
 
 /** What a record holds, apart from its token and the time it was looked at. */
 function contentsOf(text: string): object {
-  return { meta: readMeta(text), chain: chainOf(text), key: keyOf(text), pem: pemOf(text) };
+  return {
+    meta: readMeta(text),
+    chain: partOf(text, 'chain'),
+    key: partOf(text, 'key'),
+    pem: pemOf(text),
+  };
 }
 
 describe('a record', () => {
@@ -109,8 +113,8 @@ describe('a record', () => {
       fc.property(token, meta, pem, (current, known, pair) => {
         const text = makeRecord(current, known, pair);
         expect(readMeta(text)).toEqual(known);
-        expect(chainOf(text)).toBe(pair.chain);
-        expect(keyOf(text)).toBe(pair.key);
+        expect(partOf(text, 'chain')).toBe(pair.chain);
+        expect(partOf(text, 'key')).toBe(pair.key);
         expect(pemOf(text)).toBe(pair.key + pair.chain);
         expect(holdsPair(text)).toBe(true);
       }),
@@ -136,7 +140,7 @@ describe('a record', () => {
   });
 
   test('that is not there has nothing to serve', () => {
-    expect([pemOf(''), chainOf(''), keyOf('')]).toEqual(['', '', '']);
+    expect([pemOf(''), partOf('', 'chain'), partOf('', 'key')]).toEqual(['', '', '']);
     expect(readMeta('')).toBeNull();
   });
 });
@@ -222,12 +226,17 @@ describe('the check interval', () => {
 });
 
 describe('text that is no record', () => {
+  test.each(['212345678901', '412345678901'])('a clear token, %s', (token) => {
+    expect(readMeta(token)).toBeNull();
+  });
+
   test('no reader throws', () => {
     fc.assert(
       fc.property(anyText, token, interval, (text, current, length) => {
-        for (const reader of [readMeta, holdsPair, pemOf, chainOf, keyOf]) {
+        for (const reader of [readMeta, holdsPair, pemOf]) {
           expect(() => reader(text)).not.toThrow();
         }
+        expect(() => partOf(text, 'chain') + partOf(text, 'key')).not.toThrow();
         expect(() => isServable(text, current, length)).not.toThrow();
         expect(() => isFresh(text, current, length)).not.toThrow();
       }),
@@ -250,8 +259,8 @@ describe('text that is no record', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         fc.pre(readMeta(text) !== null && holdsPair(text));
-        expect(chainOf(text)).toMatch(/^-----BEGIN [^]*-----\n$/);
-        expect(keyOf(text)).toMatch(/^-----BEGIN [^]*-----\n$/);
+        expect(partOf(text, 'chain')).toMatch(/^-----BEGIN [^]*-----\n$/);
+        expect(partOf(text, 'key')).toMatch(/^-----BEGIN [^]*-----\n$/);
       }),
     );
   });

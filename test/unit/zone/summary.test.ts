@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FIRST_TOKEN } from '../../../src/zone/clear_token.js';
-import { makePointer, makeRecord, readMeta, type RecordMeta } from '../../../src/zone/record.js';
+import type { RecordMeta } from '../../../src/zone/meta.js';
+import { makePointer, makeRecord, readMeta } from '../../../src/zone/record.js';
 import {
   readFileSummary,
   readSummary,
