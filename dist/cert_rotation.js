@@ -4186,7 +4186,11 @@ function start_cold() {
         var pem = pemIn(record);
         return pem.slice(Math.max(pem.indexOf(CERTIFICATE), 0));
     }
-    /** The leaf of a record with a pair. @throws malformed: its version cannot be read any more */
+    /**
+     * The leaf of a record with a pair.
+     *
+     * @throws malformed where the file of its version is damaged, or gone by now
+     */
     function leafOf(record) {
         return readLeaf(chainIn(record));
     }
@@ -4775,7 +4779,7 @@ function start_cold() {
             file: file
         };
     }
-    /** What is held of a name: that of its first slot, then that of its RSA slot. */
+    /** The pairs of a name: that of its first slot, then that of its RSA slot. */
     function findAllHeld(context, name) {
         return slotsOf(context.settings, name).map(function(slot) {
             return findHeld(context, slot);
@@ -4783,7 +4787,7 @@ function start_cold() {
             return held !== null;
         });
     }
-    /** The fingerprint of its leaf, SHA-256 in lower-case hex; '' where nothing is held. */
+    /** The fingerprint of a pair's leaf, SHA-256 in lower-case hex; '' where there is no pair. */
     function fingerprintOfHeld(held) {
         return held ? fingerprintOf(leafOf(held.record)) : "";
     }
@@ -5104,7 +5108,7 @@ function start_cold() {
     }
     // src/certs/pair_text.ts
     /**
-     * Reads what is JSON or PEM text.
+     * Reads a pair from PEM, or from JSON with the members `cert` and `key`.
      *
      * @throws malformed
      */
@@ -5118,9 +5122,15 @@ function start_cold() {
         try {
             return JSON.parse(text.replace(/^\ufeff/, ""));
         } catch (e) {
-            return refuse("malformed", "The body begins like JSON, and is none.");
+            return refuse("malformed", "The body begins like JSON but cannot be parsed.");
         }
     }
+    /**
+     * The pair in the members of JSON, or in the fields of a form.
+     *
+     * @param kind the word for them in a refusal
+     * @throws malformed
+     */
     function fieldsOf(fields, kind) {
         var cert = fields.cert, key = fields.key;
         if (typeof cert !== "string" || typeof key !== "string") {
@@ -5133,21 +5143,21 @@ function start_cold() {
     }
     // src/certs/pointers.ts
     var RESERVED = 1 / 16;
-    /** Whether there is room for more pairs that a scan finds. */
+    /** Whether the zone has room for more pairs of a scan. */
     function isRoomy(zone) {
         var _spaceOf = spaceOf(zone), capacity = _spaceOf.capacity, free2 = _spaceOf.free;
         return free2 >= capacity * RESERVED;
     }
-    /** The slots in which a certificate is served. */
+    /** The slots that serve a certificate: those of its names, in the RSA slot where it has an RSA key and there is one. */
     function slotsFor(settings, names, isRsa2) {
         return isRsa2 && settings.certFileRsa !== "" ? names.map(rsaKey) : names;
     }
     /**
-     * Stores or drops a file's record, and has the pointers follow. Only for who holds the file's lock.
+     * Stores or drops a file's record, and changes the pointers accordingly. The caller must hold the file's lock.
      *
-     * @param key of a file
-     * @param record '' drops the one that is there
-     * @returns false where another worker is busy with one of its slots: nothing was written
+     * @param key the file's key
+     * @param record the new record; '' drops the current one
+     * @returns false, with nothing written, where another worker holds the lock of one of the slots
      */
     function keepFile(context, zone, key, record) {
         var _a, _b, _c;
@@ -5172,9 +5182,10 @@ function start_cold() {
         });
     }
     /**
-     * Puts a pointer to a file into a slot, or chooses anew between the files that it knows.
+     * Makes a slot's pointer lead to a file, or to the best of the files that it knows.
      *
-     * @returns false where another worker is busy with the slot
+     * @param key the file's key
+     * @returns false where another worker holds the slot's lock
      */
     function restorePointer(context, zone, slot, key) {
         return tryWithLocks(zone, [
@@ -5187,10 +5198,11 @@ function start_cold() {
         });
     }
     /**
-     * Puts pointers into slots that were emptied, to what a scan has found for them. What another worker is busy with, the next scan
-     * does.
+     * Makes pointers in slots that were emptied, to the files that a scan has found for them. A slot that another worker has locked
+     * is left to the next scan.
      *
-     * @param keys of the zone, with those of files among them
+     * @param keys keys of the zone, among them those of files
+     * @param isEmptied whether a slot was emptied
      */
     function restorePointers(context, zone, keys, isEmptied) {
         keys.filter(isFileKey).forEach(function(key) {
@@ -5200,7 +5212,7 @@ function start_cold() {
             });
         });
     }
-    /** Whether a slot's record is a pointer to that file, and says nothing else. */
+    /** Whether a slot's record is a pointer to one file alone, and notes no problem of the name's own files. */
     function pointsOnlyTo(record, key) {
         if (record === void 0 || !isPointer(record) || targetOf(record) !== key) return false;
         var meta = readMeta(record);
@@ -5394,13 +5406,11 @@ function start_cold() {
      * 2. that of the wildcard above it;
      * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
      *
-     * Of each, files of its own come before those that a scan found it in.
+     * For each of these names the handler's own slot comes before the other slot, and files of the name before files that a scan
+     * found. A fresh record is taken from the zone. For another one the store and the files are looked at. The function never
+     * throws: it logs a fault under one name, and serves the pair that the name has, or goes on to the next name.
      *
-     * Of each, the handler's own slot comes before the other one. A slot's pair is taken from the zone while it is fresh, and
-     * looked for on disk otherwise. Never throws: a fault under one name is logged, and what is held of that name is served,
-     * or the next in the order.
-     *
-     * @param isForRsa for the handlers of the RSA slot
+     * @param isForRsa whether a handler of the RSA slot asks
      * @returns the path of a version, or a record with PEM; '' where there is no pair
      */
     function resolve2(r, isForRsa) {
@@ -5673,6 +5683,30 @@ function start_cold() {
     }
     function historyIdIn(version) {
         return version.slice(0, version.indexOf(":"));
+    }
+    /** The position at the beginning of a history: one range of all keys, of which nothing is known. */
+    function newPosition(etcd, param, token) {
+        var cluster = param.cluster, term = param.term;
+        return {
+            prefix: etcd.prefix,
+            cluster: cluster,
+            term: term,
+            token: token,
+            historyId: Date.now().toString(36),
+            ranges: [
+                {
+                    after: "",
+                    to: "",
+                    since: 0,
+                    count: 0,
+                    needsListing: true,
+                    isCleared: false,
+                    resumeAfter: "",
+                    resumeRevision: 0
+                }
+            ],
+            at: ""
+        };
     }
     // src/etcd/seal.ts
     var PREFIX = "sealed:1:";
@@ -5996,55 +6030,23 @@ function start_cold() {
      */
     function applyDelete(into, slot, historyId, isCleared2) {
         return _async_to_generator(function() {
-            var context, zone, why, name;
+            var r, why, name;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        context = into.context, zone = into.zone;
+                        r = into.context.r;
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                var held = findRecord(zone, slot) || "";
-                                var last = readMeta(held);
-                                if (!last || last.etcd === void 0) return void 0;
-                                var keepFor = function keepFor2(reason) {
-                                    var _a;
-                                    putRecord(zone, slot, withMeta(held, clearToken(zone), Object.assign({}, last, {
-                                        problem: reason
-                                    })));
-                                    return ((_a = last.problem) == null ? void 0 : _a.detail) === reason.detail ? void 0 : reason;
-                                };
-                                var source = last.source, problem = last.problem;
-                                if (source !== "etcd") {
-                                    var rest = Object.assign({}, last);
-                                    delete rest.etcd;
-                                    if (problem == null ? void 0 : problem.isOfEtcd) delete rest.problem;
-                                    putRecord(zone, slot, withMeta(held, clearToken(zone), rest));
-                                    return void 0;
-                                }
-                                var isOwn = historyIdIn(last.etcd) === historyId;
-                                if (!isOwn && !isCleared2) return keepFor(GONE);
-                                try {
-                                    removePair(context, zone, [
-                                        slot
-                                    ]);
-                                } catch (e) {
-                                    if (!isRefusal(e)) throw e;
-                                    return keepFor({
-                                        code: e.code,
-                                        isOfEtcd: true,
-                                        detail: e.message
-                                    });
-                                }
-                                return null;
+                                return removeOrKeep(into, slot, historyId, isCleared2);
                             })
                         ];
                     case 1:
                         why = _state.sent();
                         name = nameOf(slot);
-                        if (why === null) context.r.log("cert_rotation: ".concat(name, ": deleted in etcd, and removed here"));
+                        if (why === null) r.log("cert_rotation: ".concat(name, ": deleted in etcd, and removed here"));
                         if (why) {
-                            context.r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
+                            r.error("cert_rotation: ".concat(name, ": ").concat(why.code, ": ").concat(why.detail, "; what is held is still served"));
                         }
                         return [
                             2,
@@ -6053,6 +6055,42 @@ function start_cold() {
                 }
             });
         })();
+    }
+    function removeOrKeep(param, slot, historyId, isCleared2) {
+        var context = param.context, zone = param.zone;
+        var _a;
+        var current = findRecord(zone, slot) || "";
+        var meta = readMeta(current);
+        if (!meta || meta.etcd === void 0) return void 0;
+        var keepFor = function keepFor2(reason) {
+            var _a2;
+            var noted = Object.assign({}, meta, {
+                problem: reason
+            });
+            putRecord(zone, slot, withMeta(current, clearToken(zone), noted));
+            return ((_a2 = meta.problem) == null ? void 0 : _a2.detail) === reason.detail ? void 0 : reason;
+        };
+        if (meta.source !== "etcd") {
+            var rest = Object.assign({}, meta);
+            delete rest.etcd;
+            if ((_a = meta.problem) == null ? void 0 : _a.isOfEtcd) delete rest.problem;
+            putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
+            return void 0;
+        }
+        if (historyIdIn(meta.etcd) !== historyId && !isCleared2) return keepFor(GONE);
+        try {
+            removePair(context, zone, [
+                slot
+            ]);
+        } catch (e) {
+            if (!isRefusal(e)) throw e;
+            return keepFor({
+                code: e.code,
+                isOfEtcd: true,
+                detail: e.message
+            });
+        }
+        return null;
     }
     var GONE = {
         code: "gone",
@@ -6557,6 +6595,7 @@ function start_cold() {
                     case 0:
                         context = contextOf(callerOf(session));
                         zone = context.zone;
+                        sweepIfDue(context);
                         etcd = zone && etcdOf(session.variables, zone);
                         if (!zone || !etcd) return [
                             2
@@ -6707,7 +6746,7 @@ function start_cold() {
                         token = clearToken(zone);
                         position = findPosition(etcd);
                         if (!position || !isSameHistory(position, header)) {
-                            position = begun(etcd, header, token);
+                            position = newPosition(etcd, header, token);
                             note2(one, position);
                         } else if (position.token !== token) {
                             position.token = token;
@@ -6768,29 +6807,6 @@ function start_cold() {
         var zone = param.zone, ticket = param.ticket;
         expectFollower(zone, ticket);
         putPosition(zone, position);
-    }
-    function begun(etcd, param, token) {
-        var cluster = param.cluster, term = param.term;
-        return {
-            prefix: etcd.prefix,
-            cluster: cluster,
-            term: term,
-            token: token,
-            historyId: Date.now().toString(36),
-            ranges: [
-                {
-                    after: "",
-                    to: "",
-                    since: 0,
-                    count: 0,
-                    needsListing: true,
-                    isCleared: false,
-                    resumeAfter: "",
-                    resumeRevision: 0
-                }
-            ],
-            at: ""
-        };
     }
     function oldest(param) {
         var ranges = param.ranges;
@@ -7640,6 +7656,7 @@ function start_cold() {
     function scanSlice(caller, since, effort) {
         var context = contextOf(caller);
         var zone = context.zone, settings = context.settings;
+        sweepIfDue(context);
         if (!settings.scan) return "done";
         if (!zone) {
             if (Date.now() % MINUTE_MS < SCAN_INTERVAL_MS) caller.error(NO_ZONE);
@@ -9028,7 +9045,11 @@ function start_cold() {
                         ];
                         name = names[i];
                         _findAllHeld = _sliced_to_array(findAllHeld(context, name), 2), first = _findAllHeld[0], other = _findAllHeld[1];
-                        if (first) certs.push(entryOfName(context.settings, name, first, other));
+                        try {
+                            if (first) certs.push(entryOfName(context.settings, name, first, other));
+                        } catch (e) {
+                            context.r.error("cert_rotation: ".concat(name, ": ").concat(e.message));
+                        }
                         return [
                             4,
                             yieldIfDue()
@@ -9251,53 +9272,33 @@ function start_cold() {
     var RSA_LABEL = ',slot="rsa"';
     function sendNames(r, zone, keys, settings) {
         return _async_to_generator(function() {
-            var hasRsaSlot, now, stateOf, files, fileProblems, first, rsa, problems;
+            var hasRsaSlot, tally;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         hasRsaSlot = settings.certFileRsa !== "";
-                        now = Date.now() / 1e3;
-                        stateOf = function stateOf2(param) {
-                            var isPair = param.isPair, notAfter = param.notAfter, problem = param.problem;
-                            return !isPair ? "refused" : notAfter < now ? "expired" : problem ? "last-good" : "ok";
+                        tally = {
+                            first: noStates(),
+                            rsa: noStates(),
+                            problems: [],
+                            files: noStates(),
+                            fileProblems: []
                         };
-                        files = noStates();
-                        fileProblems = [];
-                        first = noStates();
-                        rsa = noStates();
-                        problems = [];
                         r.send(headOf("certificate_not_after_seconds", "gauge", "Expiry of the current certificate, in seconds since 1970."));
                         return [
                             4,
                             eachSlice(keys, function(slots) {
-                                var lines = [];
-                                slots.forEach(function(slot) {
-                                    var isRsa2 = isRsaKey(slot);
-                                    var text = isRsa2 && !hasRsaSlot ? "" : findSummary(zone, slot);
-                                    if (!text) return;
-                                    var summary = readSummary(text);
-                                    var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
-                                    if (isFileKey(slot)) {
-                                        files[stateOf(summary)]++;
-                                        if (problem) fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
-                                        return;
-                                    }
-                                    var name = nameOf(slot);
-                                    var which = isRsa2 ? RSA_LABEL : "";
-                                    if (isPair) lines.push(sample('certificate_not_after_seconds{name="'.concat(name, '"').concat(which, "}"), notAfter));
-                                    if (problem) {
-                                        var held = isPair ? "yes" : "no";
-                                        problems.push(sample('certificate_problem{name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"').concat(which, "}"), 1));
-                                    }
-                                    var states = isRsa2 ? rsa : first;
-                                    states[stateOf(summary)]++;
+                                var lines = slots.map(function(slot) {
+                                    var text2 = isRsaKey(slot) && !hasRsaSlot ? "" : findSummary(zone, slot);
+                                    return text2 ? expiryOf(slot, readSummary(text2), settings, tally) : "";
                                 });
-                                if (lines.length > 0) r.send(lines.join(""));
+                                var text = lines.join("");
+                                if (text) r.send(text);
                             })
                         ];
                     case 1:
                         _state.sent();
-                        r.send(headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot ? statesText("names", rsa, RSA_LABEL) : "") + (settings.scan ? filesText(zone, files, fileProblems) : ""));
+                        r.send(namesText(tally, hasRsaSlot) + (settings.scan ? filesText(zone, tally) : ""));
                         return [
                             2
                         ];
@@ -9305,12 +9306,39 @@ function start_cold() {
             });
         })();
     }
+    function expiryOf(slot, summary, settings, tally) {
+        var isPair = summary.isPair, notAfter = summary.notAfter, problem = summary.problem;
+        if (isFileKey(slot)) {
+            tally.files[stateOf(summary)]++;
+            if (problem) tally.fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
+            return "";
+        }
+        var name = nameOf(slot);
+        var which = isRsaKey(slot) ? RSA_LABEL : "";
+        var held = isPair ? "yes" : "no";
+        if (problem) {
+            var labels = 'name="'.concat(name, '",code="').concat(problem, '",held="').concat(held, '"').concat(which);
+            tally.problems.push(sample("certificate_problem{".concat(labels, "}"), 1));
+        }
+        (isRsaKey(slot) ? tally.rsa : tally.first)[stateOf(summary)]++;
+        return isPair ? sample('certificate_not_after_seconds{name="'.concat(name, '"').concat(which, "}"), notAfter) : "";
+    }
+    function stateOf(param) {
+        var isPair = param.isPair, notAfter = param.notAfter, problem = param.problem;
+        if (!isPair) return "refused";
+        return notAfter < Date.now() / 1e3 ? "expired" : problem ? "last-good" : "ok";
+    }
+    function namesText(param, hasRsaSlot) {
+        var first = param.first, rsa = param.rsa, problems = param.problems;
+        return headOf("certificate_problem", "gauge", "The newest pair of a name was refused; held: whether an older pair is served.") + problems.join("") + headOf("names", "gauge", "Names in the zone, by state; refused: without a pair to serve.") + statesText("names", first, "") + (hasRsaSlot ? statesText("names", rsa, RSA_LABEL) : "");
+    }
     function fileProblem(file, param) {
         var isPair = param.isPair, problem = param.problem;
         var held = isPair ? "yes" : "no";
         return sample('file_problem{file="'.concat(escaped(file), '",code="').concat(problem, '",held="').concat(held, '"}'), 1);
     }
-    function filesText(zone, files, problems) {
+    function filesText(zone, param) {
+        var files = param.files, problems = param.fileProblems;
         var state = readScanState(zone);
         return headOf("files", "gauge", "Certificates that the scan has found, by state.") + statesText("files", files, "") + headOf("file_problem", "gauge", "A scanned file was refused; held: whether its older pair is served.") + problems.join("") + headOf("scan_began_seconds", "gauge", "Start of the latest scan, in seconds since 1970.") + sample("scan_began_seconds", state ? Math.floor(state.began / 1e3) : 0) + headOf("scan_pending", "gauge", "Files that the latest scan has not looked at yet.") + sample("scan_pending", state ? state.count - state.done : 0) + headOf("scan_failed", "gauge", "1 where the latest scan could not list the folder or store all names.") + sample("scan_failed", (state == null ? void 0 : state.fault) ? 1 : 0);
     }
@@ -9581,13 +9609,14 @@ function start_cold() {
 // src/warm.ts
 var warm;
 /**
- * The answer of a fresh record in the zone that is not the name's own: that of the file that a pointer leads to, or that of
- * the wildcard where it is known that the name has no files; of each, the handler's own slot before the other one. Reads
- * the dictionary, and does nothing else.
+ * The answer of another fresh record than the name's own: that of the file that a pointer leads to, or that of the wildcard
+ * where a negative answer says that the name has no files. The handler's own slot comes before the other slot. The function
+ * reads the dictionary, and does nothing else.
  *
- * @param name what the handshake asks for
- * @param first the record under the key that was looked up first; undefined: none
- * @returns '' where that is not enough
+ * @param name the name that the handshake asks for
+ * @param first the record that the hot path has found; undefined where there is none
+ * @param token the zone's clear token
+ * @returns '' where the zone alone does not tell
  */
 function otherAnswer(a, b, c, d, e) {
     return (warm || (warm = start_warm())).otherAnswer(a, b, c, d, e);
@@ -9816,13 +9845,14 @@ function start_warm() {
     // ======== warm.ts: what a handshake needs that is served from the zone but not a version under its own name
     // src/warm.ts
     /**
-     * The answer of a fresh record in the zone that is not the name's own: that of the file that a pointer leads to, or that of
-     * the wildcard where it is known that the name has no files; of each, the handler's own slot before the other one. Reads
-     * the dictionary, and does nothing else.
+     * The answer of another fresh record than the name's own: that of the file that a pointer leads to, or that of the wildcard
+     * where a negative answer says that the name has no files. The handler's own slot comes before the other slot. The function
+     * reads the dictionary, and does nothing else.
      *
-     * @param name what the handshake asks for
-     * @param first the record under the key that was looked up first; undefined: none
-     * @returns '' where that is not enough
+     * @param name the name that the handshake asks for
+     * @param first the record that the hot path has found; undefined where there is none
+     * @param token the zone's clear token
+     * @returns '' where the zone alone does not tell
      */
     function otherAnswer2(variables, name, isForRsa, first, token) {
         var zone = zoneNamed2(zoneName(variables));

@@ -7,18 +7,19 @@ import { isMissing, missesOf } from './zone/misses';
 import { answerOf, currentTarget, isFoundFor, isFreshPair } from './zone/record';
 import { findRecord } from './zone/slots';
 
-// What a handshake needs that is served from the zone, and not from the record under its own name: names under a wildcard,
-// names that a scan found, a name with one kind of pair where there are slots for two. The build makes these functions at the first call of one of them: see
-// esbuild.config.mjs.
+// Answers handshakes from records of the zone that are not under the name itself: names under a wildcard, names that a scan
+// found, and names with one kind of pair where there are slots for two. The build makes these functions at the first call of
+// one of them: see esbuild.config.mjs.
 
 /**
- * The answer of a fresh record in the zone that is not the name's own: that of the file that a pointer leads to, or that of
- * the wildcard where it is known that the name has no files; of each, the handler's own slot before the other one. Reads
- * the dictionary, and does nothing else.
+ * The answer of another fresh record than the name's own: that of the file that a pointer leads to, or that of the wildcard
+ * where a negative answer says that the name has no files. The handler's own slot comes before the other slot. The function
+ * reads the dictionary, and does nothing else.
  *
- * @param name what the handshake asks for
- * @param first the record under the key that was looked up first; undefined: none
- * @returns '' where that is not enough
+ * @param name the name that the handshake asks for
+ * @param first the record that the hot path has found; undefined where there is none
+ * @param token the zone's clear token
+ * @returns '' where the zone alone does not tell
  */
 export function otherAnswer(
   variables: Variables,

@@ -137,7 +137,12 @@ async function addEntries(
     const name = names[i] as string;
     // The name may have changed, or be gone, since the names were listed.
     const [first, other] = findAllHeld(context, name);
-    if (first) certs.push(entryOfName(context.settings, name, first, other));
+    try {
+      if (first) certs.push(entryOfName(context.settings, name, first, other));
+    } catch (e) {
+      // A damaged version is no reason to leave out the other names.
+      context.r.error(`cert_rotation: ${name}: ${(e as Error).message}`);
+    }
     await yieldIfDue();
   }
   return following.length > wanted ? (names[wanted - 1] as string) : null;

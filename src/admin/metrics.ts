@@ -99,6 +99,16 @@ export async function metrics(r: NginxHTTPRequest): Promise<void> {
 /** The label that distinguishes the series of a name's RSA slot. */
 const RSA_LABEL = ',slot="rsa"';
 
+/** What the metrics count of the names and files, beside the lines that are sent at once. */
+interface Tally {
+  first: States;
+  rsa: States;
+  problems: string[];
+  files: States;
+  fileProblems: string[];
+}
+
+/** Sends the expiry of each certificate in slices, then the states of the names. */
 async function sendNames(
   r: NginxHTTPRequest,
   zone: Zone,
@@ -106,14 +116,13 @@ async function sendNames(
   settings: Settings,
 ): Promise<void> {
   const hasRsaSlot = settings.certFileRsa !== '';
-  const now = Date.now() / 1000;
-  const stateOf = ({ isPair, notAfter, problem }: Summary): keyof States =>
-    !isPair ? 'refused' : notAfter < now ? 'expired' : problem ? 'last-good' : 'ok';
-  const files = noStates();
-  const fileProblems: string[] = [];
-  const first = noStates();
-  const rsa = noStates();
-  const problems: string[] = [];
+  const tally: Tally = {
+    first: noStates(),
+    rsa: noStates(),
+    problems: [],
+    files: noStates(),
+    fileProblems: [],
+  };
   r.send(
     headOf(
       'certificate_not_after_seconds',
@@ -122,45 +131,56 @@ async function sendNames(
     ),
   );
   await eachSlice(keys, (slots) => {
-    const lines: string[] = [];
-    slots.forEach((slot) => {
-      const isRsa = isRsaKey(slot);
+    const lines = slots.map((slot) => {
       // The record of an RSA slot may stay from before a reload that removed the slot. It is not served.
-      const text = isRsa && !hasRsaSlot ? '' : findSummary(zone, slot);
-      if (!text) return;
-      const summary = readSummary(text);
-      const { isPair, notAfter, problem } = summary;
-      if (isFileKey(slot)) {
-        files[stateOf(summary)]++;
-        if (problem) fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
-        return;
-      }
-      const name = nameOf(slot);
-      const which = isRsa ? RSA_LABEL : '';
-      if (isPair)
-        lines.push(sample(`certificate_not_after_seconds{name="${name}"${which}}`, notAfter));
-      if (problem) {
-        const held = isPair ? 'yes' : 'no';
-        problems.push(
-          sample(`certificate_problem{name="${name}",code="${problem}",held="${held}"${which}}`, 1),
-        );
-      }
-      const states = isRsa ? rsa : first;
-      states[stateOf(summary)]++;
+      const text = isRsaKey(slot) && !hasRsaSlot ? '' : findSummary(zone, slot);
+      return text ? expiryOf(slot, readSummary(text), settings, tally) : '';
     });
-    if (lines.length > 0) r.send(lines.join(''));
+    const text = lines.join('');
+    if (text) r.send(text);
   });
-  r.send(
+  r.send(namesText(tally, hasRsaSlot) + (settings.scan ? filesText(zone, tally) : ''));
+}
+
+/**
+ * Counts one slot.
+ *
+ * @returns the line of its expiry; '' for a file, and for a slot without a pair
+ */
+function expiryOf(slot: string, summary: Summary, settings: Settings, tally: Tally): string {
+  const { isPair, notAfter, problem } = summary;
+  if (isFileKey(slot)) {
+    tally.files[stateOf(summary)]++;
+    if (problem) tally.fileProblems.push(fileProblem(slotPaths(settings, slot).cert, summary));
+    return '';
+  }
+  const name = nameOf(slot);
+  const which = isRsaKey(slot) ? RSA_LABEL : '';
+  const held = isPair ? 'yes' : 'no';
+  if (problem) {
+    const labels = `name="${name}",code="${problem}",held="${held}"${which}`;
+    tally.problems.push(sample(`certificate_problem{${labels}}`, 1));
+  }
+  (isRsaKey(slot) ? tally.rsa : tally.first)[stateOf(summary)]++;
+  return isPair ? sample(`certificate_not_after_seconds{name="${name}"${which}}`, notAfter) : '';
+}
+
+function stateOf({ isPair, notAfter, problem }: Summary): keyof States {
+  if (!isPair) return 'refused';
+  return notAfter < Date.now() / 1000 ? 'expired' : problem ? 'last-good' : 'ok';
+}
+
+function namesText({ first, rsa, problems }: Tally, hasRsaSlot: boolean): string {
+  return (
     headOf(
       'certificate_problem',
       'gauge',
       'The newest pair of a name was refused; held: whether an older pair is served.',
     ) +
-      problems.join('') +
-      headOf('names', 'gauge', 'Names in the zone, by state; refused: without a pair to serve.') +
-      statesText('names', first, '') +
-      (hasRsaSlot ? statesText('names', rsa, RSA_LABEL) : '') +
-      (settings.scan ? filesText(zone, files, fileProblems) : ''),
+    problems.join('') +
+    headOf('names', 'gauge', 'Names in the zone, by state; refused: without a pair to serve.') +
+    statesText('names', first, '') +
+    (hasRsaSlot ? statesText('names', rsa, RSA_LABEL) : '')
   );
 }
 
@@ -170,7 +190,7 @@ function fileProblem(file: string, { isPair, problem }: Summary): string {
 }
 
 /** The metrics of `$cert_scan`. */
-function filesText(zone: Zone, files: States, problems: string[]): string {
+function filesText(zone: Zone, { files, fileProblems: problems }: Tally): string {
   const state = readScanState(zone);
   return (
     headOf('files', 'gauge', 'Certificates that the scan has found, by state.') +

@@ -23,41 +23,41 @@ import type { Context } from './context';
 import { type Situation, decide } from './decision';
 import { pemIn } from './pem_of_record';
 
-/** What a look at a slot's files came to. */
+/** The result of a look at a slot's files. */
 export interface CheckResult {
   /** The record to keep; '' drops the one that is there. */
   record: string;
   /** The pair of `record` where it was read from the files and is another one than before. */
   pair?: Pair;
-  /** There is nothing in this slot. */
+  /** Whether there is nothing for this slot. */
   isMissing?: boolean;
-  /** The stamp of a file that a scan found, and that is nobody's to serve. */
+  /** The stamp of a scanned file that holds no pair for a server, such as an issuer's certificate. */
   leftOut?: string;
-  /** One line, where something changed. */
+  /** A line for the log, where something changed. */
   message?: string;
   isError?: boolean;
-  /** Of files that were read; `refused` only once for the same reason. */
+  /** The outcome where the files were read. `refused` is given once for one reason. */
   result?: 'loaded' | 'unchanged' | 'refused';
-  /** With `refused`: why. */
+  /** The code of the reason, with `refused`. */
   code?: string;
 }
 
-/** A slot's files as they were found, beside what it has. */
+/** A slot's files as they were found, and the slot's record. */
 interface FileCheck {
   context: Context;
   slot: string;
-  /** Whose slot it is. */
+  /** The slot's name, without the prefix of its kind. */
   name: string;
   files: Files;
   /** The stamp of the files before they were read: a change after that is seen the next time. */
   stamp: string;
   /** The record, with a pair or without; '' where there is none. */
   current: string;
-  /** That of `current`. */
+  /** The meta of `current`. */
   meta: RecordMeta | null;
 }
 
-/** A renewal may be seen between its two renames: then the files are read again, as often. */
+/** How often files are read that change meanwhile: a renewal replaces chain and key by two renames. */
 const MOST_READS = 3;
 
 /**
@@ -126,7 +126,7 @@ function withoutFiles({ context, current, meta }: FileCheck): string {
   return withMeta(current, context.token, kept);
 }
 
-/** Nothing is there. A pointer stays, and forgets about files of the name's own. */
+/** The result for a slot without files: a pointer stays, and forgets the problem of the name's own files. */
 function none(current: string, token: string, meta: RecordMeta | null): CheckResult {
   if (!isPointer(current)) return { record: '', isMissing: true };
   const kept: Partial<RecordMeta> = refusedByEtcd(meta);

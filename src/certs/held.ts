@@ -7,17 +7,17 @@ import type { Context } from './context';
 import { leafOf } from './pem_of_record';
 import { currentOf } from './stored';
 
-/** A pair that is held in a slot. */
+/** The pair of a slot. */
 export interface Held {
   record: string;
   meta: RecordMeta;
-  /** The key of the file that a scan found it in; undefined: it is the slot's own. */
+  /** The key of the scanned file that has the pair; undefined where the pair is the slot's own. */
   file?: string;
 }
 
-/** The conditions under which a request is done. */
+/** The conditions of a request. */
 export interface Conditions {
-  /** Whether there are any. Without, nothing that is held has to be read for `check`. */
+  /** Whether there are any. Without them the caller need not read the pair that `check` takes. */
   isConditional: boolean;
   /**
    * @param fingerprint of the leaf that is held for a name; '' where none is
@@ -40,7 +40,7 @@ export function findHeld(context: Context, slot: string): Held | null {
   return record === undefined || meta === null ? null : { record, meta };
 }
 
-/** What a pointer points to; where the name's own files were refused, with the reason. */
+/** The pair that a pointer leads to, with the reason why the name's own files were refused. */
 function findFound(context: Context, pointer: string): Held | null {
   const file = targetOf(pointer);
   const held = findHeld(context, file);
@@ -53,14 +53,14 @@ function findFound(context: Context, pointer: string): Held | null {
   };
 }
 
-/** What is held of a name: that of its first slot, then that of its RSA slot. */
+/** The pairs of a name: that of its first slot, then that of its RSA slot. */
 export function findAllHeld(context: Context, name: string): Held[] {
   return slotsOf(context.settings, name)
     .map((slot) => findHeld(context, slot))
     .filter((held): held is Held => held !== null);
 }
 
-/** The fingerprint of its leaf, SHA-256 in lower-case hex; '' where nothing is held. */
+/** The fingerprint of a pair's leaf, SHA-256 in lower-case hex; '' where there is no pair. */
 export function fingerprintOfHeld(held: Held | null | undefined): string {
   return held ? fingerprintOf(leafOf(held.record)) : '';
 }

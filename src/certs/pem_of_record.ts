@@ -2,7 +2,7 @@ import { readFile } from '../disk/fs';
 import { type Certificate, readLeaf } from '../x509/certificate';
 import { holdsPair, isVersion, pathOf, pemOf } from '../zone/record';
 
-// The PEM of a record, wherever it is: in the record itself, or in the file of its version.
+// Reads the PEM of a record, which is in the record itself or in the file of its version.
 
 const CERTIFICATE = '-----BEGIN CERTIFICATE-----';
 
@@ -22,7 +22,11 @@ export function chainIn(record: string): string {
   return pem.slice(Math.max(pem.indexOf(CERTIFICATE), 0));
 }
 
-/** The leaf of a record with a pair. @throws malformed: its version cannot be read any more */
+/**
+ * The leaf of a record with a pair.
+ *
+ * @throws malformed where the file of its version is damaged, or gone by now
+ */
 export function leafOf(record: string): Certificate {
   return readLeaf(chainIn(record));
 }

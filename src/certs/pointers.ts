@@ -20,37 +20,37 @@ import type { Context } from './context';
 import { keepPointer } from './keep';
 import { currentOf } from './stored';
 
-// The index of what a scan has found: each file's pair under the file's key, and a pointer to it in the slot of each of its
-// certificate's names. What else a slot may hold goes before: the pair of the name's own files, if they are elsewhere; and
-// one that was put, until a clear, or until the file brings a newer pair.
+// The index of the certificates that a scan has found. A file's pair has a record under the file's key, and the slot of each
+// name in its certificate has a pointer to that record. Two other kinds of pairs win over a pointer: the pair of the name's own
+// files, where these are elsewhere, and a pair that was put, until a clear or until the file brings a newer pair.
 //
-// Where several files have a certificate for a name, the pointer knows all of them, and points to the best one: the name's
-// own, then one that is valid now, then the one that expires last, then the first by its label. When that goes, there is
-// another one at once.
+// Where several files have a certificate for one name, the pointer knows all of them and leads to the best: the name's own
+// file, then a certificate that is valid now, then the one that expires last, then the first stem. If that file goes, the next
+// one serves the name at once.
 //
-// Who writes a file's record holds its lock, and those of all the slots that this concerns. Readers hold none: pointers are
-// taken away before the record changes, and put in place after it.
+// A worker that writes a file's record holds the lock of the file and the locks of all slots concerned. Readers hold no lock,
+// so pointers are removed before the record changes, and made after it.
 
-/** This part of the zone is not for pairs that a scan has found: handshakes are to find room for pointers, and for locks. */
+/** The share of the zone that pairs of a scan leave free, so that handshakes find room for pointers and locks. */
 const RESERVED = 1 / 16;
 
-/** Whether there is room for more pairs that a scan finds. */
+/** Whether the zone has room for more pairs of a scan. */
 export function isRoomy(zone: Zone): boolean {
   const { capacity, free } = spaceOf(zone);
   return free >= capacity * RESERVED;
 }
 
-/** The slots in which a certificate is served. */
+/** The slots that serve a certificate: those of its names, in the RSA slot where it has an RSA key and there is one. */
 export function slotsFor(settings: Settings, names: string[], isRsa: boolean): string[] {
   return isRsa && settings.certFileRsa !== '' ? names.map(rsaKey) : names;
 }
 
 /**
- * Stores or drops a file's record, and has the pointers follow. Only for who holds the file's lock.
+ * Stores or drops a file's record, and changes the pointers accordingly. The caller must hold the file's lock.
  *
- * @param key of a file
- * @param record '' drops the one that is there
- * @returns false where another worker is busy with one of its slots: nothing was written
+ * @param key the file's key
+ * @param record the new record; '' drops the current one
+ * @returns false, with nothing written, where another worker holds the lock of one of the slots
  */
 export function keepFile(context: Context, zone: Zone, key: string, record: string): boolean {
   const { settings } = context;
@@ -72,9 +72,10 @@ export function keepFile(context: Context, zone: Zone, key: string, record: stri
 }
 
 /**
- * Puts a pointer to a file into a slot, or chooses anew between the files that it knows.
+ * Makes a slot's pointer lead to a file, or to the best of the files that it knows.
  *
- * @returns false where another worker is busy with the slot
+ * @param key the file's key
+ * @returns false where another worker holds the slot's lock
  */
 export function restorePointer(context: Context, zone: Zone, slot: string, key: string): boolean {
   return tryWithLocks(zone, [slot], ({ state }) => {
@@ -85,10 +86,11 @@ export function restorePointer(context: Context, zone: Zone, slot: string, key: 
 }
 
 /**
- * Puts pointers into slots that were emptied, to what a scan has found for them. What another worker is busy with, the next scan
- * does.
+ * Makes pointers in slots that were emptied, to the files that a scan has found for them. A slot that another worker has locked
+ * is left to the next scan.
  *
- * @param keys of the zone, with those of files among them
+ * @param keys keys of the zone, among them those of files
+ * @param isEmptied whether a slot was emptied
  */
 export function restorePointers(
   context: Context,
@@ -106,7 +108,7 @@ export function restorePointers(
   });
 }
 
-/** Whether a slot's record is a pointer to that file, and says nothing else. */
+/** Whether a slot's record is a pointer to one file alone, and notes no problem of the name's own files. */
 export function pointsOnlyTo(record: string | undefined, key: string): boolean {
   if (record === undefined || !isPointer(record) || targetOf(record) !== key) return false;
   const meta = readMeta(record);
@@ -120,7 +122,7 @@ function storeFile(zone: Zone, key: string, record: string): void {
   }
   const hasPlace = isRoomy(zone) || holdsPair(findRecord(zone, key) || '');
   if (hasPlace && putRecord(zone, key, record)) return;
-  // What is known of it, at least: each handshake reads the pair from its files then.
+  // Without room the record keeps the meta alone, and each handshake reads the pair.
   removeRecord(zone, key);
   putRecord(zone, key, markStale(makeRecord(FIRST_TOKEN, readMeta(record) as RecordMeta, null)));
 }

@@ -16,8 +16,8 @@ import { type Context, contextOf } from './context';
 import { refreshSlot } from './refresh';
 
 /**
- * For a name that has files and no pair to serve, in milliseconds: it may first have been asked for in the middle of a
- * renewal.
+ * The time after which refused files are looked at again where the name has no pair, in milliseconds: its first handshake may
+ * have come in the middle of a renewal.
  */
 const LONGEST_RETRY_MS = 1000;
 
@@ -28,13 +28,11 @@ const LONGEST_RETRY_MS = 1000;
  * 2. that of the wildcard above it;
  * 3. that of `$cert_fallback`, which is also for a handshake without a server name, or with a malformed one.
  *
- * Of each, files of its own come before those that a scan found it in.
+ * For each of these names the handler's own slot comes before the other slot, and files of the name before files that a scan
+ * found. A fresh record is taken from the zone. For another one the store and the files are looked at. The function never
+ * throws: it logs a fault under one name, and serves the pair that the name has, or goes on to the next name.
  *
- * Of each, the handler's own slot comes before the other one. A slot's pair is taken from the zone while it is fresh, and
- * looked for on disk otherwise. Never throws: a fault under one name is logged, and what is held of that name is served,
- * or the next in the order.
- *
- * @param isForRsa for the handlers of the RSA slot
+ * @param isForRsa whether a handler of the RSA slot asks
  * @returns the path of a version, or a record with PEM; '' where there is no pair
  */
 export function resolve(r: Session, isForRsa: boolean): string {
@@ -43,7 +41,7 @@ export function resolve(r: Session, isForRsa: boolean): string {
     const variables = variablesOf(r);
     const asked = variables['cert_name'] || variables['ssl_server_name'];
     const name = asked ? normalise(asked) : '';
-    // The files of such a name are the wildcard's, which needs no second record under a name that nobody uses.
+    // Its files are those of the wildcard, whose record serves it.
     const isStandIn = name.startsWith(`${context.settings.wildcardLabel}.`);
     const hasRsaSlot = context.settings.certFileRsa !== '';
     const names = [isStandIn ? '' : name, wildcardOf(name), context.fallback];

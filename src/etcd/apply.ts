@@ -169,45 +169,46 @@ export async function applyDelete(
   historyId: string,
   isCleared: boolean,
 ): Promise<boolean> {
-  const { context, zone } = into;
-  const why = await withSlot(into, slot, (): Problem | null | undefined => {
-    const held = findRecord(zone, slot) || '';
-    const last = readMeta(held);
-    if (!last || last.etcd === undefined) return undefined;
-    const keepFor = (reason: Problem): Problem | undefined => {
-      putRecord(
-        zone,
-        slot,
-        withMeta(held, clearToken(zone), Object.assign({}, last, { problem: reason })),
-      );
-      return last.problem?.detail === reason.detail ? undefined : reason;
-    };
-    const { source, problem } = last;
-    if (source !== 'etcd') {
-      const rest = Object.assign({}, last);
-      delete rest.etcd;
-      if (problem?.isOfEtcd) delete rest.problem;
-      putRecord(zone, slot, withMeta(held, clearToken(zone), rest));
-      return undefined;
-    }
-    const isOwn = historyIdIn(last.etcd) === historyId;
-    if (!isOwn && !isCleared) return keepFor(GONE);
-    try {
-      removePair(context, zone, [slot]);
-    } catch (e) {
-      if (!isRefusal(e)) throw e;
-      return keepFor({ code: e.code, isOfEtcd: true, detail: e.message });
-    }
-    return null;
-  });
+  const { r } = into.context;
+  const why = await withSlot(into, slot, () => removeOrKeep(into, slot, historyId, isCleared));
   const name = nameOf(slot);
-  if (why === null) context.r.log(`cert_rotation: ${name}: deleted in etcd, and removed here`);
+  if (why === null) r.log(`cert_rotation: ${name}: deleted in etcd, and removed here`);
   if (why) {
-    context.r.error(
-      `cert_rotation: ${name}: ${why.code}: ${why.detail}; what is held is still served`,
-    );
+    r.error(`cert_rotation: ${name}: ${why.code}: ${why.detail}; what is held is still served`);
   }
   return why === null;
+}
+
+/** @returns null where the slot was emptied; the reason why not, where it is a new one; undefined where there is nothing to say */
+function removeOrKeep(
+  { context, zone }: Target,
+  slot: string,
+  historyId: string,
+  isCleared: boolean,
+): Problem | null | undefined {
+  const current = findRecord(zone, slot) || '';
+  const meta = readMeta(current);
+  if (!meta || meta.etcd === undefined) return undefined;
+  const keepFor = (reason: Problem): Problem | undefined => {
+    const noted = Object.assign({}, meta, { problem: reason });
+    putRecord(zone, slot, withMeta(current, clearToken(zone), noted));
+    return meta.problem?.detail === reason.detail ? undefined : reason;
+  };
+  if (meta.source !== 'etcd') {
+    const rest = Object.assign({}, meta);
+    delete rest.etcd;
+    if (meta.problem?.isOfEtcd) delete rest.problem;
+    putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
+    return undefined;
+  }
+  if (historyIdIn(meta.etcd) !== historyId && !isCleared) return keepFor(GONE);
+  try {
+    removePair(context, zone, [slot]);
+  } catch (e) {
+    if (!isRefusal(e)) throw e;
+    return keepFor({ code: e.code, isOfEtcd: true, detail: e.message });
+  }
+  return null;
 }
 
 const GONE: Problem = {

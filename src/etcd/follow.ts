@@ -1,4 +1,5 @@
 import { type Context, contextOf } from '../certs/context';
+import { sweepIfDue } from '../certs/keep';
 import { restorePointers } from '../certs/pointers';
 import { refuse } from '../engine/refusal';
 import { callerOf } from '../engine/session';
@@ -14,13 +15,14 @@ import { type Etcd, etcdOf, readHeader, readKeys, transact } from './client';
 import {
   type KeyRange,
   type Position,
-  FOLLOWER,
   expectFollower,
   findPosition,
   isInRange,
   isSameHistory,
+  newPosition,
   putPosition,
   versionOf,
+  FOLLOWER,
 } from './position';
 import { type Header, type KeyValue, getOperation } from './wire';
 
@@ -65,6 +67,7 @@ interface Round extends Target {
 export async function follow(session: NginxPeriodicSession): Promise<void> {
   const context = contextOf(callerOf(session));
   const { zone } = context;
+  sweepIfDue(context);
   const etcd = zone && etcdOf(session.variables, zone);
   if (!zone || !etcd) return;
   const failure = findFailure(zone, context.misses);
@@ -115,7 +118,7 @@ async function catchUp(one: Round, header: Header): Promise<void> {
   const token = clearToken(zone);
   let position = findPosition(etcd);
   if (!position || !isSameHistory(position, header)) {
-    position = begun(etcd, header, token);
+    position = newPosition(etcd, header, token);
     // The position is noted before any pair, while the zone has room for it.
     note(one, position);
   } else if (position.token !== token) {
@@ -144,30 +147,6 @@ async function catchUp(one: Round, header: Header): Promise<void> {
 function note({ zone, ticket }: Round, position: Position): void {
   expectFollower(zone, ticket);
   putPosition(zone, position);
-}
-
-/** The position at the beginning of a history: one range of all keys, of which nothing is known. */
-function begun(etcd: Etcd, { cluster, term }: Header, token: string): Position {
-  return {
-    prefix: etcd.prefix,
-    cluster,
-    term,
-    token,
-    historyId: Date.now().toString(36),
-    ranges: [
-      {
-        after: '',
-        to: '',
-        since: 0,
-        count: 0,
-        needsListing: true,
-        isCleared: false,
-        resumeAfter: '',
-        resumeRevision: 0,
-      },
-    ],
-    at: '',
-  };
 }
 
 /** The range to work on next: one that needs a listing, otherwise the one that is furthest behind. */

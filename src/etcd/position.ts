@@ -151,3 +151,27 @@ export function revisionIn(version: string): number {
 export function historyIdIn(version: string): string {
   return version.slice(0, version.indexOf(':'));
 }
+
+/** The position at the beginning of a history: one range of all keys, of which nothing is known. */
+export function newPosition(etcd: Etcd, { cluster, term }: Header, token: string): Position {
+  return {
+    prefix: etcd.prefix,
+    cluster,
+    term,
+    token,
+    historyId: Date.now().toString(36),
+    ranges: [
+      {
+        after: '',
+        to: '',
+        since: 0,
+        count: 0,
+        needsListing: true,
+        isCleared: false,
+        resumeAfter: '',
+        resumeRevision: 0,
+      },
+    ],
+    at: '',
+  };
+}

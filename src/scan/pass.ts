@@ -1,4 +1,5 @@
 import { type Context, contextOf } from '../certs/context';
+import { sweepIfDue } from '../certs/keep';
 import { isRoomy, pointsOnlyTo, restorePointer, slotsFor } from '../certs/pointers';
 import { refreshSlot } from '../certs/refresh';
 import { slotPaths } from '../config/paths';
@@ -64,6 +65,7 @@ export interface Effort {
 export function scanSlice(caller: Caller, since: number, effort: Effort): 'done' | 'more' {
   const context = contextOf(caller);
   const { zone, settings } = context;
+  sweepIfDue(context);
   if (!settings.scan) return 'done';
   if (!zone) {
     // Without a zone nothing can note that this was logged, so it is logged about once a minute.
