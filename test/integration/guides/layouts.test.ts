@@ -7,6 +7,8 @@ import { startClients } from '../../support/image_clients.js';
 import { labelIn, LAYOUTS } from '../../support/layouts.js';
 import { startSite } from '../../support/site.js';
 
+// Runs on njs: paths of files are what is tested, whatever engine nginx has.
+
 const FOLDER = resolve(import.meta.dirname, '../../../nginx/layouts');
 const CLEARED = 'cleared.example';
 const WATCHED = 'watched.example';

@@ -10,6 +10,8 @@ import { send } from '../../support/http.js';
 import { makeWorkDirectory } from '../../support/nginx.js';
 import { handshake } from '../../support/tls_client.js';
 
+// Runs on njs, debian13: what each nginx knows is what is tested, whatever engine it has.
+
 // Every configuration that a document shows is started; it serves a pair, and a clear makes it serve the next one.
 
 const NAME = 'www.example.com';

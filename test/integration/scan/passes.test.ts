@@ -6,6 +6,8 @@ import { ADMIN_SOCKET, makeWorkDirectory, startNginx } from '../../support/nginx
 import { startTools } from '../../support/tools.js';
 import { filesBeside, findExamples, fittedTo, STREAM_FOLDER } from '../../support/examples.js';
 
+// Runs on njs, debian13: what OpenSSL and nginx offer is what is tested, whatever the engine.
+
 // Every configuration of nginx/ is started as it is copied, and each of its TLS listeners scanned.
 
 const EC_NAME = 'www.example.com';

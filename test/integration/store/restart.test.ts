@@ -7,6 +7,8 @@ import { startPutSite, type PutSite } from '../../support/putting.js';
 import type { SiteOptions } from '../../support/site.js';
 import { ageNotes, currentVersions, readStore } from '../../support/stored.js';
 
+// Runs on debian13, qjs: the oldest nginx and the newest; what is in the store does not depend on more.
+
 const LONG = { timeout: 120_000 };
 
 const OPTIONS = {

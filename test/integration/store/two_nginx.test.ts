@@ -9,6 +9,8 @@ import { createRandom } from '../../support/random.js';
 import { ageNotes, currentVersions, readStore, type Stored } from '../../support/stored.js';
 import { handshake } from '../../support/tls_client.js';
 
+// Runs on njs, qjs: the store is files, which two nginx of any version share alike; the engines are two.
+
 const NAMES = ['a.example', 'b.example', 'c.example'];
 const FALLBACK = 'fallback.example';
 
