@@ -2572,6 +2572,14 @@ function start_cold() {
         });
         return names;
     }
+    /** The names of a folder's entries, in no order; none where there is no folder. It throws as `listFolder` does. */
+    function listIfThere(folder) {
+        var names = [];
+        ifThere(function() {
+            names = listFolder(folder);
+        });
+        return names;
+    }
     /**
      * Reads a file as text.
      *
@@ -2911,11 +2919,7 @@ function start_cold() {
      */
     function shardsOf(param, folder, toSlot) {
         var root = param.root;
-        var shards = [];
-        ifThere(function() {
-            shards = listFolder("".concat(root, "/").concat(folder));
-        });
-        return shards.map(function(shard) {
+        return listIfThere("".concat(root, "/").concat(folder)).map(function(shard) {
             return {
                 path: "".concat(folder, "/").concat(shard),
                 toSlot: toSlot
@@ -2925,11 +2929,7 @@ function start_cold() {
     /** The keys of the slots that have entries in a shard. */
     function slotsIn(param, param1) {
         var root = param.root, path = param1.path, toSlot = param1.toSlot;
-        var names = [];
-        ifThere(function() {
-            names = listFolder("".concat(root, "/").concat(path));
-        });
-        return names.map(toSlot);
+        return listIfThere("".concat(root, "/").concat(path)).map(toSlot);
     }
     /**
      * Tells one state of a shard from another. Each entry that is placed or removed changes it.
@@ -3100,7 +3100,7 @@ function start_cold() {
     function sweep(store, sweeper, most) {
         var left = most - sweepTemporary(store, most);
         var folder = "".concat(store.root, "/retired");
-        var buckets = listed(folder);
+        var buckets = listIfThere(folder);
         for(var i = 0; i < buckets.length && left > 0; i++){
             var bucket = dueBucket(folder, buckets[i]);
             if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
@@ -3130,7 +3130,7 @@ function start_cold() {
             });
             unlink("".concat(bucket, "/").concat(version));
         };
-        var versions = listed(bucket);
+        var versions = listIfThere(bucket);
         var count2 = Math.min(versions.length, most);
         for(var i = 0; i < count2; i++)_loop(i);
         if (count2 === versions.length) removeFolder(bucket);
@@ -3139,7 +3139,7 @@ function start_cold() {
     function isNotedAnew(param, version, bucket) {
         var root = param.root;
         var folder = "".concat(root, "/retired");
-        return listed(folder).map(function(name) {
+        return listIfThere(folder).map(function(name) {
             return "".concat(folder, "/").concat(name);
         }).some(function(other) {
             return other !== bucket && exists("".concat(other, "/").concat(version));
@@ -3154,17 +3154,10 @@ function start_cold() {
             });
         };
         var root = param.root;
-        var names = listed("".concat(root, "/temporary"));
+        var names = listIfThere("".concat(root, "/temporary"));
         var count2 = Math.min(names.length, most);
         for(var i = 0; i < count2; i++)_loop(i);
         return count2;
-    }
-    function listed(folder) {
-        var names = [];
-        ifThere(function() {
-            names = listFolder(folder);
-        });
-        return names;
     }
 
     // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
@@ -3898,9 +3891,11 @@ function start_cold() {
         if (kind === VERSION && (/\D/.test(record.slice(PEM_AT2, PATH_AT2)) || record.charAt(PATH_AT2) !== "/")) {
             return null;
         }
-        var isPair = isWhole2(record) && isPem(partOf2(record, "key")) && isPem(partOf2(record, "chain"));
-        if (kind === SERVABLE && !isPair) return null;
+        if (kind === SERVABLE && !hasPem(record)) return null;
         return parseMeta2(record.slice(pemEnd2(record)), kind === POINTER);
+    }
+    function hasPem(record) {
+        return isWhole2(record) && isPem(partOf2(record, "key")) && isPem(partOf2(record, "chain"));
     }
     function isPem(text) {
         return text.startsWith(BLOCK_BEGIN) && text.endsWith(BLOCK_END);
@@ -4840,8 +4835,7 @@ function start_cold() {
         meta.store = store.id;
         meta.before = current.version;
         if (mayPlace && isStill(store, slot, current)) {
-            if (current.version) retire(store, current.version, slot);
-            placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
+            replaceVersion(context, store, slot, current.version, version, meta);
         }
         var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
         return withCheckedAt(stored, checkedAtText(record));
@@ -4852,13 +4846,23 @@ function start_cold() {
     function pairOf(record) {
         return readPair(pemIn(record));
     }
-    function placeIfChanged(param, store, slot, current, record, meta) {
-        var storeToken = param.storeToken;
+    function placeIfChanged(context, store, slot, current, record, meta) {
         var version = versionIn(record);
         if (meta.problem && version === current.version) return;
         var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
         if (!isNew || !isStill(store, slot, current)) return;
-        if (current.version && version !== current.version) retire(store, current.version, slot);
+        replaceVersion(context, store, slot, current.version, version, meta);
+    }
+    /**
+     * Makes a version the entry of a slot. The version before it is noted first: a worker may be killed in between.
+     *
+     * @param before the version that the slot has; '' for none
+     * @param meta as in `entryOfVersion`
+     * @throws Error of the file system. The entry that was there stays
+     */
+    function replaceVersion(param, store, slot, before, version, meta) {
+        var storeToken = param.storeToken;
+        if (before && before !== version) retire(store, before, slot);
         placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
     }
     function dropStored(store, slot, current) {
@@ -4995,16 +4999,14 @@ function start_cold() {
             return "";
         }
     }
-    function placeVersion(param, store, slot, version, meta, undone) {
-        var storeToken = param.storeToken;
+    function placeVersion(context, store, slot, version, meta, undone) {
         var before = orStoreFailed(function() {
             return readEntry(store, slot);
         });
         meta.store = store.id;
         meta.before = versionOfEntry(before);
         orStoreFailed(function() {
-            if (meta.before) retire(store, meta.before, slot);
-            placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+            replaceVersion(context, store, slot, meta.before || "", version, meta);
         });
         undone.push(function() {
             if (before === void 0) removeEntry(store, slot);
@@ -6967,16 +6969,16 @@ function start_cold() {
     }
     function letGoOfOthers(one, position, range, kvs) {
         return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed2, gone, keys, dropped, yieldIfDue, at, slot;
+            var context, zone, etcd, isCleared2, listed, gone, keys, dropped, yieldIfDue, at, slot;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         context = one.context, zone = one.zone, etcd = one.etcd;
                         isCleared2 = range.isCleared;
-                        listed2 = {};
+                        listed = {};
                         kvs.forEach(function(param) {
                             var key = param.key;
-                            listed2[key] = true;
+                            listed[key] = true;
                         });
                         gone = [];
                         keys = one.keys || (one.keys = keysOf(zone));
@@ -6985,7 +6987,7 @@ function start_cold() {
                             eachSlice(keys, function(slots) {
                                 slots.forEach(function(slot2) {
                                     var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed2[key] && isToDelete(zone, slot2, isCleared2)) {
+                                    if (isInRange(range, key) && !listed[key] && isToDelete(zone, slot2, isCleared2)) {
                                         gone.push(slot2);
                                     }
                                 });

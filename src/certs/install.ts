@@ -3,7 +3,6 @@ import { LONGEST_FRESH_MS } from '../config/settings';
 import { placeEntry, readEntry, removeEntry } from '../disk/entries';
 import { stampOf } from '../disk/stamp';
 import { type Store, versionPath } from '../disk/store';
-import { retire } from '../disk/versions';
 import { refuse } from '../engine/refusal';
 import { proveKey } from '../x509/key_proof';
 import { type Pair, servedPem } from '../x509/pair';
@@ -16,9 +15,9 @@ import { forgetMissing } from '../zone/misses';
 import { isVersion, makeRecord, makeVersionRecord, readMeta, withFreshUntil } from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
-import { sweepIfDue } from './keep';
+import { replaceVersion, sweepIfDue } from './keep';
 import { versionIn } from './pem_of_record';
-import { entryOfVersion, placeMark, versionOfEntry, writePair } from './stored';
+import { placeMark, versionOfEntry, writePair } from './stored';
 
 // Installs pairs that come by a request or from etcd in their slots, and removes them.
 
@@ -121,7 +120,7 @@ function storePair(
  * @throws store-failed: what was current stays
  */
 function placeVersion(
-  { storeToken }: Context,
+  context: Context,
   store: Store,
   slot: string,
   version: string,
@@ -132,8 +131,7 @@ function placeVersion(
   meta.store = store.id;
   meta.before = versionOfEntry(before);
   orStoreFailed(() => {
-    if (meta.before) retire(store, meta.before, slot);
-    placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+    replaceVersion(context, store, slot, meta.before || '', version, meta);
   });
   undone.push(() => {
     if (before === undefined) removeEntry(store, slot);

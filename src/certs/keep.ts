@@ -96,8 +96,7 @@ function keepPair(
   meta.store = store.id;
   meta.before = current.version;
   if (mayPlace && isStill(store, slot, current)) {
-    if (current.version) retire(store, current.version, slot);
-    placeEntry(store, slot, entryOfVersion(version, context.storeToken, meta));
+    replaceVersion(context, store, slot, current.version, version, meta);
   }
   const stored = makeVersionRecord(context.token, meta, versionPath(store, version));
   return withCheckedAt(stored, checkedAtText(record));
@@ -117,7 +116,7 @@ function pairOf(record: string): Pair {
 
 /** Brings an entry up to date. The reason why newer files were refused is not kept in it: the next nginx finds it by itself. */
 function placeIfChanged(
-  { storeToken }: Context,
+  context: Context,
   store: Store,
   slot: string,
   current: Current,
@@ -129,7 +128,25 @@ function placeIfChanged(
   // A clear that was seen since is no reason to write: it makes no difference until files have changed.
   const isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
   if (!isNew || !isStill(store, slot, current)) return;
-  if (current.version && version !== current.version) retire(store, current.version, slot);
+  replaceVersion(context, store, slot, current.version, version, meta);
+}
+
+/**
+ * Makes a version the entry of a slot. The version before it is noted first: a worker may be killed in between.
+ *
+ * @param before the version that the slot has; '' for none
+ * @param meta as in `entryOfVersion`
+ * @throws Error of the file system. The entry that was there stays
+ */
+export function replaceVersion(
+  { storeToken }: Context,
+  store: Store,
+  slot: string,
+  before: string,
+  version: string,
+  meta: RecordMeta,
+): void {
+  if (before && before !== version) retire(store, before, slot);
   placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
 }
 

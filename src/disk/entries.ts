@@ -1,4 +1,4 @@
-import { ifThere, listFolder, readLink, stat, unlink } from './fs';
+import { listIfThere, readLink, stat, unlink } from './fs';
 import { placeLink } from './place';
 import { type Store, entryPath } from './store';
 
@@ -71,20 +71,12 @@ export interface Shard {
  * @param toSlot as in Shard
  */
 export function shardsOf({ root }: Store, folder: string, toSlot: Shard['toSlot']): Shard[] {
-  let shards: string[] = [];
-  ifThere(() => {
-    shards = listFolder(`${root}/${folder}`);
-  });
-  return shards.map((shard) => ({ path: `${folder}/${shard}`, toSlot }));
+  return listIfThere(`${root}/${folder}`).map((shard) => ({ path: `${folder}/${shard}`, toSlot }));
 }
 
 /** The keys of the slots that have entries in a shard. */
 export function slotsIn({ root }: Store, { path, toSlot }: Shard): string[] {
-  let names: string[] = [];
-  ifThere(() => {
-    names = listFolder(`${root}/${path}`);
-  });
-  return names.map(toSlot);
+  return listIfThere(`${root}/${path}`).map(toSlot);
 }
 
 /**

@@ -54,6 +54,15 @@ export function listFolder(folder: string): string[] {
   return names;
 }
 
+/** The names of a folder's entries, in no order; none where there is no folder. It throws as `listFolder` does. */
+export function listIfThere(folder: string): string[] {
+  let names: string[] = [];
+  ifThere(() => {
+    names = listFolder(folder);
+  });
+  return names;
+}
+
 /**
  * Reads a file as text.
  *

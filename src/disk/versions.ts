@@ -3,7 +3,7 @@ import type { Pem } from '../x509/pem';
 import {
   exists,
   ifThere,
-  listFolder,
+  listIfThere,
   makeFolder,
   makeLink,
   readFile,
@@ -129,7 +129,7 @@ function bucketOf(ms: number): number {
 export function sweep(store: Store, sweeper: Sweeper, most: number): boolean {
   let left = most - sweepTemporary(store, most);
   const folder = `${store.root}/retired`;
-  const buckets = listed(folder);
+  const buckets = listIfThere(folder);
   for (let i = 0; i < buckets.length && left > 0; i++) {
     const bucket = dueBucket(folder, buckets[i] as string);
     if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
@@ -152,7 +152,7 @@ function dueBucket(folder: string, name: string): string {
 
 /** @returns the number of notes that were looked at, and 1 for the bucket itself */
 function sweepBucket(store: Store, bucket: string, sweeper: Sweeper, most: number): number {
-  const versions = listed(bucket);
+  const versions = listIfThere(bucket);
   const count = Math.min(versions.length, most);
   for (let i = 0; i < count; i++) {
     const version = versions[i] as string;
@@ -173,13 +173,13 @@ function sweepBucket(store: Store, bucket: string, sweeper: Sweeper, most: numbe
 /** Whether a version that was current for long was replaced only now: the note of its making says nothing about that. */
 function isNotedAnew({ root }: Store, version: string, bucket: string): boolean {
   const folder = `${root}/retired`;
-  return listed(folder)
+  return listIfThere(folder)
     .map((name) => `${folder}/${name}`)
     .some((other) => other !== bucket && exists(`${other}/${version}`));
 }
 
 function sweepTemporary({ root }: Store, most: number): number {
-  const names = listed(`${root}/temporary`);
+  const names = listIfThere(`${root}/temporary`);
   const count = Math.min(names.length, most);
   for (let i = 0; i < count; i++) {
     const path = `${root}/temporary/${names[i] as string}`;
@@ -189,12 +189,4 @@ function sweepTemporary({ root }: Store, most: number): number {
     });
   }
   return count;
-}
-
-function listed(folder: string): string[] {
-  let names: string[] = [];
-  ifThere(() => {
-    names = listFolder(folder);
-  });
-  return names;
 }

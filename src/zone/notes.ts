@@ -78,11 +78,6 @@ export function isNewToSay(zone: Zone, about: string, fault: string): boolean {
   return fault !== '';
 }
 
-/** The fault that was last logged; '' where there is none. */
-export function findSaid(zone: Zone, about: string): string {
-  return zone.get(SAID_PREFIX + about) || '';
-}
-
 const SWEPT_KEY = '#swept';
 
 /** The time at which a sweep of the store last came to its end, in the form of `timestamp`; undefined where none did. */

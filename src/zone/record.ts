@@ -314,9 +314,12 @@ export function readMeta(record: string): RecordMeta | null {
   ) {
     return null;
   }
-  const isPair = isWhole(record) && isPem(partOf(record, 'key')) && isPem(partOf(record, 'chain'));
-  if (kind === SERVABLE && !isPair) return null;
+  if (kind === SERVABLE && !hasPem(record)) return null;
   return parseMeta(record.slice(pemEnd(record)), kind === POINTER);
+}
+
+function hasPem(record: string): boolean {
+  return isWhole(record) && isPem(partOf(record, 'key')) && isPem(partOf(record, 'chain'));
 }
 
 function isPem(text: string): boolean {
