@@ -108,13 +108,13 @@ function isPastStore(
 }
 
 /**
- * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
+ * The record of a slot by its entry alone. The next handshake reads and checks the version.
  *
- * @param entry the text of the slot's entry
- * @returns '' where the entry is a mark, or unreadable
+ * @returns '' where there is no entry, or one that is a mark or unreadable
+ * @throws Error of the file system
  */
-export function dormantRecord(store: Store, entry: string): string {
-  const { version, meta, file, others } = parse(entry);
+export function dormantRecord(store: Store, slot: string): string {
+  const { version, meta, file, others } = parse(readEntry(store, slot));
   if (file !== undefined) return makePointer(file, others ? { others } : {});
   if (version === undefined || !meta) return '';
   const known = Object.assign({}, meta, { store: store.id });

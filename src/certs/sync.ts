@@ -1,5 +1,5 @@
 import { fileKey, rsaKey } from '../config/slot';
-import { type Shard, readEntry, shardOfSlot, shardStamp, shardsOf, slotsIn } from '../disk/entries';
+import { type Shard, shardOfSlot, shardStamp, shardsOf, slotsIn } from '../disk/entries';
 import type { Store } from '../disk/store';
 import { timeSlicer } from '../engine/yielding';
 import type { Zone } from '../zone/dict';
@@ -28,10 +28,7 @@ export async function syncNames(context: Context): Promise<void> {
   if (!store || !zone) return;
   sweepIfDue(context);
   const changed: Record<string, boolean> = {};
-  const shards = shardsOf(store, 'names', (name) => name).concat(
-    shardsOf(store, 'rsa', rsaKey),
-    shardsOf(store, 'files', fileKey),
-  );
+  const shards = nameShards(store).concat(shardsOf(store, 'files', fileKey));
   const yieldIfDue = timeSlicer();
   for (let i = 0; i < shards.length; i++) {
     const shard = shards[i] as Shard;
@@ -56,11 +53,31 @@ export async function syncNames(context: Context): Promise<void> {
   });
 }
 
+/**
+ * The keys of the slots of names that have entries in the store, in slices.
+ *
+ * @throws (rejects with) Error of the file system
+ */
+export async function slotsInStore(store: Store): Promise<string[]> {
+  const slots: string[] = [];
+  const yieldIfDue = timeSlicer();
+  const shards = nameShards(store);
+  for (let i = 0; i < shards.length; i++) {
+    slotsIn(store, shards[i] as Shard).forEach((slot) => slots.push(slot));
+    await yieldIfDue();
+  }
+  return slots;
+}
+
+/** The shards with the entries of names. */
+function nameShards(store: Store): Shard[] {
+  return shardsOf(store, 'names', (name) => name).concat(shardsOf(store, 'rsa', rsaKey));
+}
+
 /** @returns false where another worker is busy with the slot, or the zone has no room */
 function addSlot(store: Store, zone: Zone, slot: string): boolean {
   if (findRecord(zone, slot) !== undefined) return true;
-  const entry = readEntry(store, slot);
-  const record = entry === undefined ? '' : dormantRecord(store, entry);
+  const record = dormantRecord(store, slot);
   if (!record) return true;
   return tryWithLocks(zone, [slot], ({ state }) => {
     if (state !== 'locked') return false;
@@ -72,8 +89,7 @@ function dropIfDeleted(store: Store, zone: Zone, slot: string): void {
   const record = findRecord(zone, slot);
   if (record === undefined || !isVersion(record)) return;
   if (readMeta(record)?.store !== store.id) return;
-  const entry = readEntry(store, slot);
-  if (entry !== undefined && dormantRecord(store, entry)) return;
+  if (dormantRecord(store, slot)) return;
   tryWithLocks(zone, [slot], ({ state }) => {
     if (state === 'locked' && findRecord(zone, slot) === record) removeRecord(zone, slot);
   });

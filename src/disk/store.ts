@@ -12,6 +12,7 @@ import { makeFolder, statLink, userOfProcess } from './fs';
 //     retired/TIME/FINGERPRINT.ID     versions that may have to be removed: see versions.ts
 //     temporary/ID                    files that are being written
 //     clear                           a symlink, whose target is the clear token
+//     etcd                            a symlink, whose target says which history of etcd the pairs come from
 
 const FOLDER = '/cert-rotation.v1';
 
