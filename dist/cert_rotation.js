@@ -2725,7 +2725,7 @@ function start_cold() {
         }
     }
     // src/disk/store.ts
-    var FOLDER = "/cert-rotation.v1";
+    var OWN_FOLDER = "/cert-rotation.v1";
     var FOREIGN_RIGHTS = 63;
     /**
      * Opens a store, and makes this program's folder in it where it is missing.
@@ -2735,7 +2735,7 @@ function start_cold() {
      */
     function openStore(path) {
         if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
-        var root = path.replace(/\/+$/, "") + FOLDER;
+        var root = path.replace(/\/+$/, "") + OWN_FOLDER;
         var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
         if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
         if ((mode & FOREIGN_RIGHTS) !== 0) {
@@ -3018,11 +3018,18 @@ function start_cold() {
      * @param stamp of `stampOf`
      */
     function isSettled(stamp) {
-        var now = Date.now();
         return stamp.split(" ").every(function(one) {
-            var changed = +one.slice(one.lastIndexOf(":") + 1);
-            return !(Math.abs(now - changed) < TICK_MS);
+            return isPastTick(+one.slice(one.lastIndexOf(":") + 1));
         });
+    }
+    /**
+     * Whether a change is more than a tick ago, so that a further one would show. One of the future is as well: the clock was set
+     * back.
+     *
+     * @param changed in milliseconds since 1970; NaN for no time
+     */
+    function isPastTick(changed) {
+        return !(Math.abs(Date.now() - changed) < TICK_MS);
     }
     var DANGLING = "dangling";
     /**
@@ -3286,7 +3293,7 @@ function start_cold() {
      * @param labels in the form of Prometheus, as in `scope="all"`; '' where the family has none
      */
     function count(zone, family, labels) {
-        var counts = parse(findOwnCounts(zone) || "{}");
+        var counts = parseCounts(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
@@ -3310,7 +3317,7 @@ function start_cold() {
     function countsOf(zone, keys) {
         var sum = {};
         findCounts(zone, keys).forEach(function(text) {
-            var counts = parse(text);
+            var counts = parseCounts(text);
             Object.keys(counts).forEach(function(series) {
                 add(sum, series, counts[series]);
             });
@@ -3320,7 +3327,7 @@ function start_cold() {
     function add(counts, series, more) {
         counts[series] = (counts[series] || 0) + more;
     }
-    function parse(text) {
+    function parseCounts(text) {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
@@ -4526,7 +4533,7 @@ function start_cold() {
         });
         if (!store) return isHere && !exists(pathOf(text)) ? none2 : known;
         var entry = readEntry(store, slot);
-        var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
+        var _parseEntry = parseEntry(entry), version = _parseEntry.version, stored = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others, deleted = _parseEntry.deleted;
         if (isPastStore(text, meta, store, version)) {
             return {
                 record: text,
@@ -4570,7 +4577,7 @@ function start_cold() {
      * @throws Error of the file system
      */
     function dormantRecord(store, slot) {
-        var _parse2 = parse2(readEntry(store, slot)), version = _parse2.version, meta = _parse2.meta, file = _parse2.file, others = _parse2.others;
+        var _parseEntry = parseEntry(readEntry(store, slot)), version = _parseEntry.version, meta = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others;
         if (file !== void 0) return makePointer(file, others ? {
             others: others
         } : {});
@@ -4585,7 +4592,7 @@ function start_cold() {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
     }
-    function parse2(text) {
+    function parseEntry(text) {
         if (text === void 0) return {};
         try {
             return JSON.parse(text) || {};
@@ -4594,7 +4601,7 @@ function start_cold() {
         }
     }
     function adopt(context, store, slot, entry) {
-        var _parse2 = parse2(entry), _parse2_version = _parse2.version, version = _parse2_version === void 0 ? "" : _parse2_version, token = _parse2.token, stored = _parse2.meta;
+        var _parseEntry = parseEntry(entry), _parseEntry_version = _parseEntry.version, version = _parseEntry_version === void 0 ? "" : _parseEntry_version, token = _parseEntry.token, stored = _parseEntry.meta;
         var meta = Object.assign({}, stored, {
             store: store.id
         });
@@ -4668,11 +4675,11 @@ function start_cold() {
     }
     /** The version that an entry leads to; '' where it leads to none. */
     function versionOfEntry(entry) {
-        return parse2(entry).version || "";
+        return parseEntry(entry).version || "";
     }
     /** The clear token that an entry has seen. */
     function tokenIn(entry) {
-        return parse2(entry).token || STALE_TOKEN;
+        return parseEntry(entry).token || STALE_TOKEN;
     }
     /**
      * Makes the entry of a slot stale, as a clear does.
@@ -4680,7 +4687,7 @@ function start_cold() {
      * @throws Error of the file system
      */
     function clearEntry(store, slot) {
-        var entry = parse2(readEntry(store, slot));
+        var entry = parseEntry(readEntry(store, slot));
         if (entry.version === void 0) return;
         entry.token = STALE_TOKEN;
         placeEntry(store, slot, JSON.stringify(entry));
@@ -4736,11 +4743,11 @@ function start_cold() {
         return sweep(store, {
             isCurrent: function isCurrent(version, owner) {
                 return slotsOfOwner(store, version, owner).some(function(slot) {
-                    return parse2(readEntry(store, slot)).version === version;
+                    return parseEntry(readEntry(store, slot)).version === version;
                 });
             },
             removeMark: function removeMark(slot) {
-                if (parse2(readEntry(store, slot)).deleted) removeEntry(store, slot);
+                if (parseEntry(readEntry(store, slot)).deleted) removeEntry(store, slot);
             }
         }, most);
     }
@@ -5418,7 +5425,7 @@ function start_cold() {
         else context.r.log(result.message);
     }
     // src/certs/resolve.ts
-    var LONGEST_RETRY_MS = 1e3;
+    var REFUSED_RETRY_MS = 1e3;
     /**
      * Finds the pair for a handshake, in this order:
      *
@@ -5491,10 +5498,9 @@ function start_cold() {
         }
     }
     function retryInterval(interval) {
-        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+        return interval === 0 ? REFUSED_RETRY_MS : Math.min(interval, REFUSED_RETRY_MS);
     }
     // src/certs/sync.ts
-    var TICK_MS2 = 2e3;
     /**
      * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
      * of names that another nginx has deleted. Shards that have not changed since the last call are skipped.
@@ -5553,9 +5559,7 @@ function start_cold() {
                             2
                         ];
                     case 5:
-                        if (isWhole22 && Math.abs(Date.now() - stamp.changed) > TICK_MS2) {
-                            putShardStamp(zone, shard.path, stamp.text);
-                        }
+                        if (isWhole22 && isPastTick(stamp.changed)) putShardStamp(zone, shard.path, stamp.text);
                         _state.label = 6;
                     case 6:
                         i++;
@@ -6195,14 +6199,14 @@ function start_cold() {
         detail: "etcd was replaced or restored and does not have this name; a clear removes it"
     };
     // src/etcd/backoff.ts
-    var FIRST_RETRY_MS = 500;
-    var LONGEST_RETRY_MS2 = 4e3;
+    var FIRST_PAUSE_MS = 500;
+    var LONGEST_PAUSE_MS = 4e3;
     var SUCCESS_LASTS_MS = 1e3;
     /** Whether the next attempt is not due yet. */
     function isWaiting(param) {
         var until = param.until;
         var left = until - Date.now();
-        return left > 0 && left <= LONGEST_RETRY_MS2;
+        return left > 0 && left <= LONGEST_PAUSE_MS;
     }
     /**
      * Finds the failure of the last round.
@@ -6247,7 +6251,7 @@ function start_cold() {
         var next = {
             message: message,
             attempts: attempts,
-            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
+            until: Date.now() + Math.min(FIRST_PAUSE_MS * Math.pow(2, attempts - 1), LONGEST_PAUSE_MS),
             succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
         };
         var text = JSON.stringify(next);
@@ -6316,7 +6320,7 @@ function start_cold() {
     }
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
-        var header = partOf22(answer2, "header");
+        var header = memberOf(answer2, "header");
         var cluster = textOf(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
@@ -6337,7 +6341,7 @@ function start_cold() {
             };
         });
     }
-    function partOf22(fields, name) {
+    function memberOf(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
@@ -6483,9 +6487,9 @@ function start_cold() {
                                 header: headerOf(answer2),
                                 succeeded: answer2["succeeded"] === true,
                                 found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(partOf22(response, "response_range")["kvs"]).concat(listOf([
-                                        partOf22(response, "response_put")["prev_kv"]
-                                    ]), listOf(partOf22(response, "response_delete_range")["prev_kvs"]));
+                                    var kvs = listOf(memberOf(response, "response_range")["kvs"]).concat(listOf([
+                                        memberOf(response, "response_put")["prev_kv"]
+                                    ]), listOf(memberOf(response, "response_delete_range")["prev_kvs"]));
                                     return keyValues(kvs)[0];
                                 })
                             }
@@ -7427,15 +7431,117 @@ function start_cold() {
      */
     function putThrough(context, conditions, etcd, names, targets, pair) {
         return _async_to_generator(function() {
-            var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
+            var slots, operations, expect, change, before, revision, isNew, record, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = etcd.zone;
                         slots = targets.reduce(function(all, own) {
                             return all.concat(own);
                         }, []);
-                        text = pair.chain + pair.key;
+                        return [
+                            4,
+                            sealedPuts(etcd, slots, pair)
+                        ];
+                    case 1:
+                        operations = _state.sent();
+                        expect = function expect2(found) {
+                            return _async_to_generator(function() {
+                                var i, _ref, name, own;
+                                return _ts_generator(this, function(_state2) {
+                                    switch(_state2.label){
+                                        case 0:
+                                            i = 0;
+                                            _state2.label = 1;
+                                        case 1:
+                                            if (!(i < names.length)) return [
+                                                3,
+                                                4
+                                            ];
+                                            _ref = [
+                                                names[i],
+                                                targets[i]
+                                            ], name = _ref[0], own = _ref[1];
+                                            return [
+                                                4,
+                                                expectMet(context, conditions, etcd, name, own, slots, found)
+                                            ];
+                                        case 2:
+                                            _state2.sent();
+                                            _state2.label = 3;
+                                        case 3:
+                                            i++;
+                                            return [
+                                                3,
+                                                1
+                                            ];
+                                        case 4:
+                                            return [
+                                                2
+                                            ];
+                                    }
+                                });
+                            })();
+                        };
+                        return [
+                            4,
+                            commit(conditions, etcd, slots, operations, expect)
+                        ];
+                    case 2:
+                        change = _state.sent();
+                        before = change.before, revision = change.revision;
+                        isNew = targets.some(function(own) {
+                            return own.every(function(slot) {
+                                return !before[slots.indexOf(slot)] && !findHeld(context, slot);
+                            });
+                        });
+                        _state.label = 3;
+                    case 3:
+                        _state.trys.push([
+                            3,
+                            5,
+                            ,
+                            7
+                        ]);
+                        return [
+                            4,
+                            withLocks(etcd.zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                return installHere(context, etcd, slots, pair, change);
+                            })
+                        ];
+                    case 4:
+                        record = _state.sent();
+                        return [
+                            2,
+                            {
+                                isNew: isNew,
+                                record: record
+                            }
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        return [
+                            4,
+                            rollBack(etcd, slots, before, revision)
+                        ];
+                    case 6:
+                        _state.sent();
+                        throw e;
+                    case 7:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function sealedPuts(etcd, slots, pair) {
+        return _async_to_generator(function() {
+            var operations, i, slot, value;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
                         operations = [];
                         i = 0;
                         _state.label = 1;
@@ -7445,20 +7551,13 @@ function start_cold() {
                             4
                         ];
                         slot = slots[i];
-                        _ = operations.push;
-                        _tmp = [
-                            etcd.prefix + slot
-                        ];
                         return [
                             4,
-                            sealValue(etcd, slot, text)
+                            sealValue(etcd, slot, pair.chain + pair.key)
                         ];
                     case 2:
-                        _.apply(operations, [
-                            putOperation.apply(void 0, _tmp.concat([
-                                _state.sent()
-                            ]))
-                        ]);
+                        value = _state.sent();
+                        operations.push(putOperation(etcd.prefix + slot, value));
                         _state.label = 3;
                     case 3:
                         i++;
@@ -7468,101 +7567,27 @@ function start_cold() {
                         ];
                     case 4:
                         return [
-                            4,
-                            change(conditions, etcd, slots, operations, function(found) {
-                                return _async_to_generator(function() {
-                                    var i2;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                i2 = 0;
-                                                _state2.label = 1;
-                                            case 1:
-                                                if (!(i2 < names.length)) return [
-                                                    3,
-                                                    4
-                                                ];
-                                                return [
-                                                    4,
-                                                    expectMet(context, conditions, etcd, names[i2], targets[i2], slots, found)
-                                                ];
-                                            case 2:
-                                                _state2.sent();
-                                                _state2.label = 3;
-                                            case 3:
-                                                i2++;
-                                                return [
-                                                    3,
-                                                    1
-                                                ];
-                                            case 4:
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 5:
-                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
-                        isNew = targets.some(function(own) {
-                            return own.every(function(slot2) {
-                                return !before[slots.indexOf(slot2)] && !findHeld(context, slot2);
-                            });
-                        });
-                        _state.label = 6;
-                    case 6:
-                        _state.trys.push([
-                            6,
-                            8,
-                            ,
-                            10
-                        ]);
-                        return [
-                            4,
-                            withLocks(zone, [
-                                FOLLOWER
-                            ].concat(slots), function() {
-                                var position = findPosition(etcd);
-                                var version = versionOf(position, revision);
-                                var open = slots.filter(function(slot2) {
-                                    return !isOvertaken(etcd, slot2, revision);
-                                });
-                                var created = open.map(function(slot2) {
-                                    var _a, _b;
-                                    return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
-                                });
-                                if (position) noteNew(etcd, position, open, created);
-                                installPair(context, zone, open, pair, version);
-                                return recordOfPut(context, slots[0], pair, version);
-                            })
-                        ];
-                    case 7:
-                        record = _state.sent();
-                        return [
                             2,
-                            {
-                                isNew: isNew,
-                                record: record
-                            }
-                        ];
-                    case 8:
-                        e = _state.sent();
-                        return [
-                            4,
-                            takeBack(etcd, slots, before, revision)
-                        ];
-                    case 9:
-                        _state.sent();
-                        throw e;
-                    case 10:
-                        return [
-                            2
+                            operations
                         ];
                 }
             });
         })();
+    }
+    function installHere(context, etcd, slots, pair, param) {
+        var before = param.before, revision = param.revision;
+        var position = findPosition(etcd);
+        var version = versionOf(position, revision);
+        var open = slots.filter(function(slot) {
+            return !isOvertaken(etcd, slot, revision);
+        });
+        var created = open.map(function(slot) {
+            var _a, _b;
+            return (_b = (_a = before[slots.indexOf(slot)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+        });
+        if (position) noteNew(etcd, position, open, created);
+        installPair(context, etcd.zone, open, pair, version);
+        return recordOfPut(context, slots[0], pair, version);
     }
     /**
      * Deletes a name from etcd, and here.
@@ -7586,7 +7611,7 @@ function start_cold() {
                         });
                         return [
                             4,
-                            change(conditions, etcd, slots, operations, function(found) {
+                            commit(conditions, etcd, slots, operations, function(found) {
                                 return _async_to_generator(function() {
                                     var isThere;
                                     return _ts_generator(this, function(_state2) {
@@ -7641,7 +7666,7 @@ function start_cold() {
                         e = _state.sent();
                         return [
                             4,
-                            takeBack(etcd, slots, before, 0)
+                            rollBack(etcd, slots, before, 0)
                         ];
                     case 5:
                         _state.sent();
@@ -7655,7 +7680,7 @@ function start_cold() {
             });
         })();
     }
-    function change(conditions, etcd, slots, operations, expect) {
+    function commit(conditions, etcd, slots, operations, expect) {
         return _async_to_generator(function() {
             var _loop, keys, attempt, _ret;
             return _ts_generator(this, function(_state) {
@@ -7766,7 +7791,7 @@ function start_cold() {
                         slot = own[i];
                         return [
                             4,
-                            fingerprintIn2(context, etcd, slot, found[slots.indexOf(slot)])
+                            fingerprintOfValue(context, etcd, slot, found[slots.indexOf(slot)])
                         ];
                     case 2:
                         fingerprint = _state.sent();
@@ -7786,7 +7811,7 @@ function start_cold() {
             });
         })();
     }
-    function fingerprintIn2(context, etcd, slot, kv) {
+    function fingerprintOfValue(context, etcd, slot, kv) {
         return _async_to_generator(function() {
             var held, sent, e;
             return _ts_generator(this, function(_state) {
@@ -7839,7 +7864,7 @@ function start_cold() {
         var held = findVersion(etcd.zone, slot);
         return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
     }
-    function takeBack(etcd, slots, before, revision) {
+    function rollBack(etcd, slots, before, revision) {
         return _async_to_generator(function() {
             var keys, compare2, operations, e;
             return _ts_generator(this, function(_state) {
@@ -8574,7 +8599,7 @@ function start_cold() {
             });
         })();
     }
-    var FOLDER2 = "/certs/";
+    var NAMES_PATH = "/certs/";
     /**
      * Reads the name in a request's path, after `/certs/`.
      *
@@ -8582,8 +8607,8 @@ function start_cold() {
      * @throws malformed: the text there is neither a name nor a wildcard
      */
     function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER2);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
+        var at = r.uri.indexOf(NAMES_PATH);
+        var text = at < 0 ? "" : r.uri.slice(at + NAMES_PATH.length);
         var name = normaliseWithWildcard(text);
         if (text && !name) refuse("malformed", "The path has to name a server name or a wildcard.");
         return name;

@@ -1,5 +1,6 @@
 import { fileKey, rsaKey } from '../config/slot';
 import { type Shard, shardOfSlot, shardStamp, shardsOf, slotsIn } from '../disk/entries';
+import { isPastTick } from '../disk/stamp';
 import type { Store } from '../disk/store';
 import { timeSlicer } from '../engine/yielding';
 import type { Zone } from '../zone/dict';
@@ -13,9 +14,6 @@ import { dormantRecord } from './stored';
 
 // Brings the zone up to date with the names in the store, for work over all names: the list and the metrics.
 // A handshake does without, because it looks its own name up in the store.
-
-/** A time in which two changes of a folder may have the same time stamp, in milliseconds. */
-const TICK_MS = 2000;
 
 /**
  * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
@@ -41,9 +39,8 @@ export async function syncNames(context: Context): Promise<void> {
       isWhole = addSlot(store, zone, slots[j] as string) && isWhole;
       await yieldIfDue();
     }
-    if (isWhole && Math.abs(Date.now() - stamp.changed) > TICK_MS) {
-      putShardStamp(zone, shard.path, stamp.text);
-    }
+    // Two changes of a folder within a tick leave it with one stamp.
+    if (isWhole && isPastTick(stamp.changed)) putShardStamp(zone, shard.path, stamp.text);
   }
   if (Object.keys(changed).length === 0) return;
   await eachSlice(keysOf(zone), (slots) => {
