@@ -728,14 +728,18 @@ function start_cold() {
         return carried(limbs);
     }
     function product(a, b) {
-        var limbs = zeros(a.length + b.length);
-        for(var i = 0; i < a.length; i++)addMultiple(limbs, i, b, a[i]);
-        return carried(limbs);
-    }
-    function zeros(size) {
         var limbs = [];
-        for(var i = 0; i < size; i++)limbs.push(0);
-        return limbs;
+        var over = 0;
+        for(var column = 0; column < a.length + b.length; column++){
+            var last = Math.min(column, a.length - 1);
+            for(var i = Math.max(column - b.length + 1, 0); i <= last; i++){
+                over += a[i] * b[column - i];
+            }
+            var rest = Math.floor(over / BASE);
+            limbs.push(over - rest * BASE);
+            over = rest;
+        }
+        return trim(limbs);
     }
     function addMultiple(limbs, at, number, factor) {
         for(var j = 0; j < number.length; j++){
@@ -779,19 +783,23 @@ function start_cold() {
         var positive = trim(result);
         return compare(positive, m) < 0 ? positive : difference(positive, m);
     }
+    /** a / b, as exact as a double can be. */
+    function ratioOf(a, b) {
+        return leadOf(a, a.length) / leadOf(b, b.length) * Math.pow(BASE, a.length - b.length);
+    }
     function leadOf(limbs, end) {
-        return limbs[end - 1] * BASE + (limbs[end - 2] || 0) + (limbs[end - 3] || 0) / BASE;
+        return (limbs[end - 1] || 0) * BASE + (limbs[end - 2] || 0) + (limbs[end - 3] || 0) / BASE;
     }
     /** The number of zero bits at the low end of a number, in its lowest limb alone. */
     function trailingZeros(limbs) {
         var limb = limbs[0];
         if (limb === 0) return LIMB_BITS;
-        var zeros2 = 0;
+        var zeros = 0;
         while(limb % 2 === 0){
             limb /= 2;
-            zeros2++;
+            zeros++;
         }
-        return zeros2;
+        return zeros;
     }
     /**
      * A number without its lowest bits, which are zero.
@@ -1484,10 +1492,10 @@ function start_cold() {
         var n = prime;
         var isNegative = false;
         while(a.length > 0){
-            var zeros2 = trailingZeros(a);
+            var zeros = trailingZeros(a);
             var eighth = n[0] % 8;
-            if (zeros2 % 2 === 1 && (eighth === 3 || eighth === 5)) isNegative = !isNegative;
-            a = shiftRight(a, zeros2);
+            if (zeros % 2 === 1 && (eighth === 3 || eighth === 5)) isNegative = !isNegative;
+            a = shiftRight(a, zeros);
             if (compare(a, n) < 0) {
                 if (a[0] % 4 === 3 && n[0] % 4 === 3) isNegative = !isNegative;
                 var larger = n;
@@ -2170,16 +2178,18 @@ function start_cold() {
     }
     function withShortenedZeros(address) {
         for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
+            var zeros = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros.test(address)) return address.replace(zeros, "::");
         }
         return address;
     }
     // src/x509/rsa_numbers.ts
     var LONGEST_BITS = 8192;
+    var SMALL_MODULUS_BITS = 3072;
+    var SMALL_EXPONENT_BITS = 64;
     /**
-     * Checks the lengths of the numbers, and then n = pq, e·d = e·dP = 1 modulo p - 1, e·d = e·dQ = 1 modulo q - 1, and q·qInv = 1 modulo
-     * p. Whether p and q are primes is not checked: damage does not leave n = pq.
+     * Checks the lengths of the numbers, and, where the time for it is short, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo p - 1, e·dQ = 1 modulo q - 1, and
+     * q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
      *
      * @param numbers n, e, d, p, q, dP, dQ and qInv, each in hex of whole bytes without zero bytes before it
      * @throws malformed
@@ -2191,20 +2201,53 @@ function start_cold() {
         })) {
             refuse("malformed", "an RSA private key with a number longer than its modulus");
         }
-        if (longest > LONGEST_BITS) return;
-        var _numbers_map = _sliced_to_array(numbers.map(limbsOf), 8), n = _numbers_map[0], e = _numbers_map[1], d = _numbers_map[2], p = _numbers_map[3], q = _numbers_map[4], dP = _numbers_map[5], dQ = _numbers_map[6], qInv = _numbers_map[7];
-        var isOneKey = compare(product(p, q), n) === 0 && areExponents(e, d, dP, p) && areExponents(e, d, dQ, q) && isOne(remainder(product(q, qInv), p));
+        var isUsual = longest <= SMALL_MODULUS_BITS || bitsOf(numbers[1]) <= SMALL_EXPONENT_BITS;
+        if (longest > LONGEST_BITS || !isUsual) return;
+        var all = numbers.map(limbsOf);
+        var _all = _sliced_to_array(all, 8), n = _all[0], p = _all[3], q = _all[4], qInv = _all[7];
+        var isOneKey = !isOne(p) && !isOne(q) && compare(product(p, q), n) === 0 && isOne(remainder(product(q, qInv), p)) && areExponents(all);
         if (!isOneKey) {
             refuse("malformed", "the numbers of the RSA private key do not belong together: it is damaged");
         }
     }
-    function areExponents(e, d, left, prime) {
-        var order = difference(prime, [
+    function areExponents(numbers) {
+        var _numbers = _sliced_to_array(numbers, 7), n = _numbers[0], e = _numbers[1], d = _numbers[2], p = _numbers[3], q = _numbers[4], dP = _numbers[5], dQ = _numbers[6];
+        var _ref = [
+            difference(p, [
+                1
+            ]),
+            difference(q, [
+                1
+            ])
+        ], pLess1 = _ref[0], qLess1 = _ref[1];
+        var order = difference(difference(n, p), qLess1);
+        var undoes = function undoes2(exponent, modulus) {
+            return isOne(remainder(product(e, exponent), modulus));
+        };
+        if (!undoes(dP, pLess1) || !undoes(dQ, qLess1)) return false;
+        var divisor = divisorOf(remainder(difference(product(e, d), [
             1
-        ]);
-        if (order.length === 0) return false;
-        var reduced = remainder(d, order);
-        return compare(reduced, remainder(left, order)) === 0 && isOne(remainder(product(e, reduced), order));
+        ]), order), order);
+        var isCommon = divisor > 0 && isMultiple(pLess1, divisor) && isMultiple(qLess1, divisor);
+        return isCommon || undoes(d, pLess1) && undoes(d, qLess1);
+    }
+    function isMultiple(number, divisor) {
+        return remainder(number, [
+            divisor
+        ]).length === 0;
+    }
+    var LARGEST_DIVISOR = 1e3;
+    var NEARLY = 1e-6;
+    function divisorOf(rest, order) {
+        var ratio = ratioOf(rest, order);
+        for(var divisor = 1; divisor <= LARGEST_DIVISOR; divisor++){
+            var multiple = ratio * divisor;
+            if (Math.abs(multiple - Math.round(multiple)) > NEARLY) continue;
+            return remainder(product(rest, [
+                divisor
+            ]), order).length === 0 ? divisor : 0;
+        }
+        return 0;
     }
     function bitsOf(hex) {
         return (hex.length - 2) * 4 + parseInt(hex.slice(0, 2), 16).toString(2).length;

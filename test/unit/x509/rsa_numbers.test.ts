@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, generatePrimeSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import { expectOneKey } from '../../../src/x509/rsa_numbers.js';
@@ -89,6 +89,24 @@ describe('the numbers of one key', () => {
     check({ ...key, d: inverse(e, order / gcd(p - 1n, q - 1n)) });
   });
 
+  test('primes whose p - 1 and q - 1 have a large divisor in common', () => {
+    const add = 2n * 10007n;
+    const [p, q] = [0, 0].map(() => generatePrimeSync(1024, { add, rem: 1n, bigint: true })) as [
+      bigint,
+      bigint,
+    ];
+    const e = 65537n;
+    const order = (p - 1n) * (q - 1n);
+    const d = inverse(e, order / gcd(p - 1n, q - 1n));
+    expect((d * e) % order).not.toBe(1n);
+    const own = { n: p * q, e, p, q, dP: d % (p - 1n), dQ: d % (q - 1n), qInv: inverse(q, p) };
+    check({ ...own, d });
+    check({ ...own, d: inverse(e, order) });
+    expect(() => {
+      check({ ...own, d: d ^ 1024n });
+    }).toThrow(damaged);
+  });
+
   test('the smaller prime first', () => {
     const { p, q, dP, dQ } = key;
     const turned = { ...key, p: q, q: p, dP: dQ, dQ: dP, qInv: inverse(p, q) };
@@ -167,6 +185,14 @@ describe('a number longer than the modulus', () => {
       }).toThrow(tooLong);
     }
   });
+});
+
+test('a long modulus with a long exponent, which no client takes: the lengths alone', () => {
+  const long = keys[3]!;
+  check({ ...long, e: (1n << 65n) + 1n });
+  expect(() => {
+    check({ ...long, e: (1n << 63n) + 1n });
+  }).toThrow(damaged);
 });
 
 test('longer keys than authorities certify: the lengths alone', () => {
