@@ -686,6 +686,165 @@ function start_cold() {
     }
 
     // ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+    // src/x509/bignum.ts
+    var LIMB_BITS = 22;
+    var BASE = 4194304;
+    var TWO_LIMBS_HEX = 11;
+    /** The limbs of a number in hex, without zeros at the top. */
+    function limbsOf(hex) {
+        var limbs = [];
+        for(var end = hex.length; end > 0; end -= TWO_LIMBS_HEX){
+            var two = parseInt(hex.slice(Math.max(end - TWO_LIMBS_HEX, 0), end), 16);
+            limbs.push(two % BASE, Math.floor(two / BASE));
+        }
+        return trim(limbs);
+    }
+    function trim(limbs) {
+        while(limbs.length > 0 && limbs[limbs.length - 1] === 0)limbs.pop();
+        return limbs;
+    }
+    /** A number with the sign of a - b. */
+    function compare(a, b) {
+        if (a.length !== b.length) return a.length - b.length;
+        for(var i = a.length - 1; i >= 0; i--){
+            var difference2 = a[i] - b[i];
+            if (difference2 !== 0) return difference2;
+        }
+        return 0;
+    }
+    /** Whether a number is 1. */
+    function isOne(limbs) {
+        return limbs.length === 1 && limbs[0] === 1;
+    }
+    function sum(a, b) {
+        var limbs = a.slice();
+        for(var i = 0; i < b.length; i++)limbs[i] = (limbs[i] || 0) + b[i];
+        return carried(limbs);
+    }
+    /** a - b, where a is the larger one, or equal. */
+    function difference(a, b) {
+        var limbs = a.slice();
+        for(var i = 0; i < b.length; i++)limbs[i] = limbs[i] - b[i];
+        return carried(limbs);
+    }
+    function product(a, b) {
+        var limbs = [];
+        var over = 0;
+        for(var column = 0; column < a.length + b.length; column++){
+            var last = Math.min(column, a.length - 1);
+            for(var i = Math.max(column - b.length + 1, 0); i <= last; i++){
+                over += a[i] * b[column - i];
+            }
+            var rest = Math.floor(over / BASE);
+            limbs.push(over - rest * BASE);
+            over = rest;
+        }
+        return trim(limbs);
+    }
+    function addMultiple(limbs, at, number, factor) {
+        for(var j = 0; j < number.length; j++){
+            limbs[at + j] = limbs[at + j] + factor * number[j];
+        }
+    }
+    function carried(limbs) {
+        var over = carry(limbs);
+        if (over > 0) limbs.push(over);
+        return trim(limbs);
+    }
+    function carry(limbs) {
+        var over = 0;
+        for(var i = 0; i < limbs.length; i++){
+            var limb = limbs[i] + over;
+            over = Math.floor(limb / BASE);
+            limbs[i] = limb - over * BASE;
+        }
+        return over;
+    }
+    /**
+     * a modulo m, by long division. Each digit of the quotient is estimated from the highest limbs, and may be one too large or too
+     * small: what is left has a sign until the end.
+     */
+    function remainder(a, m) {
+        var size = m.length;
+        if (compare(a, m) < 0) return a;
+        var rest = a.slice();
+        var divisor = leadOf(m, size);
+        for(var at = rest.length - size; at >= 0; at--){
+            var top = at + size;
+            if (top < rest.length) {
+                rest[top - 1] = rest[top - 1] + rest[top] * BASE;
+                rest[top] = 0;
+            }
+            var digit = Math.round(leadOf(rest, top) / divisor);
+            addMultiple(rest, at, m, -digit);
+        }
+        var result = rest.slice(0, size);
+        for(var over = carry(result); over < 0; over += carry(result))addMultiple(result, 0, m, 1);
+        var positive = trim(result);
+        return compare(positive, m) < 0 ? positive : difference(positive, m);
+    }
+    /** a / b, as exact as a double can be. */
+    function ratioOf(a, b) {
+        return leadOf(a, a.length) / leadOf(b, b.length) * Math.pow(BASE, a.length - b.length);
+    }
+    function leadOf(limbs, end) {
+        return (limbs[end - 1] || 0) * BASE + (limbs[end - 2] || 0) + (limbs[end - 3] || 0) / BASE;
+    }
+    /** The number of zero bits at the low end of a number, in its lowest limb alone. */
+    function trailingZeros(limbs) {
+        var limb = limbs[0];
+        if (limb === 0) return LIMB_BITS;
+        var zeros = 0;
+        while(limb % 2 === 0){
+            limb /= 2;
+            zeros++;
+        }
+        return zeros;
+    }
+    /**
+     * A number without its lowest bits, which are zero.
+     *
+     * @param bits at most those of one limb
+     */
+    function shiftRight(limbs, bits) {
+        var divisor = Math.pow(2, bits);
+        var shifted = [];
+        for(var i = 0; i < limbs.length; i++){
+            var above = (limbs[i + 1] || 0) % divisor;
+            shifted.push(Math.floor(limbs[i] / divisor) + above * (BASE / divisor));
+        }
+        return trim(shifted);
+    }
+    // src/x509/utf8.ts
+    var SMALLEST = [
+        0,
+        128,
+        2048,
+        65536
+    ];
+    /**
+     * Whether bytes are UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. OpenSSL refuses a Name with other bytes in
+     * a UTF8String (ASN1_STRING_to_UTF8 in asn1_string_canon, crypto/x509/x_name.c). The engines' decoders cannot tell: that of QuickJS
+     * lets surrogates pass.
+     */
+    function isUtf8(bytes, start, end) {
+        var at = start;
+        while(at < end){
+            var first = bytes[at++];
+            if (first < 128) continue;
+            var more = first < 224 ? 1 : first < 240 ? 2 : 3;
+            if (first < 192 || first >= 248 || at + more > end) return false;
+            var code = first & 63 >> more;
+            for(var last = at + more; at < last; at++){
+                var next = bytes[at];
+                if ((next & 192) !== 128) return false;
+                code = code * 64 + (next & 63);
+            }
+            var isSurrogate = code >= 55296 && code < 57344;
+            if (code < SMALLEST[more] || code > 1114111 || isSurrogate) return false;
+        }
+        return true;
+    }
     // src/x509/der.ts
     var BOOLEAN = 1;
     var INTEGER = 2;
@@ -808,9 +967,11 @@ function start_cold() {
     function hexOfWhole(element) {
         return element.bytes.toString("hex", element.at, element.end);
     }
-    /** The value of an element as UTF-8. Other bytes become U+FFFD, which no server name contains. */
-    function utf8Of(element) {
-        return element.bytes.toString("utf8", element.start, element.end);
+    /** The value of an element as UTF-8. Where it is none, there is a U+FFFD in the text, which no server name contains. */
+    function utf8Of(param) {
+        var bytes = param.bytes, start = param.start, end = param.end;
+        var text = bytes.toString("utf8", start, end);
+        return text.length === end - start || isUtf8(bytes, start, end) ? text : "�";
     }
     /**
      * Checks an INTEGER of any sign: it must have at least one byte, and no padding (X.690, 8.3).
@@ -1227,156 +1388,143 @@ function start_cold() {
     var FIELDS = {
         "P-256": {
             identifier: "2a8648ce3d030107",
-            bytes: 32,
-            powers: [
-                256,
-                -224,
-                192,
-                96
-            ],
+            bits: 256,
+            p: "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+            a: "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
             b: "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
         },
         "P-384": {
             identifier: "2b81040022",
-            bytes: 48,
-            powers: [
-                384,
-                -128,
-                -96,
-                32
-            ],
+            bits: 384,
+            p: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
+            a: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc",
             b: "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef"
         },
         "P-521": {
             identifier: "2b81040023",
-            bytes: 66,
-            powers: [
-                521
-            ],
+            bits: 521,
+            p: "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            a: "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc",
             b: "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00"
+        },
+        brainpoolP256r1: {
+            identifier: "2b2403030208010107",
+            bits: 256,
+            p: "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377",
+            a: "7d5a0975fc2c3057eef67530417affe7fb8055c126dc5c6ce94a4b44f330b5d9",
+            b: "26dc5c6ce94a4b44f330b5d9bbd77cbf958416295cf7e1ce6bccdc18ff8c07b6"
+        },
+        brainpoolP384r1: {
+            identifier: "2b240303020801010b",
+            bits: 384,
+            p: "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700133107ec53",
+            a: "7bc382c63d8c150c3c72080ace05afa0c2bea28e4fb22787139165efba91f90f8aa5814a503ad4eb04a8c7dd22ce2826",
+            b: "04a8c7dd22ce28268b39b55416f0447c2fb77de107dcd2a62e880ea53eeb62d57cb4390295dbc9943ab78696fa504c11"
+        },
+        brainpoolP512r1: {
+            identifier: "2b240303020801010d",
+            bits: 512,
+            p: "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca703308717d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3",
+            a: "7830a3318b603b89e2327145ac234cc594cbdd8d3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca",
+            b: "3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94cadc083e67984050b75ebae5dd2809bd638016f723"
         }
     };
-    var BASE = 16777216;
-    var LIMB_BITS = 24;
-    var LIMB_HEX = 6;
     /**
      * Finds a curve by its object identifier.
      *
      * @param identifier in lower-case hex
-     * @returns null where it is not one of the three
+     * @returns null where TLS servers do not use it
      */
     function curveOf(identifier) {
-        if (identifier === FIELDS["P-256"].identifier) return "P-256";
-        if (identifier === FIELDS["P-384"].identifier) return "P-384";
-        return identifier === FIELDS["P-521"].identifier ? "P-521" : null;
+        var _a;
+        var found = Object.keys(FIELDS).filter(function(curve) {
+            return FIELDS[curve].identifier === identifier;
+        });
+        return (_a = found[0]) != null ? _a : null;
     }
     /** The object identifier of a curve, in hex. */
     function identifierOf(curve) {
         return FIELDS[curve].identifier;
     }
+    /** The length in bits of a curve's field. */
+    function fieldBits(curve) {
+        return FIELDS[curve].bits;
+    }
     /** The length of a coordinate, and so of a private key, in bytes. */
     function fieldBytes(curve) {
-        return FIELDS[curve].bytes;
+        return Math.ceil(FIELDS[curve].bits / 8);
+    }
+    /** Whether a curve is one of NIST's, which alone njs's WebCrypto has. */
+    function isNist(curve) {
+        return curve.charAt(1) === "-";
     }
     /**
-     * Whether (x, y) is a point of the curve. This takes about 1,000 multiplications.
+     * Whether (x, y) is a point of the curve.
      *
      * @param x in hex, of the curve's full length
      * @param y likewise
      */
     function isOnCurve(curve, x, y) {
-        var field = FIELDS[curve];
-        var size = Math.floor(field.powers[0] / LIMB_BITS) + 1;
-        var p = primeOf(field, size);
-        var xs = limbsOf(x, size);
-        var ys = limbsOf(y, size);
-        if (compare(xs, p) >= 0 || compare(ys, p) >= 0) return false;
-        var left = product(ys, ys);
-        subtract(left, limbsOf(field.b, size));
-        var ySquaredMinusB = reduce(left, field, size);
-        var square = product(xs, xs);
-        square[0] = square[0] - 3;
-        var difference = product(reduce(square, field, size), xs);
-        subtract(difference, ySquaredMinusB);
-        var rest = reduce(difference, field, size);
-        return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
+        var p = limbsOf(FIELDS[curve].p);
+        var root = limbsOf(y);
+        var square = squareOfY(curve, p, limbsOf(x));
+        if (square === null || compare(root, p) >= 0) return false;
+        return compare(remainder(product(root, root), p), square) === 0;
     }
-    function limbsOf(hex, size) {
-        var limbs = [];
-        for(var i = 0; i < size; i++){
-            var end = hex.length - i * LIMB_HEX;
-            limbs.push(end > 0 ? parseInt(hex.slice(Math.max(end - LIMB_HEX, 0), end), 16) : 0);
-        }
-        return limbs;
+    /**
+     * Whether the curve has points with this x. A compressed point (SEC 1, 2.3.4) is one of them.
+     *
+     * @param x in hex, of the curve's full length
+     */
+    function hasPointAt(curve, x) {
+        var p = limbsOf(FIELDS[curve].p);
+        var square = squareOfY(curve, p, limbsOf(x));
+        return square !== null && isSquare(square, p);
     }
-    function primeOf(field, size) {
-        var limbs = zeros(size);
-        limbs[0] = -1;
-        for(var k = 0; k < field.powers.length; k++)addPower(limbs, 0, field.powers[k], 1);
-        carry(limbs, 0);
-        return limbs;
+    function squareOfY(curve, p, x) {
+        if (compare(x, p) >= 0) return null;
+        var _FIELDS_curve = FIELDS[curve], a = _FIELDS_curve.a, b = _FIELDS_curve.b;
+        var factor = remainder(sum(product(x, x), limbsOf(a)), p);
+        return remainder(sum(product(factor, x), limbsOf(b)), p);
     }
-    function zeros(size) {
-        var limbs = [];
-        for(var i = 0; i < size; i++)limbs.push(0);
-        return limbs;
-    }
-    function addPower(limbs, at, power, factor) {
-        var bits = Math.abs(power);
-        var limb = at + Math.floor(bits / LIMB_BITS);
-        var shifted = factor * Math.pow(2, bits % LIMB_BITS);
-        limbs[limb] = limbs[limb] + (power < 0 ? -shifted : shifted);
-    }
-    function compare(a, b) {
-        for(var i = Math.max(a.length, b.length) - 1; i >= 0; i--){
-            var difference = (a[i] || 0) - (b[i] || 0);
-            if (difference !== 0) return difference;
-        }
-        return 0;
-    }
-    function carry(limbs, at) {
-        for(var i = at; i + 1 < limbs.length; i++){
-            var limb = limbs[i];
-            var over = Math.floor(limb / BASE);
-            limbs[i] = limb - over * BASE;
-            limbs[i + 1] = limbs[i + 1] + over;
-        }
-    }
-    function product(a, b) {
-        var sum = zeros(a.length + b.length + 1);
-        for(var i = 0; i < a.length; i++){
-            var factor = a[i];
-            for(var j = 0; j < b.length; j++){
-                sum[i + j] = sum[i + j] + factor * b[j];
+    function isSquare(number, prime) {
+        var a = number;
+        var n = prime;
+        var isNegative = false;
+        while(a.length > 0){
+            var zeros = trailingZeros(a);
+            var eighth = n[0] % 8;
+            if (zeros % 2 === 1 && (eighth === 3 || eighth === 5)) isNegative = !isNegative;
+            a = shiftRight(a, zeros);
+            if (compare(a, n) < 0) {
+                if (a[0] % 4 === 3 && n[0] % 4 === 3) isNegative = !isNegative;
+                var larger = n;
+                n = a;
+                a = larger;
             }
+            a = difference(a, n);
         }
-        return sum;
-    }
-    function subtract(limbs, subtrahend) {
-        for(var i = 0; i < subtrahend.length; i++){
-            limbs[i] = limbs[i] - subtrahend[i];
-        }
-    }
-    function reduce(limbs, field, size) {
-        for(var i = 0; i < size; i++){
-            var limb = limbs[i];
-            var over = Math.floor(limb / BASE);
-            var factor = limb - over * BASE;
-            limbs[i + 1] = limbs[i + 1] + over;
-            for(var k = 0; k < field.powers.length; k++){
-                addPower(limbs, i, field.powers[k], factor);
-            }
-        }
-        carry(limbs, size);
-        return limbs.slice(size);
+        return !isOne(n) || !isNegative;
     }
     // src/x509/public_key.ts
     var RSA_ENCRYPTION = "2a864886f70d010101";
     var RSASSA_PSS = "2a864886f70d01010a";
     var MGF1 = "2a864886f70d010108";
     var EC_PUBLIC_KEY = "2a8648ce3d0201";
-    var ED25519 = "2b6570";
-    var ED448 = "2b6571";
+    var BARE_KINDS = {
+        "2b6570": "Ed25519",
+        "2b6571": "Ed448",
+        "608648016503040311": "ML-DSA-44",
+        "608648016503040312": "ML-DSA-65",
+        "608648016503040313": "ML-DSA-87"
+    };
+    var PUBLIC_BYTES = {
+        Ed25519: 32,
+        Ed448: 57,
+        "ML-DSA-44": 1312,
+        "ML-DSA-65": 1952,
+        "ML-DSA-87": 2592
+    };
     var SHORT_CURVES = /^(2b810400(0[6-9]|1c|1d|1e|1f)|2a8648ce3d03010[123]|2b240303020801010[1-4])$/;
     var PSS_HASHES = {
         "608648016503040201": 32,
@@ -1393,14 +1541,22 @@ function start_cold() {
      * @throws unsupported-key, weak (a short curve), malformed
      */
     function readKeyAlgorithm(algorithm2, whose) {
-        var bytes = algorithm2.bytes;
-        var identifier = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
-        var parameters = identifier.end < algorithm2.end ? readElement(bytes, identifier.end, algorithm2.end) : null;
+        var name = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
+        var parameters = name.end < algorithm2.end ? readElement(algorithm2.bytes, name.end, algorithm2.end) : null;
         if (parameters !== null) expectEnd(algorithm2.end, parameters.end, "the parameters of a key");
-        var isBare = parameters === null;
-        switch(objectIdentifier(identifier)){
+        var identifier = objectIdentifier(name);
+        var bare = BARE_KINDS[identifier];
+        if (bare !== void 0) {
+            if (parameters !== null) refuse("malformed", "".concat(whose, ": an ").concat(bare, " key with parameters"));
+            return {
+                kind: bare,
+                curve: null,
+                restrictions: ""
+            };
+        }
+        switch(identifier){
             case RSA_ENCRYPTION:
-                if (!isBare && hexOfWhole(parameters) !== "0500") {
+                if (parameters !== null && hexOfWhole(parameters) !== "0500") {
                     refuse("malformed", "".concat(whose, ": an RSA key with parameters"));
                 }
                 return {
@@ -1409,16 +1565,10 @@ function start_cold() {
                     restrictions: ""
                 };
             case RSASSA_PSS:
-                if (!isBare) {
-                    var pss = readPss(parameters);
-                    if (pss === null || pss.salt > pss.digest) {
-                        refuse("unsupported-key", "".concat(whose, ": an RSA-PSS key for other signatures than TLS makes"));
-                    }
-                }
                 return {
                     kind: "RSA-PSS",
                     curve: null,
-                    restrictions: isBare ? "" : hexOfWhole(parameters)
+                    restrictions: readRestrictions(parameters, whose)
                 };
             case EC_PUBLIC_KEY:
                 return {
@@ -1426,27 +1576,21 @@ function start_cold() {
                     curve: readCurve(parameters, whose),
                     restrictions: ""
                 };
-            case ED25519:
-                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed25519 key with parameters"));
-                return {
-                    kind: "Ed25519",
-                    curve: null,
-                    restrictions: ""
-                };
-            case ED448:
-                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed448 key with parameters"));
-                return {
-                    kind: "Ed448",
-                    curve: null,
-                    restrictions: ""
-                };
             default:
-                return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these"));
+                return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519, Ed448 nor ML-DSA; make a key of one of these"));
         }
     }
+    function readRestrictions(parameters, whose) {
+        if (parameters === null) return "";
+        var pss = readPss(parameters);
+        if (pss === null || pss.salt > pss.digest) {
+            refuse("unsupported-key", "".concat(whose, ": an RSA-PSS key for other signatures than TLS makes"));
+        }
+        return hexOfWhole(parameters);
+    }
     /**
-     * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but by default
-     * neither OpenSSL nor any browser negotiates them in a handshake.
+     * Reads the parameters of an EC key, which must name a curve of ec_point.ts. OpenSSL loads keys on other curves too, but by default no
+     * client negotiates them in a handshake.
      *
      * @throws unsupported-key, weak, malformed
      */
@@ -1507,7 +1651,7 @@ function start_cold() {
      * Reads a SubjectPublicKeyInfo.
      *
      * @param whose the name of its certificate in a refusal, such as "certificate 1"
-     * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key
+     * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key, `expectPoint` a point
      */
     function readPublicKey(info, whose) {
         var algorithm2 = readTagged(info, info.start, SEQUENCE, "a key algorithm");
@@ -1565,33 +1709,25 @@ function start_cold() {
             var form = value.slice(0, 2);
             var isPoint = form === "04" && value.length === 2 + 2 * length2 || (form === "02" || form === "03") && value.length === 2 + length2;
             if (!isPoint) refuse("malformed", "".concat(whose, ": not a point of ").concat(curve));
-            return Number(curve.slice(2));
+            return fieldBits(curve);
         }
-        var length = privateBytes(kind, null);
+        var length = PUBLIC_BYTES[kind];
         if (value.length !== 2 * length) refuse("malformed", "".concat(whose, ": not an ").concat(kind, " key"));
-        return kind === "Ed448" ? 456 : 256;
-    }
-    /** The length in bytes of an EC, Ed25519 or Ed448 private key. */
-    function privateBytes(kind, curve) {
-        if (curve !== null) return fieldBytes(curve);
-        return kind === "Ed448" ? 57 : 32;
+        return length * 8;
     }
     /**
      * Checks that an EC key is a point of its curve, as OpenSSL does when it reads a certificate. Other keys pass.
      *
      * @param whose the name of the key's certificate in a refusal
-     * @throws malformed; unsupported-key for a compressed point, because to check it takes a square root
+     * @throws malformed
      */
     function expectPoint(key, whose) {
-        if (key.curve === null) return;
-        var length = fieldBytes(key.curve) * 2;
-        if (key.value.slice(0, 2) !== "04") {
-            refuse("unsupported-key", "".concat(whose, ": a compressed EC point; TLS wants it uncompressed"));
-        }
-        var x = key.value.slice(2, 2 + length);
-        if (!isOnCurve(key.curve, x, key.value.slice(2 + length))) {
-            refuse("malformed", "".concat(whose, ": not a point of ").concat(key.curve));
-        }
+        var curve = key.curve, value = key.value;
+        if (curve === null) return;
+        var isCompressed = value.slice(0, 2) !== "04";
+        var x = value.slice(2, 2 + fieldBytes(curve) * 2);
+        var isPoint = isCompressed ? hasPointAt(curve, x) : isOnCurve(curve, x, value.slice(2 + x.length));
+        if (!isPoint) refuse("malformed", "".concat(whose, ": not a point of ").concat(curve));
     }
     /**
      * Whether two public keys are equal. Where the EC point is compressed in one of them, x and the parity of y are compared, which is
@@ -1605,7 +1741,7 @@ function start_cold() {
     function compressedPoint(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
-    /** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
+    /** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`, `ML-DSA-65`. */
     function keyTypeName(key) {
         if (key.curve !== null) return "ECDSA-" + key.curve.replace("-", "");
         return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
@@ -2042,10 +2178,79 @@ function start_cold() {
     }
     function withShortenedZeros(address) {
         for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
+            var zeros = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros.test(address)) return address.replace(zeros, "::");
         }
         return address;
+    }
+    // src/x509/rsa_numbers.ts
+    var LONGEST_BITS = 8192;
+    var SMALL_MODULUS_BITS = 3072;
+    var SMALL_EXPONENT_BITS = 64;
+    /**
+     * Checks the lengths of the numbers, and, where the time for it is short, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo p - 1, e·dQ = 1 modulo q - 1, and
+     * q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
+     *
+     * @param numbers n, e, d, p, q, dP, dQ and qInv, each in hex of whole bytes without zero bytes before it
+     * @throws malformed
+     */
+    function expectOneKey(numbers) {
+        var longest = bitsOf(numbers[0]);
+        if (numbers.slice(2).some(function(number) {
+            return bitsOf(number) > longest;
+        })) {
+            refuse("malformed", "an RSA private key with a number longer than its modulus");
+        }
+        var isUsual = longest <= SMALL_MODULUS_BITS || bitsOf(numbers[1]) <= SMALL_EXPONENT_BITS;
+        if (longest > LONGEST_BITS || !isUsual) return;
+        var all = numbers.map(limbsOf);
+        var _all = _sliced_to_array(all, 8), n = _all[0], p = _all[3], q = _all[4], qInv = _all[7];
+        var isOneKey = !isOne(p) && !isOne(q) && compare(product(p, q), n) === 0 && isOne(remainder(product(q, qInv), p)) && areExponents(all);
+        if (!isOneKey) {
+            refuse("malformed", "the numbers of the RSA private key do not belong together: it is damaged");
+        }
+    }
+    function areExponents(numbers) {
+        var _numbers = _sliced_to_array(numbers, 7), n = _numbers[0], e = _numbers[1], d = _numbers[2], p = _numbers[3], q = _numbers[4], dP = _numbers[5], dQ = _numbers[6];
+        var _ref = [
+            difference(p, [
+                1
+            ]),
+            difference(q, [
+                1
+            ])
+        ], pLess1 = _ref[0], qLess1 = _ref[1];
+        var order = difference(difference(n, p), qLess1);
+        var undoes = function undoes2(exponent, modulus) {
+            return isOne(remainder(product(e, exponent), modulus));
+        };
+        if (!undoes(dP, pLess1) || !undoes(dQ, qLess1)) return false;
+        var divisor = divisorOf(remainder(difference(product(e, d), [
+            1
+        ]), order), order);
+        var isCommon = divisor > 0 && isMultiple(pLess1, divisor) && isMultiple(qLess1, divisor);
+        return isCommon || undoes(d, pLess1) && undoes(d, qLess1);
+    }
+    function isMultiple(number, divisor) {
+        return remainder(number, [
+            divisor
+        ]).length === 0;
+    }
+    var LARGEST_DIVISOR = 1e3;
+    var NEARLY = 1e-6;
+    function divisorOf(rest, order) {
+        var ratio = ratioOf(rest, order);
+        for(var divisor = 1; divisor <= LARGEST_DIVISOR; divisor++){
+            var multiple = ratio * divisor;
+            if (Math.abs(multiple - Math.round(multiple)) > NEARLY) continue;
+            return remainder(product(rest, [
+                divisor
+            ]), order).length === 0 ? divisor : 0;
+        }
+        return 0;
+    }
+    function bitsOf(hex) {
+        return (hex.length - 2) * 4 + parseInt(hex.slice(0, 2), 16).toString(2).length;
     }
     // src/x509/private_key.ts
     var WHOSE = "the private key";
@@ -2055,7 +2260,8 @@ function start_cold() {
         return /PRIVATE KEY$/.test(label);
     }
     /**
-     * Reads a private key without any arithmetic. Only `proveKey` tells whether the private numbers fit the public ones.
+     * Reads a private key without any arithmetic: see `expectSound`. Only `proveKey` tells whether the private part of a key other than
+     * RSA's is that of the public one.
      *
      * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
      */
@@ -2096,6 +2302,28 @@ function start_cold() {
         for(var i = 3; i < numbers.length; i++)positiveInteger(numbers[i], "an RSA number");
         return rsaValue(numbers[1], numbers[2]);
     }
+    /**
+     * Whether the public part of a key, which is equal to that of the certificate, tells that the key belongs to it. OpenSSL computes the
+     * public part of other keys from the private one: of Ed25519, Ed448 and ML-DSA keys even where a file includes it, and of EC keys
+     * without it. A brainpool key counts as one of these, because no njs can use it.
+     */
+    function provesItself(param) {
+        var kind = param.kind, curve = param.curve, value = param.value;
+        return curve === null ? kind === "RSA" || kind === "RSA-PSS" : value !== "" && isNist(curve);
+    }
+    /**
+     * Checks that the numbers of an RSA key are those of one key. Other keys pass: to compute the public part of one takes longer than a
+     * handshake may wait.
+     *
+     * @throws malformed
+     */
+    function expectSound(key) {
+        if (key.kind !== "RSA" && key.kind !== "RSA-PSS") return;
+        var numbers = children(innerKey(key)).slice(1);
+        expectOneKey(numbers.map(function(number) {
+            return positiveInteger(number, "an RSA number");
+        }));
+    }
     function readSec1(der) {
         var _readEcPrivateKey = readEcPrivateKey(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _readEcPrivateKey.curve, value = _readEcPrivateKey.value;
         return {
@@ -2129,8 +2357,8 @@ function start_cold() {
             at = point.end;
         }
         expectEnd(key.end, at, "an EC private key");
-        var length = number.end - number.start;
-        if (length === 0 || length > privateBytes("EC", curve)) {
+        var digits = hexOf(number).replace(/^(00)+/, "");
+        if (digits === "" || digits.length > fieldBytes(curve) * 2) {
             refuse("malformed", "an EC private key that is not of ".concat(curve));
         }
         return {
@@ -2153,11 +2381,8 @@ function start_cold() {
             value = readRsaPrivateKey(readOnly(key, SEQUENCE, "an RSA private key"));
         } else if (curve !== null) {
             value = readEcPrivateKey(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
-        } else {
-            var number = readOnly(key, OCTET_STRING, "a private key");
-            if (number.end - number.start !== privateBytes(kind, null)) {
-                refuse("malformed", "not an ".concat(kind, " private key"));
-            }
+        } else if (!isBarePrivateKey(kind, key)) {
+            refuse("malformed", "not an ".concat(kind, " private key"));
         }
         if (value !== "" && attached !== "" && kind === "EC" && value !== attached) {
             refuse("malformed", "a private key with two different public keys");
@@ -2173,6 +2398,27 @@ function start_cold() {
             label: "PRIVATE KEY",
             der: plain
         };
+    }
+    var PRIVATE_BYTES = {
+        Ed25519: 32,
+        Ed448: 57,
+        "ML-DSA-44": 2560,
+        "ML-DSA-65": 4032,
+        "ML-DSA-87": 4896
+    };
+    var SEED_BYTES = 32;
+    function isBarePrivateKey(kind, key) {
+        var parts = children(key);
+        var first = parts[0];
+        if (parts.length !== 1 || first === void 0) return false;
+        var isOf = function isOf2(part, tag, bytes) {
+            return part.tag === tag && part.end - part.start === bytes;
+        };
+        if (isOf(first, OCTET_STRING, PRIVATE_BYTES[kind])) return true;
+        if (kind.charAt(0) !== "M") return false;
+        if (first.tag !== SEQUENCE) return isOf(first, contextTag(0), SEED_BYTES);
+        var both = children(first);
+        return both.length === 2 && isOf(both[0], OCTET_STRING, SEED_BYTES) && isOf(both[1], OCTET_STRING, PRIVATE_BYTES[kind]);
     }
     function attachedPublicKey(info, keyEnd) {
         var at = keyEnd;
@@ -2249,18 +2495,22 @@ function start_cold() {
      * Proves that the key belongs to the leaf: signs with the key, and verifies the signature with the leaf. This also finds a key
      * whose public part is right and whose private part is not. It takes as long as two signatures, too long for a handshake.
      *
-     * njs's WebCrypto has Ed25519 from njs 0.9.7 on, and no Ed448. A key of a kind that it does not have passes where `keyProven` is
-     * set.
+     * njs's WebCrypto has RSA and NIST's curves, Ed25519 from njs 0.9.7 on, and neither Ed448, ML-DSA nor the curves of RFC 5639.
      *
-     * @throws (rejects with) key-mismatch, malformed; unsupported-key where this engine cannot prove a key of the kind
+     * @returns false where this engine cannot use keys of the kind
+     * @throws (rejects with) key-mismatch, malformed
      */
     function proveKey(pair) {
         return _async_to_generator(function() {
-            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, probe, isProven, signature, e;
+            var _pair_privateKey, kind, curve, algorithm2, publicKey, privateKey, probe, isProven, signature, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         _pair_privateKey = pair.privateKey, kind = _pair_privateKey.kind, curve = _pair_privateKey.curve;
+                        if (curve !== null && !isNist(curve)) return [
+                            2,
+                            false
+                        ];
                         algorithm2 = curve !== null ? {
                             name: "ECDSA",
                             namedCurve: curve,
@@ -2276,12 +2526,11 @@ function start_cold() {
                     case 1:
                         publicKey = _state.sent();
                         if (publicKey === null) {
-                            isOptional = kind === "Ed25519" || kind === "Ed448";
-                            if (!isOptional) refuse("malformed", "the certificate's public key cannot be used");
-                            if (pair.keyProven) return [
-                                2
+                            if (pair.keyProven) refuse("malformed", "the certificate's public key cannot be used");
+                            return [
+                                2,
+                                false
                             ];
-                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA"));
                         }
                         return [
                             4,
@@ -2327,7 +2576,8 @@ function start_cold() {
                         ];
                     case 7:
                         if (isProven) return [
-                            2
+                            2,
+                            true
                         ];
                         return [
                             4,
@@ -2335,9 +2585,9 @@ function start_cold() {
                         ];
                     case 8:
                         _state.sent();
-                        refuse("key-mismatch", "the private key is not the first certificate's");
                         return [
-                            2
+                            2,
+                            refuse("key-mismatch", "the private key is not the first certificate's")
                         ];
                 }
             });
@@ -2415,7 +2665,8 @@ function start_cold() {
      *
      * 1. The text is PEM with one unencrypted key of a usable type. A repeated key counts once.
      * 2. Every certificate is well formed.
-     * 3. The key belongs to the first certificate, as far as its public part tells.
+     * 3. The key belongs to the first certificate, as far as its public part tells; the numbers of an RSA key are those of one key, and
+     *    an EC point is on its curve.
      * 4. No certificate is too weak for OpenSSL at its default security level.
      * 5. Each certificate's issuer is the next one's subject. The chain may include the root.
      *
@@ -2432,8 +2683,8 @@ function start_cold() {
         });
         if (certificateBlocks.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
         var privateKey = readPrivateKey(onlyKey(keyPem === void 0 ? blocks : readBlocks(keyPem)));
-        var size = certificateBlocks.reduce(function(sum, block) {
-            return sum + block.body.length;
+        var size = certificateBlocks.reduce(function(sum2, block) {
+            return sum2 + block.body.length;
         }, 0);
         if (certificateBlocks.length > LONGEST_CHAIN || size > LARGEST_CHAIN) {
             refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
@@ -2443,8 +2694,8 @@ function start_cold() {
         });
         var leaf = chain[0];
         expectKeyOf(chain, privateKey);
-        var keyProven = privateKey.value !== "";
-        if (!keyProven) expectPoint(leaf.publicKey, "certificate 1");
+        expectSound(privateKey);
+        expectPoint(leaf.publicKey, "certificate 1");
         chain.forEach(expectStrength);
         for(var i = 1; i < chain.length; i++){
             expectIssuer(chain[i - 1], chain[i], i);
@@ -2456,7 +2707,7 @@ function start_cold() {
             key: encodeBlock(privateKey.label, privateKey.der),
             leaf: leaf,
             privateKey: privateKey,
-            keyProven: keyProven
+            keyProven: provesItself(privateKey)
         };
     }
     /** The PEM of a pair that nginx gets: see `servedForm`. */
@@ -3315,14 +3566,14 @@ function start_cold() {
      * @param keys of `keysOf`
      */
     function countsOf(zone, keys) {
-        var sum = {};
+        var sum2 = {};
         findCounts(zone, keys).forEach(function(text) {
             var counts = parseCounts(text);
             Object.keys(counts).forEach(function(series) {
-                add(sum, series, counts[series]);
+                add(sum2, series, counts[series]);
             });
         });
-        return sum;
+        return sum2;
     }
     function add(counts, series, more) {
         counts[series] = (counts[series] || 0) + more;
@@ -4120,8 +4371,8 @@ function start_cold() {
      * @throws unsupported-key, name-not-covered, expired
      */
     function expectAcceptable(context, slot, pair, origin) {
-        if (origin.from === "files" && !pair.keyProven) {
-            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        if (origin.from === "files" && !pair.keyProven && !context.store) {
+            refuse("unsupported-key", 'the key file has no public part that tells whose key it is: set $cert_store, or for an EC key write one with "openssl ec"');
         }
         if (isRsaKey(slot) && !isRsa(pair)) {
             refuse("unsupported-key", "the RSA slot, $cert_file_rsa, is for RSA keys, and this one is ".concat(pair.privateKey.kind));
@@ -4289,13 +4540,14 @@ function start_cold() {
     }
     function withoutFiles(param) {
         var context = param.context, current = param.current, meta = param.meta;
-        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before;
+        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before, isUnproven = meta.isUnproven;
         var kept = {
             source: source,
             files: "",
             notAfter: notAfter,
             loadedAt: loadedAt
         };
+        if (isUnproven) kept.isUnproven = true;
         if (store !== void 0) kept.store = store;
         if (before !== void 0) kept.before = before;
         if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
@@ -4354,6 +4606,7 @@ function start_cold() {
             notAfter: notAfter,
             loadedAt: loadedAt
         }, refusedByEtcd(meta));
+        if (!pair.keyProven && !(isSame && !meta.isUnproven)) next.isUnproven = true;
         var whose = name;
         if (isFileKey(slot)) {
             next.found = foundIn(pair);
@@ -4620,6 +4873,8 @@ function start_cold() {
         var record;
         try {
             var pair = readStored(store, meta.before || "");
+            if (pair.keyProven) delete meta.isUnproven;
+            else meta.isUnproven = true;
             record = recordOf2(pair, writePair(store, pair, [
                 slot
             ], true));
@@ -4821,6 +5076,7 @@ function start_cold() {
      * @returns the record to keep in the zone: that of a version where the store could be written
      */
     function keepInStore(context, slot, current, result, attempt) {
+        var _a;
         var store = context.store, settings = context.settings, zone = context.zone;
         var record = result.record, pair = result.pair;
         if (!store) {
@@ -4835,8 +5091,14 @@ function start_cold() {
             return kept;
         } catch (e) {
             sayFault(context, e.message);
-            return holdsPair(record) && !isVersion(record) ? pastStore(context, store, current, record) : record;
+            if (!holdsPair(record) || isVersion(record)) return record;
+            return ((_a = readMeta(record)) == null ? void 0 : _a.isUnproven) ? withoutUnproven(current, result) : pastStore(context, store, current, record);
         }
+    }
+    function withoutUnproven(current, result) {
+        delete result.message;
+        delete result.result;
+        return current.record || "";
     }
     function pastStore(param, store, current, record) {
         var token = param.token;
@@ -4940,44 +5202,55 @@ function start_cold() {
     // src/certs/install.ts
     var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     /**
-     * Proves the key of a pair by using it.
+     * Proves the key of a pair by using it. A key of a kind that this engine cannot use stays unproven, and is taken where there is a
+     * store: nginx is given a path then, and its log shows nothing of a key that OpenSSL refuses.
      *
      * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
      * @throws (rejects with) key-mismatch, malformed, unsupported-key
      */
-    function provePair(pair) {
-        return _async_to_generator(function() {
-            var curve, privateKey, key;
+    function provePair(_0, _1) {
+        return _async_to_generator(function(param, pair) {
+            var store, _pair_privateKey, curve, kind, proven, privateKey, key;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
+                        store = param.store;
+                        _pair_privateKey = pair.privateKey, curve = _pair_privateKey.curve, kind = _pair_privateKey.kind;
                         return [
                             4,
                             proveKey(pair)
                         ];
                     case 1:
-                        _state.sent();
+                        if (!_state.sent()) {
+                            if (store) return [
+                                2,
+                                pair
+                            ];
+                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA, or set $cert_store"));
+                        }
                         if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
                             2,
                             pair
                         ];
-                        curve = pair.privateKey.curve;
+                        proven = Object.assign({}, pair, {
+                            keyProven: true
+                        });
                         if (curve === null) return [
                             2,
-                            pair
+                            proven
                         ];
                         privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
                         key = encodeBlock(privateKey.label, privateKey.der);
                         return [
                             2,
-                            Object.assign({}, pair, {
+                            Object.assign(proven, {
                                 privateKey: privateKey,
                                 key: key
                             })
                         ];
                 }
             });
-        })();
+        }).apply(this, arguments);
     }
     /**
      * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
@@ -4989,7 +5262,8 @@ function start_cold() {
      */
     function installPair(context, zone, slots, pair, etcd) {
         var store = context.store, misses = context.misses;
-        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
+        var isOptional = etcd !== "" && pair.keyProven;
+        var version = slots.length > 0 ? storePair(context, slots, pair, isOptional) : "";
         var undone = [];
         var records = [];
         try {
@@ -5072,6 +5346,7 @@ function start_cold() {
             loadedAt: Date.now()
         };
         if (etcd) meta.etcd = etcd;
+        if (!pair.keyProven) meta.isUnproven = true;
         return meta;
     }
     /** The record of a pair that was put into a slot now, for its description in an answer. */
@@ -5965,7 +6240,7 @@ function start_cold() {
                         });
                         return [
                             4,
-                            provePair(pair)
+                            provePair(context, pair)
                         ];
                     case 3:
                         proven = _state.sent();
@@ -9035,6 +9310,7 @@ function start_cold() {
             name: name
         }, describe(leaf), {
             days_left: Math.floor(left / DAY_S),
+            key_proven: !meta.isUnproven,
             source: meta.source,
             state: left < 0 ? "expired" : problem ? "last-good" : "ok",
             error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
@@ -9773,7 +10049,7 @@ function start_cold() {
                                                 });
                                                 return [
                                                     4,
-                                                    provePair(pair)
+                                                    provePair(context, pair)
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();

@@ -160,6 +160,8 @@ function adopt(context: Context, store: Store, slot: string, entry: string): str
   let record: string | undefined;
   try {
     const pair = readStored(store, meta.before || '');
+    if (pair.keyProven) delete meta.isUnproven;
+    else meta.isUnproven = true;
     // A sweep is about to remove the file of the version before.
     record = recordOf(pair, writePair(store, pair, [slot], true));
   } catch {

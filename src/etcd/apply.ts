@@ -66,7 +66,7 @@ export async function applyPut(
     const sent = readText(await openValue(etcd, slot, value));
     const pair = readPair(sent.pem, sent.keyPem);
     expectAcceptable(context, slot, pair, { from: 'sender' });
-    const proven = await provePair(pair);
+    const proven = await provePair(context, pair);
     await withSlot(into, slot, () => installPair(context, zone, [slot], proven, version));
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     context.r.log(

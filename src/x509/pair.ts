@@ -2,7 +2,14 @@ import { refuse } from '../engine/refusal';
 import { type Certificate, isCertificateLabel, readCertificate } from './certificate';
 import { LARGEST_CHAIN, LONGEST_CHAIN, expectIssuer, readIssuer } from './chain';
 import { type Block, type Pem, encodeBlock, readBlocks } from './pem';
-import { type PrivateKey, isKeyLabel, readPrivateKey, servedForm } from './private_key';
+import {
+  type PrivateKey,
+  expectSound,
+  isKeyLabel,
+  provesItself,
+  readPrivateKey,
+  servedForm,
+} from './private_key';
 import { expectPoint, isSameKey } from './public_key';
 import { expectStrength } from './signature';
 
@@ -17,9 +24,8 @@ export interface Pair {
   leaf: Certificate;
   privateKey: PrivateKey;
   /**
-   * Whether the key has a public part, which is then the leaf's; OpenSSL compares no more. Ed25519 and Ed448 keys as OpenSSL writes
-   * them have none, nor has an EC key without its point. For these only kind, curve and length fit, and `proveKey` has to tell
-   * whether the key belongs to the leaf.
+   * Whether the key is known to be the leaf's: see `provesItself`. Otherwise only its kind, its curve and its length fit, and `proveKey`
+   * may tell more.
    */
   keyProven: boolean;
 }
@@ -34,7 +40,8 @@ export function isRsa(pair: Pair): boolean {
  *
  * 1. The text is PEM with one unencrypted key of a usable type. A repeated key counts once.
  * 2. Every certificate is well formed.
- * 3. The key belongs to the first certificate, as far as its public part tells.
+ * 3. The key belongs to the first certificate, as far as its public part tells; the numbers of an RSA key are those of one key, and
+ *    an EC point is on its curve.
  * 4. No certificate is too weak for OpenSSL at its default security level.
  * 5. Each certificate's issuer is the next one's subject. The chain may include the root.
  *
@@ -60,8 +67,8 @@ export function readPair(pem: string, keyPem?: string): Pair {
   const leaf = chain[0] as Certificate;
 
   expectKeyOf(chain, privateKey);
-  const keyProven = privateKey.value !== '';
-  if (!keyProven) expectPoint(leaf.publicKey, 'certificate 1');
+  expectSound(privateKey);
+  expectPoint(leaf.publicKey, 'certificate 1');
   chain.forEach(expectStrength);
   for (let i = 1; i < chain.length; i++) {
     expectIssuer(chain[i - 1] as Certificate, chain[i] as Certificate, i);
@@ -71,7 +78,7 @@ export function readPair(pem: string, keyPem?: string): Pair {
     key: encodeBlock(privateKey.label, privateKey.der),
     leaf,
     privateKey,
-    keyProven,
+    keyProven: provesItself(privateKey),
   };
 }
 

@@ -51,6 +51,7 @@ describe('one certificate', async () => {
       not_after: new Date(x509.validTo).toISOString().replace('.000Z', 'Z'),
       // An hour of the ninety days has passed.
       days_left: 89,
+      key_proven: true,
       key_type: 'ECDSA-P256',
       signature_algorithm: 'ecdsa-with-SHA256',
       source: 'disk',

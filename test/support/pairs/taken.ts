@@ -181,11 +181,14 @@ function withAttributes(text: string): string {
   return pem('PRIVATE KEY', Buffer.from(write(0x30, info + 'a000'), 'hex'));
 }
 
-/** RFC 5958 lets a key's file hold the public key, and then it is proven. */
+/** RFC 5958 lets a key's file hold the public key. OpenSSL computes it all the same. */
 function attachedEd25519(issuerPem: string, made: { pem: string; key: string }): PairCase {
   const chain = made.pem + issuerPem;
-  const attached = withPublicKey(made.key);
-  return taken('PKCS#8 with the public key', { cert: chain + attached }, { chain, key: made.key });
+  const served = { chain, key: made.key };
+  return {
+    ...unproven('PKCS#8 with the public key', 'taken', served, 'Ed25519'),
+    cert: chain + withPublicKey(made.key),
+  };
 }
 
 /** The first key with the private number of the second. */
