@@ -4,23 +4,35 @@ import { expect, test } from 'vitest';
 import { type Judged, JUDGED_SITE, TAKEN, isWrong, judgeAll } from '../../oracle/refused.js';
 import { reasonsOf, tableOf } from '../../oracle/report.js';
 import { currentRuntime } from '../../setup/runtimes.js';
-import { makeSamples, mutations } from '../../support/mutations.js';
+import { type Mutation, makeSamples, mutations } from '../../support/mutations.js';
+import { makeIngredients } from '../../support/pairs/made.js';
+import { numberCases } from '../../support/pairs/numbers.js';
 import { startSite } from '../../support/site.js';
 
 // What OpenSSL refuses is refused, by the OpenSSL of this runtime. `npm run oracle` looks further than a test run should.
 
-const PAIRS = Number(process.env['ORACLE_PAIRS'] ?? 420);
+const PAIRS = Number(process.env['ORACLE_PAIRS'] ?? 300);
 const SEED = Number(process.env['ORACLE_SEED'] ?? 1);
 /** Where a report goes. */
 const REPORT = process.env['ORACLE_REPORT'] ?? '';
 
-/** The kinds of damage that the checks were once found not to see. */
+/** The kinds of damage that the checks were once found not to see, by the titles of cases. */
 const KNOWN = [
-  /^RSA number, longer than the modulus$/,
-  /^ec, public part/,
-  /^no UTF-8 in a name$/,
-  /^public key beside another private key$/,
+  /^RSA, .* longer than the modulus/,
+  /^a point that is not on/,
+  /^a compressed point that is not on/,
+  /in a subject|in an issuer|in an intermediate/,
+  /with the right public key/,
 ];
+const CASES = 'a case of all tests';
+
+/** The cases of numbers and texts, and then damage of every kind, without end. */
+function* corpus(): Generator<Mutation, never> {
+  for (const { title, cert, key = '' } of numberCases(makeIngredients())) {
+    yield { kind: CASES, text: cert + key, title: `${title}:\n${cert}${key}` };
+  }
+  return yield* mutations(makeSamples(), SEED);
+}
 
 const site = await startSite(JUDGED_SITE);
 
@@ -28,7 +40,7 @@ test(
   `${PAIRS} damaged pairs: none is taken that OpenSSL refuses`,
   async () => {
     const began = Date.now();
-    const judged = await judgeAll(site, mutations(makeSamples(), SEED), PAIRS, (sofar) => {
+    const judged = await judgeAll(site, corpus(), PAIRS, (sofar) => {
       if (REPORT) tell(sofar, began);
     });
     if (REPORT) report(judged);
@@ -37,8 +49,9 @@ test(
     expect(site.nginx.log().match(/cannot load certificate.*"data:(?!data:").{0,40}/)).toBe(null);
     // The pairs are no test where they all fare alike.
     for (const known of KNOWN) {
-      const refused = judged.filter(({ kind, openssl }) => openssl !== TAKEN && known.test(kind));
-      expect(refused.length, String(known)).toBeGreaterThan(0);
+      const cases = judged.filter(({ kind, title }) => kind === CASES && known.test(title));
+      expect(cases.length, String(known)).toBeGreaterThan(0);
+      for (const { openssl, title } of cases) expect(openssl, title).not.toBe(TAKEN);
     }
     for (const by of ['openssl', 'files', 'put'] as const) {
       const taken = judged.filter((pair) => pair[by] === TAKEN).length;
