@@ -3033,8 +3033,24 @@ function start_cold() {
     function entryPath(param, slot) {
         var root = param.root;
         var name = nameOf(slot);
-        var folder = isFileKey(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
-        return "".concat(root, "/").concat(folder, "/").concat(shardOf(name), "/").concat(name);
+        return "".concat(root, "/").concat(kindOf(slot), "/").concat(shardOf(name), "/").concat(name);
+    }
+    /**
+     * The path of the claim of a slot's entry.
+     *
+     * @param slot its key
+     */
+    function claimPath(param, slot) {
+        var root = param.root;
+        return "".concat(root, "/changing/").concat(kindOf(slot), "/").concat(nameOf(slot));
+    }
+    var KINDS = [
+        "names",
+        "rsa",
+        "files"
+    ];
+    function kindOf(slot) {
+        return isFileKey(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
     }
     /**
      * The path of a version's file.
@@ -3082,6 +3098,70 @@ function start_cold() {
             makeLink(target, temporary);
         });
     }
+    /**
+     * Makes a link in the place of the one that is there, if that one meets a condition. No other nginx replaces it between the two.
+     *
+     * @returns false where the condition was not met
+     * @throws Error of the file system. The link that was there stays
+     */
+    function replaceLink(store, param, target, mayReplace) {
+        var path = param.path, claim = param.claim;
+        for(;;){
+            makeClaim(store, claim, target);
+            try {
+                var isMet = mayReplace(readLink(path));
+                if (isMet) {
+                    inFolder(store.root, path, function() {
+                        renameFile(claim, path);
+                    });
+                } else {
+                    unlink(claim);
+                }
+                return isMet;
+            } catch (e) {
+                if (isNotThere(e)) continue;
+                quietly(function() {
+                    unlink(claim);
+                });
+                throw e;
+            }
+        }
+    }
+    /**
+     * Removes a link, if it meets a condition. On a full disk, where no claim can be made, the link is removed all the same.
+     *
+     * @throws Error of the file system
+     */
+    function removeLink(store, param, mayRemove) {
+        var path = param.path, claim = param.claim;
+        quietly(function() {
+            makeClaim(store, claim, "removal");
+        });
+        try {
+            var isMet = mayRemove(readLink(path));
+            if (isMet) unlink(path);
+            return isMet;
+        } finally{
+            quietly(function() {
+                unlink(claim);
+            });
+        }
+    }
+    var MOST_TRIES = 1e3;
+    function makeClaim(param, claim, target) {
+        var root = param.root;
+        for(var tries = 1;; tries++){
+            try {
+                inFolder(root, claim, function() {
+                    makeLink(target, claim);
+                });
+                return;
+            } catch (e) {
+                if (e.code !== "EEXIST") throw e;
+            }
+            if (tries % MOST_TRIES === 0) unlink(claim);
+        }
+    }
     function place(param, path, make) {
         var root = param.root;
         var temporary = "".concat(root, "/temporary/").concat(uniqueId());
@@ -3093,9 +3173,9 @@ function start_cold() {
                 renameFile(temporary, path);
             });
         } catch (e) {
-            try {
+            quietly(function() {
                 unlink(temporary);
-            } catch (e2) {}
+            });
             throw e;
         }
     }
@@ -3113,6 +3193,11 @@ function start_cold() {
         }
         work();
     }
+    function quietly(work) {
+        try {
+            work();
+        } catch (e) {}
+    }
     function isNotThere(e) {
         return e.code === "ENOENT";
     }
@@ -3127,22 +3212,37 @@ function start_cold() {
     function readEntry(store, slot) {
         return readLink(entryPath(store, slot));
     }
+    var always = function always2() {
+        return true;
+    };
     /**
-     * Replaces a slot's entry.
+     * Replaces a slot's entry. With a condition it is the way to change an entry that was read: what another nginx has placed since
+     * is not undone.
      *
      * @param text at most LONGEST_ENTRY characters
+     * @param mayReplace gets the text of the entry that is there; undefined where there is none
+     * @returns false where the entry that is there does not meet the condition
      * @throws Error of the file system. The entry that was there stays
      */
     function placeEntry(store, slot, text) {
-        placeLink(store, entryPath(store, slot), text);
+        var mayReplace = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : always;
+        return replaceLink(store, linkOf(store, slot), text, mayReplace);
     }
     /**
      * Removes a slot's entry if it is there.
      *
+     * @param mayRemove as in `placeEntry`
      * @throws Error of the file system
      */
     function removeEntry(store, slot) {
-        unlink(entryPath(store, slot));
+        var mayRemove = arguments.length > 2 && arguments[2] !== void 0 ? arguments[2] : always;
+        removeLink(store, linkOf(store, slot), mayRemove);
+    }
+    function linkOf(store, slot) {
+        return {
+            path: entryPath(store, slot),
+            claim: claimPath(store, slot)
+        };
     }
     /**
      * The store's clear token.
@@ -3367,14 +3467,14 @@ function start_cold() {
         return Math.floor(ms / BUCKET_MS);
     }
     /**
-     * Removes versions that were retired for long enough, and files that killed workers left in temporary/.
+     * Removes versions that were retired for long enough, and what killed workers left in temporary/ and changing/.
      *
      * @param most the number of files to look at
      * @returns whether more may be due
      * @throws Error of the file system
      */
     function sweep(store, sweeper, most) {
-        var left = most - sweepTemporary(store, most);
+        var left = most - sweepUnfinished(store, most);
         var folder = "".concat(store.root, "/retired");
         var buckets = listIfThere(folder);
         for(var i = 0; i < buckets.length && left > 0; i++){
@@ -3421,16 +3521,26 @@ function start_cold() {
             return other !== bucket && exists("".concat(other, "/").concat(version));
         });
     }
-    function sweepTemporary(param, most) {
+    function sweepUnfinished(param, most) {
+        var root = param.root;
+        var folders = [
+            "temporary"
+        ].concat(KINDS.map(function(kind) {
+            return "changing/".concat(kind);
+        }));
+        return folders.reduce(function(count2, folder) {
+            return count2 + sweepFolder("".concat(root, "/").concat(folder), most - count2);
+        }, 0);
+    }
+    function sweepFolder(folder, most) {
         var _loop = function _loop(i2) {
-            var path = "".concat(root, "/temporary/").concat(names[i2]);
+            var path = "".concat(folder, "/").concat(names[i2]);
             ifThere(function() {
                 var age = Date.now() - statLink(path).ctimeMs;
                 if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
             });
         };
-        var root = param.root;
-        var names = listIfThere("".concat(root, "/temporary"));
+        var names = listIfThere(folder);
         var count2 = Math.min(names.length, most);
         for(var i = 0; i < count2; i++)_loop(i);
         return count2;
@@ -3518,8 +3628,10 @@ function start_cold() {
     }
     var FIRST_TOKEN2 = "000000000000";
     var STORE_CLEAR_KEY = "#clear:store";
+    var UNKNOWN = "------------";
     /**
-     * Takes over the clear of another nginx that shares the store.
+     * Takes over the clear of another nginx that shares the store, as a clear of this zone: a worker that has read the store's token
+     * before the last clear, and comes here after it, must not make the records of then fresh again.
      *
      * @param token the zone's token, as it was read
      * @param storeToken the store's token
@@ -3528,9 +3640,10 @@ function start_cold() {
     function adoptToken(zone, token, storeToken) {
         var last = zone.get(STORE_CLEAR_KEY);
         if (last === storeToken) return token;
-        replaceValue2(zone, STORE_CLEAR_KEY, storeToken);
-        var next = last === void 0 && token !== FIRST_TOKEN2 ? newToken() : storeToken;
+        var hasNote = last !== void 0 || replaceValue2(zone, STORE_CLEAR_KEY, UNKNOWN);
+        var next = hasNote ? newToken() : storeToken;
         if (!replaceValue2(zone, CLEAR_KEY2, next)) return token;
+        if (hasNote) replaceValue2(zone, STORE_CLEAR_KEY, storeToken);
         return next;
     }
     /** Notes the token of a clear of this nginx that the store has as well, so that it is not taken over from there. */
@@ -4764,6 +4877,65 @@ function start_cold() {
             r.error("cert_rotation: $cert_persist does nothing any more: $cert_store keeps what is put; see docs/settings.md");
         }
     }
+    // src/certs/entry_text.ts
+    /** @returns an empty entry where the text is not JSON */
+    function parseEntry(text) {
+        if (text === void 0) return {};
+        try {
+            return JSON.parse(text) || {};
+        } catch (e) {
+            return {};
+        }
+    }
+    /**
+     * The text of an entry for a version.
+     *
+     * @param token the store's clear token that the version has seen
+     * @param meta `before` is the version that it replaces
+     */
+    function entryOfVersion(version, token, meta) {
+        var kept = Object.assign({}, meta);
+        delete kept.problem;
+        delete kept.store;
+        var text = JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+        if (text.length <= LONGEST_ENTRY) return text;
+        delete kept.found;
+        return JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+    }
+    /** The version that an entry leads to; '' where it leads to none. */
+    function versionOfEntry(entry) {
+        return parseEntry(entry).version || "";
+    }
+    /** The clear token that an entry has seen. */
+    function tokenIn(entry) {
+        return parseEntry(entry).token || STALE_TOKEN;
+    }
+    var NAME_CLEARED = "-";
+    /**
+     * The text of an entry after a clear of its name. No two clears make the same text: a look that began before the second one must
+     * not end that one as well.
+     */
+    function clearedEntry(entry) {
+        return withToken(entry, NAME_CLEARED + newToken().slice(1));
+    }
+    /** Whether the name of an entry was cleared, and nobody has looked at its files since. */
+    function isNameCleared(entry) {
+        return tokenIn(entry).charAt(0) === NAME_CLEARED;
+    }
+    /** The entry after a look at its slot's files that changed nothing. */
+    function withToken(entry, token) {
+        return JSON.stringify(Object.assign(parseEntry(entry), {
+            token: token
+        }));
+    }
     // src/certs/stored.ts
     /**
      * The state of a slot now. The store decides: a record in the zone never brings back a pair that another nginx has deleted.
@@ -4811,7 +4983,7 @@ function start_cold() {
             return isGone ? none2 : known;
         }
         var isSame = isHere && pathOf(text) === versionPath(store, version) && exists(pathOf(text));
-        var record = isSame ? text : adopt(context, store, slot, entry);
+        var record = isSame ? isNameCleared(entry) ? markStale(text) : text : adopt(context, store, slot, entry);
         return {
             record: record,
             version: version,
@@ -4844,14 +5016,6 @@ function start_cold() {
     function hasEntry(param, slot) {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
-    }
-    function parseEntry(text) {
-        if (text === void 0) return {};
-        try {
-            return JSON.parse(text) || {};
-        } catch (e) {
-            return {};
-        }
     }
     function adopt(context, store, slot, entry) {
         var _parseEntry = parseEntry(entry), _parseEntry_version = _parseEntry.version, version = _parseEntry_version === void 0 ? "" : _parseEntry_version, token = _parseEntry.token, stored = _parseEntry.meta;
@@ -4906,55 +5070,37 @@ function start_cold() {
         return writeVersion(store, fingerprintOf(pair.leaf), servedPem(pair), owner, isDurable);
     }
     /**
-     * The text of an entry for a version.
-     *
-     * @param token the store's clear token that the version has seen
-     * @param meta `before` is the version that it replaces
-     */
-    function entryOfVersion(version, token, meta) {
-        var kept = Object.assign({}, meta);
-        delete kept.problem;
-        delete kept.store;
-        var text = JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-        if (text.length <= LONGEST_ENTRY) return text;
-        delete kept.found;
-        return JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-    }
-    /** The version that an entry leads to; '' where it leads to none. */
-    function versionOfEntry(entry) {
-        return parseEntry(entry).version || "";
-    }
-    /** The clear token that an entry has seen. */
-    function tokenIn(entry) {
-        return parseEntry(entry).token || STALE_TOKEN;
-    }
-    /**
-     * Makes the entry of a slot stale, as a clear does.
+     * Makes the entry of a slot stale, as a clear does. The first nginx that looks at the slot's files after it brings the entry up
+     * to date.
      *
      * @throws Error of the file system
      */
     function clearEntry(store, slot) {
-        var entry = parseEntry(readEntry(store, slot));
-        if (entry.version === void 0) return;
-        entry.token = STALE_TOKEN;
-        placeEntry(store, slot, JSON.stringify(entry));
+        var _loop = function _loop() {
+            var before = readEntry(store, slot);
+            if (versionOfEntry(before) === "") return {
+                v: void 0
+            };
+            if (placeEntry(store, slot, clearedEntry(before), function(held) {
+                return held === before;
+            })) return {
+                v: void 0
+            };
+        };
+        for(;;){
+            var _ret = _loop();
+            if (_type_of(_ret) === "object") return _ret.v;
+        }
     }
     /**
      * Makes a pointer the entry of a slot. Where the entry has no room for the other files, the scan finds them again.
      *
      * @param file the key of the file that it points to
      * @param others the keys of other files with a certificate for the name
+     * @param mayReplace as in `placeEntry`
      * @throws Error of the file system
      */
-    function placePointer(store, slot, file, others) {
+    function placePointer(store, slot, file, others, mayReplace) {
         var text = JSON.stringify({
             file: file,
             others: others
@@ -4962,23 +5108,24 @@ function start_cold() {
         if (text.length > LONGEST_ENTRY) text = JSON.stringify({
             file: file
         });
-        placeEntry(store, slot, text);
+        placeEntry(store, slot, text, mayReplace);
     }
     /**
      * Marks a slot as deleted. A sweep removes the mark and the version when every nginx that shares the store has seen it.
      *
      * @param version the slot's; '' for none
+     * @param mayReplace as in `placeEntry`
      * @throws Error of the file system where neither a mark could be made nor the entry removed
      */
-    function placeMark(store, slot, version) {
+    function placeMark(store, slot, version, mayReplace) {
         try {
             if (version) retire(store, version, slot);
             retireMark(store, slot);
             placeEntry(store, slot, JSON.stringify({
                 deleted: true
-            }));
+            }), mayReplace);
         } catch (e) {
-            removeEntry(store, slot);
+            removeEntry(store, slot, mayReplace);
             retireIfRoom(store, version, slot);
         }
     }
@@ -5002,7 +5149,9 @@ function start_cold() {
                 });
             },
             removeMark: function removeMark(slot) {
-                if (parseEntry(readEntry(store, slot)).deleted) removeEntry(store, slot);
+                removeEntry(store, slot, function(held) {
+                    return parseEntry(held).deleted === true;
+                });
             }
         }, most);
     }
@@ -5121,56 +5270,70 @@ function start_cold() {
         ], false);
         meta.store = store.id;
         meta.before = current.version;
-        if (mayPlace && isStill(store, slot, current)) {
-            replaceVersion(context, store, slot, current.version, version, meta);
+        if (mayPlace) {
+            replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
         }
         var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
         return withCheckedAt(stored, checkedAtText(record));
     }
-    function isStill(store, slot, current) {
-        return versionOfEntry(readEntry(store, slot)) === current.version;
+    function isStill(param) {
+        var version = param.version, entry = param.entry;
+        return function(held) {
+            return entry ? held === entry : versionOfEntry(held) === version;
+        };
     }
     function pairOf(record) {
         return readPair(pemIn(record));
     }
     function placeIfChanged(context, store, slot, current, record, meta) {
         var version = versionIn(record);
-        if (meta.problem && version === current.version) return;
+        var isCleared2 = isNameCleared(current.entry);
+        if (meta.problem && version === current.version) {
+            var seen = withToken(current.entry, context.storeToken);
+            if (isCleared2) placeEntry(store, slot, seen, isStill(current));
+            return;
+        }
         var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
-        if (!isNew || !isStill(store, slot, current)) return;
-        replaceVersion(context, store, slot, current.version, version, meta);
+        if (!isNew && !isCleared2) return;
+        replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
     }
     /**
      * Makes a version the entry of a slot. The version before it is noted first: a worker may be killed in between.
      *
      * @param before the version that the slot has; '' for none
      * @param meta as in `entryOfVersion`
+     * @param mayReplace as in `placeEntry`
      * @throws Error of the file system. The entry that was there stays
      */
-    function replaceVersion(param, store, slot, before, version, meta) {
+    function replaceVersion(param, store, slot, before, version, meta, mayReplace) {
         var storeToken = param.storeToken;
         if (before && before !== version) retire(store, before, slot);
-        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        placeEntry(store, slot, entryOfVersion(version, storeToken, meta), mayReplace);
     }
     function dropStored(store, slot, current) {
-        if (!current.version || !isStill(store, slot, current)) return;
-        placeMark(store, slot, current.version);
+        if (current.version) placeMark(store, slot, current.version, isStill(current));
     }
     /**
      * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
+     * A version that is not the one that this nginx knows stays: another one has put it.
      *
      * @param slot its key
+     * @param held the slot's record
      * @param file the key of a file; '' where the slot has no pointer any more
      * @param others the keys of other files with a certificate for the name
      */
-    function keepPointer(context, slot, file, others) {
+    function keepPointer(context, slot, held, file, others) {
+        var _a;
         var store = context.store;
         if (!store) return;
+        var version = isVersion(held) ? versionIn(held) : ((_a = readMeta(held)) == null ? void 0 : _a.before) || "";
+        var isKnown = function isKnown2(entry) {
+            return versionOfEntry(entry) === version;
+        };
         try {
-            var version = versionOfEntry(readEntry(store, slot));
             if (version) retire(store, version, slot);
-            if (file) placePointer(store, slot, file, others);
-            else removeEntry(store, slot);
+            if (file) placePointer(store, slot, file, others, isKnown);
+            else removeEntry(store, slot, isKnown);
         } catch (e) {
             sayFault(context, e.message);
         }
@@ -5277,7 +5440,7 @@ function start_cold() {
                 records.push(record);
             });
         } catch (e) {
-            undone.reverse().forEach(quietly);
+            undone.reverse().forEach(quietly2);
             throw e;
         }
         if (misses) slots.forEach(function(slot) {
@@ -5307,9 +5470,12 @@ function start_cold() {
         orStoreFailed(function() {
             replaceVersion(context, store, slot, meta.before || "", version, meta);
         });
+        var isStill2 = function isStill22(held) {
+            return versionOfEntry(held) === version;
+        };
         undone.push(function() {
-            if (before === void 0) removeEntry(store, slot);
-            else placeEntry(store, slot, before);
+            if (before === void 0) removeEntry(store, slot, isStill2);
+            else placeEntry(store, slot, before, isStill2);
         });
     }
     function noteStored(param, zone, slot, meta) {
@@ -5320,7 +5486,7 @@ function start_cold() {
         if (id === void 0) return;
         meta.store = id;
         meta.before = isVersion(last) ? versionIn(last) : (known == null ? void 0 : known.before) || "";
-        quietly(function() {
+        quietly2(function() {
             if (store) meta.before = versionOfEntry(readEntry(store, slot));
         });
     }
@@ -5367,7 +5533,7 @@ function start_cold() {
                 else expectNotStored(context, zone, slot);
             });
         } catch (e) {
-            undone.reverse().forEach(quietly);
+            undone.reverse().forEach(quietly2);
             throw storeFailed(e);
         }
         slots.forEach(function(slot) {
@@ -5380,7 +5546,9 @@ function start_cold() {
         if (before === void 0) return;
         placeMark(store, slot, versionOfEntry(before));
         undone.push(function() {
-            placeEntry(store, slot, before);
+            placeEntry(store, slot, before, function(held) {
+                return versionOfEntry(held) === "";
+            });
         });
     }
     function expectNotStored(param, zone, slot) {
@@ -5389,7 +5557,7 @@ function start_cold() {
             throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
         }
     }
-    function quietly(work) {
+    function quietly2(work) {
         try {
             work();
         } catch (e) {}
@@ -5571,7 +5739,7 @@ function start_cold() {
         var best = files[0];
         var others = files.slice(1);
         if (best === void 0) {
-            keepPointer(context, slot, "", []);
+            keepPointer(context, slot, held, "", []);
             removeRecord(zone, slot);
             return;
         }
@@ -5584,7 +5752,7 @@ function start_cold() {
             if (meta.etcd !== void 0) rest.etcd = meta.etcd;
         }
         var isSame = isPointer(held) && meta !== null && targetOf(held) === best && (meta.others || []).join() === others.join();
-        if (!isSame) keepPointer(context, slot, best, others);
+        if (!isSame) keepPointer(context, slot, held, best, others);
         if (!isSame || findRecord(zone, slot) === void 0) {
             putRecord(zone, slot, makePointer(best, rest));
         }

@@ -15,9 +15,10 @@ import { forgetMissing } from '../zone/misses';
 import { isVersion, makeRecord, makeVersionRecord, readMeta, withFreshUntil } from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
+import { versionOfEntry } from './entry_text';
 import { replaceVersion, sweepIfDue } from './keep';
 import { versionIn } from './pem_of_record';
-import { placeMark, versionOfEntry, writePair } from './stored';
+import { placeMark, writePair } from './stored';
 
 // Installs pairs that come by a request or from etcd in their slots, and removes them.
 
@@ -143,9 +144,11 @@ function placeVersion(
   orStoreFailed(() => {
     replaceVersion(context, store, slot, meta.before || '', version, meta);
   });
+  // What another nginx has put since stays.
+  const isStill = (held: string | undefined): boolean => versionOfEntry(held) === version;
   undone.push(() => {
-    if (before === undefined) removeEntry(store, slot);
-    else placeEntry(store, slot, before);
+    if (before === undefined) removeEntry(store, slot, isStill);
+    else placeEntry(store, slot, before, isStill);
   });
 }
 
@@ -228,7 +231,7 @@ function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
   if (before === undefined) return;
   placeMark(store, slot, versionOfEntry(before));
   undone.push(() => {
-    placeEntry(store, slot, before);
+    placeEntry(store, slot, before, (held) => versionOfEntry(held) === '');
   });
 }
 

@@ -1,4 +1,5 @@
-import { placeEntry, readEntry, removeEntry } from '../disk/entries';
+import { placeEntry, removeEntry } from '../disk/entries';
+import type { Condition } from '../disk/place';
 import { type Store, versionPath } from '../disk/store';
 import { retire } from '../disk/versions';
 import { isWithin, timestamp } from '../engine/clock';
@@ -18,17 +19,9 @@ import {
 } from '../zone/record';
 import type { CheckResult } from './check';
 import type { Context } from './context';
+import { entryOfVersion, isNameCleared, tokenIn, versionOfEntry, withToken } from './entry_text';
 import { pemIn, versionIn } from './pem_of_record';
-import {
-  type Current,
-  entryOfVersion,
-  placeMark,
-  placePointer,
-  sweepStore,
-  tokenIn,
-  versionOfEntry,
-  writePair,
-} from './stored';
+import { type Current, placeMark, placePointer, sweepStore, writePair } from './stored';
 
 // Keeps in the store the pairs that handshakes and scans found in files. Where it cannot be written, a pair goes to nginx as text,
 // unless its key is unproven.
@@ -107,19 +100,19 @@ function keepPair(
   const version = writePair(store, pair || pairOf(record), [slot], false);
   meta.store = store.id;
   meta.before = current.version;
-  if (mayPlace && isStill(store, slot, current)) {
-    replaceVersion(context, store, slot, current.version, version, meta);
+  if (mayPlace) {
+    replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
   }
   const stored = makeVersionRecord(context.token, meta, versionPath(store, version));
   return withCheckedAt(stored, checkedAtText(record));
 }
 
 /**
- * Whether the store still has what a look began with. Where another nginx has put or deleted a pair since, that stays, and the
- * next look finds it.
+ * The condition that the store still has what a look began with. Where another nginx has put, deleted or cleared a pair since,
+ * that stays, and the next look finds it.
  */
-function isStill(store: Store, slot: string, current: Current): boolean {
-  return versionOfEntry(readEntry(store, slot)) === current.version;
+function isStill({ version, entry }: Current): Condition {
+  return (held) => (entry ? held === entry : versionOfEntry(held) === version);
 }
 
 function pairOf(record: string): Pair {
@@ -136,11 +129,16 @@ function placeIfChanged(
   meta: RecordMeta,
 ): void {
   const version = versionIn(record);
-  if (meta.problem && version === current.version) return;
-  // A clear that was seen since is no reason to write: it makes no difference until files have changed.
+  const isCleared = isNameCleared(current.entry);
+  if (meta.problem && version === current.version) {
+    const seen = withToken(current.entry, context.storeToken);
+    if (isCleared) placeEntry(store, slot, seen, isStill(current));
+    return;
+  }
+  // A clear of all names is no reason to write: it makes no difference until files have changed.
   const isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
-  if (!isNew || !isStill(store, slot, current)) return;
-  replaceVersion(context, store, slot, current.version, version, meta);
+  if (!isNew && !isCleared) return;
+  replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
 }
 
 /**
@@ -148,6 +146,7 @@ function placeIfChanged(
  *
  * @param before the version that the slot has; '' for none
  * @param meta as in `entryOfVersion`
+ * @param mayReplace as in `placeEntry`
  * @throws Error of the file system. The entry that was there stays
  */
 export function replaceVersion(
@@ -157,31 +156,40 @@ export function replaceVersion(
   before: string,
   version: string,
   meta: RecordMeta,
+  mayReplace?: Condition,
 ): void {
   if (before && before !== version) retire(store, before, slot);
-  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+  placeEntry(store, slot, entryOfVersion(version, storeToken, meta), mayReplace);
 }
 
 function dropStored(store: Store, slot: string, current: Current): void {
-  if (!current.version || !isStill(store, slot, current)) return;
-  placeMark(store, slot, current.version);
+  if (current.version) placeMark(store, slot, current.version, isStill(current));
 }
 
 /**
  * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
+ * A version that is not the one that this nginx knows stays: another one has put it.
  *
  * @param slot its key
+ * @param held the slot's record
  * @param file the key of a file; '' where the slot has no pointer any more
  * @param others the keys of other files with a certificate for the name
  */
-export function keepPointer(context: Context, slot: string, file: string, others: string[]): void {
+export function keepPointer(
+  context: Context,
+  slot: string,
+  held: string,
+  file: string,
+  others: string[],
+): void {
   const { store } = context;
   if (!store) return;
+  const version = isVersion(held) ? versionIn(held) : readMeta(held)?.before || '';
+  const isKnown: Condition = (entry) => versionOfEntry(entry) === version;
   try {
-    const version = versionOfEntry(readEntry(store, slot));
     if (version) retire(store, version, slot);
-    if (file) placePointer(store, slot, file, others);
-    else removeEntry(store, slot);
+    if (file) placePointer(store, slot, file, others, isKnown);
+    else removeEntry(store, slot, isKnown);
   } catch (e) {
     sayFault(context, (e as Error).message);
   }

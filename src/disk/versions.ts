@@ -14,7 +14,7 @@ import {
   unlink,
 } from './fs';
 import { placeFile } from './place';
-import { type Store, uniqueId, versionPath } from './store';
+import { KINDS, type Store, uniqueId, versionPath } from './store';
 
 // The files of versions, and their removal. A version is noted under retired/TIME/, with TIME in steps of ten seconds, when it
 // is made, since its worker may be killed before an entry leads to it, and before another one replaces it. A sweep removes the
@@ -120,14 +120,14 @@ function bucketOf(ms: number): number {
 }
 
 /**
- * Removes versions that were retired for long enough, and files that killed workers left in temporary/.
+ * Removes versions that were retired for long enough, and what killed workers left in temporary/ and changing/.
  *
  * @param most the number of files to look at
  * @returns whether more may be due
  * @throws Error of the file system
  */
 export function sweep(store: Store, sweeper: Sweeper, most: number): boolean {
-  let left = most - sweepTemporary(store, most);
+  let left = most - sweepUnfinished(store, most);
   const folder = `${store.root}/retired`;
   const buckets = listIfThere(folder);
   for (let i = 0; i < buckets.length && left > 0; i++) {
@@ -178,11 +178,20 @@ function isNotedAnew({ root }: Store, version: string, bucket: string): boolean 
     .some((other) => other !== bucket && exists(`${other}/${version}`));
 }
 
-function sweepTemporary({ root }: Store, most: number): number {
-  const names = listIfThere(`${root}/temporary`);
+/** @returns the number of files that were looked at */
+function sweepUnfinished({ root }: Store, most: number): number {
+  const folders = ['temporary'].concat(KINDS.map((kind) => `changing/${kind}`));
+  return folders.reduce(
+    (count, folder) => count + sweepFolder(`${root}/${folder}`, most - count),
+    0,
+  );
+}
+
+function sweepFolder(folder: string, most: number): number {
+  const names = listIfThere(folder);
   const count = Math.min(names.length, most);
   for (let i = 0; i < count; i++) {
-    const path = `${root}/temporary/${names[i] as string}`;
+    const path = `${folder}/${names[i] as string}`;
     ifThere(() => {
       const age = Date.now() - statLink(path).ctimeMs;
       if (age > KEPT_MS || age < -KEPT_MS) unlink(path);

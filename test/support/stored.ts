@@ -15,7 +15,7 @@ export interface Stored {
   versions: string[];
   /** What is noted for a sweep, in order. */
   notes: string[];
-  /** The names of files that have no name yet. */
+  /** The names of files and entries that are not in their places yet. */
   temporary: string[];
 }
 
@@ -33,7 +33,7 @@ export async function readStore(nginx: Nginx): Promise<Stored> {
     if (/^(names|rsa|files)\//.test(path)) stored.entries[path] = line.slice(at + 1);
     if (path.startsWith('versions/')) stored.versions.push(file);
     if (path.startsWith('retired/')) stored.notes.push(file);
-    if (path.startsWith('temporary/')) stored.temporary.push(file);
+    if (/^(temporary|changing)\//.test(path)) stored.temporary.push(file);
   }
   return stored;
 }

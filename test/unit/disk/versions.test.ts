@@ -191,16 +191,19 @@ describe('a sweep', () => {
     expect(sweep(store, sweeper, 1)).toBe(false);
   });
 
-  test('removes what killed workers left without a name, after a minute', () => {
-    const left = join(store.root, 'temporary', 'left');
-    mkdirSync(join(store.root, 'temporary'));
-    writeFileSync(left, 'key');
-    vi.setSystemTime(fs.lstatSync(left).ctimeMs);
-    sweepAfter(MINUTE - SECOND);
-    expect(existsSync(left)).toBe(true);
-    sweepAfter(2 * SECOND);
-    expect(existsSync(left)).toBe(false);
-  });
+  test.each(['temporary', 'changing/names', 'changing/rsa', 'changing/files'])(
+    'removes what killed workers left in %s, after a minute',
+    (folder) => {
+      const left = join(store.root, folder, 'left');
+      mkdirSync(join(store.root, folder), { recursive: true });
+      writeFileSync(left, 'key');
+      vi.setSystemTime(fs.lstatSync(left).ctimeMs);
+      sweepAfter(MINUTE - SECOND);
+      expect(existsSync(left)).toBe(true);
+      sweepAfter(2 * SECOND);
+      expect(existsSync(left)).toBe(false);
+    },
+  );
 
   test('removes them also where they are of the future', () => {
     mkdirSync(join(store.root, 'temporary'));
