@@ -697,6 +697,165 @@ function start_cold() {
     }
 
     // ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+    // src/x509/bignum.ts
+    var LIMB_BITS = 22;
+    var BASE = 4194304;
+    var TWO_LIMBS_HEX = 11;
+    /** The limbs of a number in hex, without zeros at the top. */
+    function limbsOf(hex) {
+        var limbs = [];
+        for(var end = hex.length; end > 0; end -= TWO_LIMBS_HEX){
+            var two = parseInt(hex.slice(Math.max(end - TWO_LIMBS_HEX, 0), end), 16);
+            limbs.push(two % BASE, Math.floor(two / BASE));
+        }
+        return trim(limbs);
+    }
+    function trim(limbs) {
+        while(limbs.length > 0 && limbs[limbs.length - 1] === 0)limbs.pop();
+        return limbs;
+    }
+    /** A number with the sign of a - b. */
+    function compare(a, b) {
+        if (a.length !== b.length) return a.length - b.length;
+        for(var i = a.length - 1; i >= 0; i--){
+            var difference2 = a[i] - b[i];
+            if (difference2 !== 0) return difference2;
+        }
+        return 0;
+    }
+    /** Whether a number is 1. */
+    function isOne(limbs) {
+        return limbs.length === 1 && limbs[0] === 1;
+    }
+    function sum(a, b) {
+        var limbs = a.slice();
+        for(var i = 0; i < b.length; i++)limbs[i] = (limbs[i] || 0) + b[i];
+        return carried(limbs);
+    }
+    /** a - b, where a is the larger one, or equal. */
+    function difference(a, b) {
+        var limbs = a.slice();
+        for(var i = 0; i < b.length; i++)limbs[i] = limbs[i] - b[i];
+        return carried(limbs);
+    }
+    function product(a, b) {
+        var limbs = [];
+        var over = 0;
+        for(var column = 0; column < a.length + b.length; column++){
+            var last = Math.min(column, a.length - 1);
+            for(var i = Math.max(column - b.length + 1, 0); i <= last; i++){
+                over += a[i] * b[column - i];
+            }
+            var rest = Math.floor(over / BASE);
+            limbs.push(over - rest * BASE);
+            over = rest;
+        }
+        return trim(limbs);
+    }
+    function addMultiple(limbs, at, number, factor) {
+        for(var j = 0; j < number.length; j++){
+            limbs[at + j] = limbs[at + j] + factor * number[j];
+        }
+    }
+    function carried(limbs) {
+        var over = carry(limbs);
+        if (over > 0) limbs.push(over);
+        return trim(limbs);
+    }
+    function carry(limbs) {
+        var over = 0;
+        for(var i = 0; i < limbs.length; i++){
+            var limb = limbs[i] + over;
+            over = Math.floor(limb / BASE);
+            limbs[i] = limb - over * BASE;
+        }
+        return over;
+    }
+    /**
+     * a modulo m, by long division. Each digit of the quotient is estimated from the highest limbs, and may be one too large or too
+     * small: what is left has a sign until the end.
+     */
+    function remainder(a, m) {
+        var size = m.length;
+        if (compare(a, m) < 0) return a;
+        var rest = a.slice();
+        var divisor = leadOf(m, size);
+        for(var at = rest.length - size; at >= 0; at--){
+            var top = at + size;
+            if (top < rest.length) {
+                rest[top - 1] = rest[top - 1] + rest[top] * BASE;
+                rest[top] = 0;
+            }
+            var digit = Math.round(leadOf(rest, top) / divisor);
+            addMultiple(rest, at, m, -digit);
+        }
+        var result = rest.slice(0, size);
+        for(var over = carry(result); over < 0; over += carry(result))addMultiple(result, 0, m, 1);
+        var positive = trim(result);
+        return compare(positive, m) < 0 ? positive : difference(positive, m);
+    }
+    /** a / b, as exact as a double can be. */
+    function ratioOf(a, b) {
+        return leadOf(a, a.length) / leadOf(b, b.length) * Math.pow(BASE, a.length - b.length);
+    }
+    function leadOf(limbs, end) {
+        return (limbs[end - 1] || 0) * BASE + (limbs[end - 2] || 0) + (limbs[end - 3] || 0) / BASE;
+    }
+    /** The number of zero bits at the low end of a number, in its lowest limb alone. */
+    function trailingZeros(limbs) {
+        var limb = limbs[0];
+        if (limb === 0) return LIMB_BITS;
+        var zeros = 0;
+        while(limb % 2 === 0){
+            limb /= 2;
+            zeros++;
+        }
+        return zeros;
+    }
+    /**
+     * A number without its lowest bits, which are zero.
+     *
+     * @param bits at most those of one limb
+     */
+    function shiftRight(limbs, bits) {
+        var divisor = Math.pow(2, bits);
+        var shifted = [];
+        for(var i = 0; i < limbs.length; i++){
+            var above = (limbs[i + 1] || 0) % divisor;
+            shifted.push(Math.floor(limbs[i] / divisor) + above * (BASE / divisor));
+        }
+        return trim(shifted);
+    }
+    // src/x509/utf8.ts
+    var SMALLEST = [
+        0,
+        128,
+        2048,
+        65536
+    ];
+    /**
+     * Whether bytes are UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. OpenSSL refuses a Name with other bytes in
+     * a UTF8String (ASN1_STRING_to_UTF8 in asn1_string_canon, crypto/x509/x_name.c). The engines' decoders cannot tell: that of QuickJS
+     * lets surrogates pass.
+     */
+    function isUtf8(bytes, start, end) {
+        var at = start;
+        while(at < end){
+            var first = bytes[at++];
+            if (first < 128) continue;
+            var more = first < 224 ? 1 : first < 240 ? 2 : 3;
+            if (first < 192 || first >= 248 || at + more > end) return false;
+            var code = first & 63 >> more;
+            for(var last = at + more; at < last; at++){
+                var next = bytes[at];
+                if ((next & 192) !== 128) return false;
+                code = code * 64 + (next & 63);
+            }
+            var isSurrogate = code >= 55296 && code < 57344;
+            if (code < SMALLEST[more] || code > 1114111 || isSurrogate) return false;
+        }
+        return true;
+    }
     // src/x509/der.ts
     var BOOLEAN = 1;
     var INTEGER = 2;
@@ -819,9 +978,11 @@ function start_cold() {
     function hexOfWhole(element) {
         return element.bytes.toString("hex", element.at, element.end);
     }
-    /** The value of an element as UTF-8. Other bytes become U+FFFD, which no server name contains. */
-    function utf8Of(element) {
-        return element.bytes.toString("utf8", element.start, element.end);
+    /** The value of an element as UTF-8. Where it is none, there is a U+FFFD in the text, which no server name contains. */
+    function utf8Of(param) {
+        var bytes = param.bytes, start = param.start, end = param.end;
+        var text = bytes.toString("utf8", start, end);
+        return text.length === end - start || isUtf8(bytes, start, end) ? text : "�";
     }
     /**
      * Checks an INTEGER of any sign: it must have at least one byte, and no padding (X.690, 8.3).
@@ -1022,7 +1183,7 @@ function start_cold() {
         if (width === 0 && value.tag !== UTF8_STRING) return null;
         if (width < 2) {
             var text2 = utf8Of(value);
-            if (width === 0 || !/[^\u0001-\u007f]/.test(text2)) return text2;
+            if (width === 0 || !/[\u0080-\uffff]/.test(text2)) return text2;
         }
         var text = "";
         for(var at = value.start; at < value.end; at += width){
@@ -1225,8 +1386,8 @@ function start_cold() {
     }
     function expectDirectoryString(wrapper) {
         var text = readElement(wrapper.bytes, wrapper.start, wrapper.end);
-        var isOne = text.tag !== 18 && text.tag !== 22 && isText(text);
-        if (text.end !== wrapper.end || !isOne) refuseExtension();
+        var isOne2 = text.tag !== 18 && text.tag !== 22 && isText(text);
+        if (text.end !== wrapper.end || !isOne2) refuseExtension();
     }
     function expectSubtrees(subtrees) {
         children(subtrees).forEach(function(subtree) {
@@ -1250,14 +1411,10 @@ function start_cold() {
     }
     function expectDistributionPoint(point) {
         if (point.tag !== SEQUENCE) refuseExtension();
-        var isNamed = false;
         expectFields(point, [
             [
                 constructedTag(0),
-                function(name) {
-                    expectPointName(name);
-                    isNamed = true;
-                }
+                expectPointName
             ],
             [
                 contextTag(1),
@@ -1265,12 +1422,13 @@ function start_cold() {
             ],
             [
                 constructedTag(2),
-                function(issuers2) {
-                    expectGeneralNames(issuers2);
-                    if (issuers2.end > issuers2.start) isNamed = true;
-                }
+                expectGeneralNames
             ]
         ]);
+        var isNamed = children(point).some(function(param) {
+            var tag = param.tag, start = param.start, end = param.end;
+            return tag === constructedTag(0) || tag === constructedTag(2) && end > start;
+        });
         if (!isNamed) refuseExtension();
     }
     function expectPointName(wrapper) {
@@ -1405,17 +1563,19 @@ function start_cold() {
     var END = "-----END ";
     var DASHES = "-----";
     var LONGEST_LINE = 254;
+    var MOST_BLOCKS = 500;
     var LINE = 64;
     /**
      * Splits text into its PEM blocks, in their order. The time is linear in the length of the text.
      *
      * @returns an empty list where there is no block
-     * @throws malformed: the text ends within a block, as in a file half written, or a block ends otherwise than it began
+     * @throws malformed: the text ends within a block, as in a file half written, a block ends otherwise than it began, or there are too many
      */
     function readBlocks(text) {
         var blocks = [];
         var begin = nextLine(text, BEGIN, 0);
-        while(begin >= 0){
+        for(var lines = 1; begin >= 0; lines++){
+            if (lines > MOST_BLOCKS) refuse("malformed", "over ".concat(MOST_BLOCKS, " PEM blocks"));
             var bodyAt = endOfLine(text, begin);
             var label = labelIn(text, begin + BEGIN.length, bodyAt);
             if (label === null) {
@@ -1514,156 +1674,143 @@ function start_cold() {
     var FIELDS = {
         "P-256": {
             identifier: "2a8648ce3d030107",
-            bytes: 32,
-            powers: [
-                256,
-                -224,
-                192,
-                96
-            ],
+            bits: 256,
+            p: "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+            a: "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
             b: "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
         },
         "P-384": {
             identifier: "2b81040022",
-            bytes: 48,
-            powers: [
-                384,
-                -128,
-                -96,
-                32
-            ],
+            bits: 384,
+            p: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
+            a: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc",
             b: "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef"
         },
         "P-521": {
             identifier: "2b81040023",
-            bytes: 66,
-            powers: [
-                521
-            ],
+            bits: 521,
+            p: "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            a: "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc",
             b: "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00"
+        },
+        brainpoolP256r1: {
+            identifier: "2b2403030208010107",
+            bits: 256,
+            p: "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377",
+            a: "7d5a0975fc2c3057eef67530417affe7fb8055c126dc5c6ce94a4b44f330b5d9",
+            b: "26dc5c6ce94a4b44f330b5d9bbd77cbf958416295cf7e1ce6bccdc18ff8c07b6"
+        },
+        brainpoolP384r1: {
+            identifier: "2b240303020801010b",
+            bits: 384,
+            p: "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700133107ec53",
+            a: "7bc382c63d8c150c3c72080ace05afa0c2bea28e4fb22787139165efba91f90f8aa5814a503ad4eb04a8c7dd22ce2826",
+            b: "04a8c7dd22ce28268b39b55416f0447c2fb77de107dcd2a62e880ea53eeb62d57cb4390295dbc9943ab78696fa504c11"
+        },
+        brainpoolP512r1: {
+            identifier: "2b240303020801010d",
+            bits: 512,
+            p: "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca703308717d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3",
+            a: "7830a3318b603b89e2327145ac234cc594cbdd8d3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca",
+            b: "3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94cadc083e67984050b75ebae5dd2809bd638016f723"
         }
     };
-    var BASE = 16777216;
-    var LIMB_BITS = 24;
-    var LIMB_HEX = 6;
     /**
      * Finds a curve by its object identifier.
      *
      * @param identifier in lower-case hex
-     * @returns null where it is not one of the three
+     * @returns null where TLS servers do not use it
      */
     function curveOf(identifier) {
-        if (identifier === FIELDS["P-256"].identifier) return "P-256";
-        if (identifier === FIELDS["P-384"].identifier) return "P-384";
-        return identifier === FIELDS["P-521"].identifier ? "P-521" : null;
+        var _a;
+        var found = Object.keys(FIELDS).filter(function(curve) {
+            return FIELDS[curve].identifier === identifier;
+        });
+        return (_a = found[0]) != null ? _a : null;
     }
     /** The object identifier of a curve, in hex. */
     function identifierOf(curve) {
         return FIELDS[curve].identifier;
     }
+    /** The length in bits of a curve's field. */
+    function fieldBits(curve) {
+        return FIELDS[curve].bits;
+    }
     /** The length of a coordinate, and so of a private key, in bytes. */
     function fieldBytes(curve) {
-        return FIELDS[curve].bytes;
+        return Math.ceil(FIELDS[curve].bits / 8);
+    }
+    /** Whether a curve is one of NIST's, which alone njs's WebCrypto has. */
+    function isNist(curve) {
+        return curve.charAt(1) === "-";
     }
     /**
-     * Whether (x, y) is a point of the curve. This takes about 1,000 multiplications.
+     * Whether (x, y) is a point of the curve.
      *
      * @param x in hex, of the curve's full length
      * @param y likewise
      */
     function isOnCurve(curve, x, y) {
-        var field = FIELDS[curve];
-        var size = Math.floor(field.powers[0] / LIMB_BITS) + 1;
-        var p = primeOf(field, size);
-        var xs = limbsOf(x, size);
-        var ys = limbsOf(y, size);
-        if (compare(xs, p) >= 0 || compare(ys, p) >= 0) return false;
-        var left = product(ys, ys);
-        subtract(left, limbsOf(field.b, size));
-        var ySquaredMinusB = reduce(left, field, size);
-        var square = product(xs, xs);
-        square[0] = square[0] - 3;
-        var difference = product(reduce(square, field, size), xs);
-        subtract(difference, ySquaredMinusB);
-        var rest = reduce(difference, field, size);
-        return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
+        var p = limbsOf(FIELDS[curve].p);
+        var root = limbsOf(y);
+        var square = squareOfY(curve, p, limbsOf(x));
+        if (square === null || compare(root, p) >= 0) return false;
+        return compare(remainder(product(root, root), p), square) === 0;
     }
-    function limbsOf(hex, size) {
-        var limbs = [];
-        for(var i = 0; i < size; i++){
-            var end = hex.length - i * LIMB_HEX;
-            limbs.push(end > 0 ? parseInt(hex.slice(Math.max(end - LIMB_HEX, 0), end), 16) : 0);
-        }
-        return limbs;
+    /**
+     * Whether the curve has points with this x. A compressed point (SEC 1, 2.3.4) is one of them.
+     *
+     * @param x in hex, of the curve's full length
+     */
+    function hasPointAt(curve, x) {
+        var p = limbsOf(FIELDS[curve].p);
+        var square = squareOfY(curve, p, limbsOf(x));
+        return square !== null && isSquare(square, p);
     }
-    function primeOf(field, size) {
-        var limbs = zeros(size);
-        limbs[0] = -1;
-        for(var k = 0; k < field.powers.length; k++)addPower(limbs, 0, field.powers[k], 1);
-        carry(limbs, 0);
-        return limbs;
+    function squareOfY(curve, p, x) {
+        if (compare(x, p) >= 0) return null;
+        var _FIELDS_curve = FIELDS[curve], a = _FIELDS_curve.a, b = _FIELDS_curve.b;
+        var factor = remainder(sum(product(x, x), limbsOf(a)), p);
+        return remainder(sum(product(factor, x), limbsOf(b)), p);
     }
-    function zeros(size) {
-        var limbs = [];
-        for(var i = 0; i < size; i++)limbs.push(0);
-        return limbs;
-    }
-    function addPower(limbs, at, power, factor) {
-        var bits = Math.abs(power);
-        var limb = at + Math.floor(bits / LIMB_BITS);
-        var shifted = factor * Math.pow(2, bits % LIMB_BITS);
-        limbs[limb] = limbs[limb] + (power < 0 ? -shifted : shifted);
-    }
-    function compare(a, b) {
-        for(var i = Math.max(a.length, b.length) - 1; i >= 0; i--){
-            var difference = (a[i] || 0) - (b[i] || 0);
-            if (difference !== 0) return difference;
-        }
-        return 0;
-    }
-    function carry(limbs, at) {
-        for(var i = at; i + 1 < limbs.length; i++){
-            var limb = limbs[i];
-            var over = Math.floor(limb / BASE);
-            limbs[i] = limb - over * BASE;
-            limbs[i + 1] = limbs[i + 1] + over;
-        }
-    }
-    function product(a, b) {
-        var sum = zeros(a.length + b.length + 1);
-        for(var i = 0; i < a.length; i++){
-            var factor = a[i];
-            for(var j = 0; j < b.length; j++){
-                sum[i + j] = sum[i + j] + factor * b[j];
+    function isSquare(number, prime) {
+        var a = number;
+        var n = prime;
+        var isNegative = false;
+        while(a.length > 0){
+            var zeros = trailingZeros(a);
+            var eighth = n[0] % 8;
+            if (zeros % 2 === 1 && (eighth === 3 || eighth === 5)) isNegative = !isNegative;
+            a = shiftRight(a, zeros);
+            if (compare(a, n) < 0) {
+                if (a[0] % 4 === 3 && n[0] % 4 === 3) isNegative = !isNegative;
+                var larger = n;
+                n = a;
+                a = larger;
             }
+            a = difference(a, n);
         }
-        return sum;
-    }
-    function subtract(limbs, subtrahend) {
-        for(var i = 0; i < subtrahend.length; i++){
-            limbs[i] = limbs[i] - subtrahend[i];
-        }
-    }
-    function reduce(limbs, field, size) {
-        for(var i = 0; i < size; i++){
-            var limb = limbs[i];
-            var over = Math.floor(limb / BASE);
-            var factor = limb - over * BASE;
-            limbs[i + 1] = limbs[i + 1] + over;
-            for(var k = 0; k < field.powers.length; k++){
-                addPower(limbs, i, field.powers[k], factor);
-            }
-        }
-        carry(limbs, size);
-        return limbs.slice(size);
+        return !isOne(n) || !isNegative;
     }
     // src/x509/public_key.ts
     var RSA_ENCRYPTION = "2a864886f70d010101";
     var RSASSA_PSS = "2a864886f70d01010a";
     var MGF1 = "2a864886f70d010108";
     var EC_PUBLIC_KEY = "2a8648ce3d0201";
-    var ED25519 = "2b6570";
-    var ED448 = "2b6571";
+    var BARE_KINDS = {
+        "2b6570": "Ed25519",
+        "2b6571": "Ed448",
+        "608648016503040311": "ML-DSA-44",
+        "608648016503040312": "ML-DSA-65",
+        "608648016503040313": "ML-DSA-87"
+    };
+    var PUBLIC_BYTES = {
+        Ed25519: 32,
+        Ed448: 57,
+        "ML-DSA-44": 1312,
+        "ML-DSA-65": 1952,
+        "ML-DSA-87": 2592
+    };
     var SHORT_CURVES = /^(2b810400(0[6-9]|1c|1d|1e|1f)|2a8648ce3d03010[123]|2b240303020801010[1-4])$/;
     var PSS_HASHES = {
         "608648016503040201": 32,
@@ -1680,14 +1827,22 @@ function start_cold() {
      * @throws unsupported-key, weak (a short curve), malformed
      */
     function readKeyAlgorithm(algorithm2, whose) {
-        var bytes = algorithm2.bytes;
-        var identifier = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
-        var parameters = identifier.end < algorithm2.end ? readElement(bytes, identifier.end, algorithm2.end) : null;
+        var name = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
+        var parameters = name.end < algorithm2.end ? readElement(algorithm2.bytes, name.end, algorithm2.end) : null;
         if (parameters !== null) expectEnd(algorithm2.end, parameters.end, "the parameters of a key");
-        var isBare = parameters === null;
-        switch(objectIdentifier(identifier)){
+        var identifier = objectIdentifier(name);
+        var bare = BARE_KINDS[identifier];
+        if (bare !== void 0) {
+            if (parameters !== null) refuse("malformed", "".concat(whose, ": an ").concat(bare, " key with parameters"));
+            return {
+                kind: bare,
+                curve: null,
+                restrictions: ""
+            };
+        }
+        switch(identifier){
             case RSA_ENCRYPTION:
-                if (!isBare && hexOfWhole(parameters) !== "0500") {
+                if (parameters !== null && hexOfWhole(parameters) !== "0500") {
                     refuse("malformed", "".concat(whose, ": an RSA key with parameters"));
                 }
                 return {
@@ -1696,16 +1851,10 @@ function start_cold() {
                     restrictions: ""
                 };
             case RSASSA_PSS:
-                if (!isBare) {
-                    var pss = readPss(parameters);
-                    if (pss === null || pss.salt > pss.digest) {
-                        refuse("unsupported-key", "".concat(whose, ": an RSA-PSS key for other signatures than TLS makes"));
-                    }
-                }
                 return {
                     kind: "RSA-PSS",
                     curve: null,
-                    restrictions: isBare ? "" : hexOfWhole(parameters)
+                    restrictions: readRestrictions(parameters, whose)
                 };
             case EC_PUBLIC_KEY:
                 return {
@@ -1713,27 +1862,21 @@ function start_cold() {
                     curve: readCurve(parameters, whose),
                     restrictions: ""
                 };
-            case ED25519:
-                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed25519 key with parameters"));
-                return {
-                    kind: "Ed25519",
-                    curve: null,
-                    restrictions: ""
-                };
-            case ED448:
-                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed448 key with parameters"));
-                return {
-                    kind: "Ed448",
-                    curve: null,
-                    restrictions: ""
-                };
             default:
-                return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these"));
+                return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519, Ed448 nor ML-DSA; make a key of one of these"));
         }
     }
+    function readRestrictions(parameters, whose) {
+        if (parameters === null) return "";
+        var pss = readPss(parameters);
+        if (pss === null || pss.salt > pss.digest) {
+            refuse("unsupported-key", "".concat(whose, ": an RSA-PSS key for other signatures than TLS makes"));
+        }
+        return hexOfWhole(parameters);
+    }
     /**
-     * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but by default
-     * neither OpenSSL nor any browser negotiates them in a handshake.
+     * Reads the parameters of an EC key, which must name a curve of ec_point.ts. OpenSSL loads keys on other curves too, but by default no
+     * client negotiates them in a handshake.
      *
      * @throws unsupported-key, weak, malformed
      */
@@ -1794,7 +1937,7 @@ function start_cold() {
      * Reads a SubjectPublicKeyInfo.
      *
      * @param whose the name of its certificate in a refusal, such as "certificate 1"
-     * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key
+     * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key, `expectPoint` a point
      */
     function readPublicKey(info, whose) {
         var algorithm2 = readTagged(info, info.start, SEQUENCE, "a key algorithm");
@@ -1852,33 +1995,25 @@ function start_cold() {
             var form = value.slice(0, 2);
             var isPoint = form === "04" && value.length === 2 + 2 * length2 || (form === "02" || form === "03") && value.length === 2 + length2;
             if (!isPoint) refuse("malformed", "".concat(whose, ": not a point of ").concat(curve));
-            return Number(curve.slice(2));
+            return fieldBits(curve);
         }
-        var length = privateBytes(kind, null);
+        var length = PUBLIC_BYTES[kind];
         if (value.length !== 2 * length) refuse("malformed", "".concat(whose, ": not an ").concat(kind, " key"));
-        return kind === "Ed448" ? 456 : 256;
-    }
-    /** The length in bytes of an EC, Ed25519 or Ed448 private key. */
-    function privateBytes(kind, curve) {
-        if (curve !== null) return fieldBytes(curve);
-        return kind === "Ed448" ? 57 : 32;
+        return length * 8;
     }
     /**
      * Checks that an EC key is a point of its curve, as OpenSSL does when it reads a certificate. Other keys pass.
      *
      * @param whose the name of the key's certificate in a refusal
-     * @throws malformed; unsupported-key for a compressed point, because to check it takes a square root
+     * @throws malformed
      */
     function expectPoint(key, whose) {
-        if (key.curve === null) return;
-        var length = fieldBytes(key.curve) * 2;
-        if (key.value.slice(0, 2) !== "04") {
-            refuse("unsupported-key", "".concat(whose, ": a compressed EC point; TLS wants it uncompressed"));
-        }
-        var x = key.value.slice(2, 2 + length);
-        if (!isOnCurve(key.curve, x, key.value.slice(2 + length))) {
-            refuse("malformed", "".concat(whose, ": not a point of ").concat(key.curve));
-        }
+        var curve = key.curve, value = key.value;
+        if (curve === null) return;
+        var isCompressed = value.slice(0, 2) !== "04";
+        var x = value.slice(2, 2 + fieldBytes(curve) * 2);
+        var isPoint = isCompressed ? hasPointAt(curve, x) : isOnCurve(curve, x, value.slice(2 + x.length));
+        if (!isPoint) refuse("malformed", "".concat(whose, ": not a point of ").concat(curve));
     }
     /**
      * Whether two public keys are equal. Where the EC point is compressed in one of them, x and the parity of y are compared, which is
@@ -1892,7 +2027,7 @@ function start_cold() {
     function compressedPoint(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
-    /** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
+    /** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`, `ML-DSA-65`. */
     function keyTypeName(key) {
         if (key.curve !== null) return "ECDSA-" + key.curve.replace("-", "");
         return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
@@ -2266,8 +2401,8 @@ function start_cold() {
     }
     function withShortenedZeros(address) {
         for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
+            var zeros = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros.test(address)) return address.replace(zeros, "::");
         }
         return address;
     }
@@ -2431,6 +2566,75 @@ function start_cold() {
     function refuseLong() {
         return refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
     }
+    // src/x509/rsa_numbers.ts
+    var LONGEST_BITS = 8192;
+    var SMALL_MODULUS_BITS = 3072;
+    var SMALL_EXPONENT_BITS = 64;
+    /**
+     * Checks the lengths of the numbers, and, where the time for it is short, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo p - 1, e·dQ = 1 modulo q - 1, and
+     * q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
+     *
+     * @param numbers n, e, d, p, q, dP, dQ and qInv, each in hex of whole bytes without zero bytes before it
+     * @throws malformed
+     */
+    function expectOneKey(numbers) {
+        var longest = bitsOf(numbers[0]);
+        if (numbers.slice(2).some(function(number) {
+            return bitsOf(number) > longest;
+        })) {
+            refuse("malformed", "an RSA private key with a number longer than its modulus");
+        }
+        var isUsual = longest <= SMALL_MODULUS_BITS || bitsOf(numbers[1]) <= SMALL_EXPONENT_BITS;
+        if (longest > LONGEST_BITS || !isUsual) return;
+        var all = numbers.map(limbsOf);
+        var _all = _sliced_to_array(all, 8), n = _all[0], p = _all[3], q = _all[4], qInv = _all[7];
+        var isOneKey = !isOne(p) && !isOne(q) && compare(product(p, q), n) === 0 && isOne(remainder(product(q, qInv), p)) && areExponents(all);
+        if (!isOneKey) {
+            refuse("malformed", "the numbers of the RSA private key do not belong together: it is damaged");
+        }
+    }
+    function areExponents(numbers) {
+        var _numbers = _sliced_to_array(numbers, 7), n = _numbers[0], e = _numbers[1], d = _numbers[2], p = _numbers[3], q = _numbers[4], dP = _numbers[5], dQ = _numbers[6];
+        var _ref = [
+            difference(p, [
+                1
+            ]),
+            difference(q, [
+                1
+            ])
+        ], pLess1 = _ref[0], qLess1 = _ref[1];
+        var order = difference(difference(n, p), qLess1);
+        var undoes = function undoes2(exponent, modulus) {
+            return isOne(remainder(product(e, exponent), modulus));
+        };
+        if (!undoes(dP, pLess1) || !undoes(dQ, qLess1)) return false;
+        var divisor = divisorOf(remainder(difference(product(e, d), [
+            1
+        ]), order), order);
+        var isCommon = divisor > 0 && isMultiple(pLess1, divisor) && isMultiple(qLess1, divisor);
+        return isCommon || undoes(d, pLess1) && undoes(d, qLess1);
+    }
+    function isMultiple(number, divisor) {
+        return remainder(number, [
+            divisor
+        ]).length === 0;
+    }
+    var LARGEST_DIVISOR = 1e3;
+    var NEARLY = 1e-6;
+    function divisorOf(rest, order) {
+        var ratio = ratioOf(rest, order);
+        for(var divisor = 1; divisor <= LARGEST_DIVISOR; divisor++){
+            var multiple = ratio * divisor;
+            if (Math.abs(multiple - Math.round(multiple)) > NEARLY) continue;
+            return remainder(product(rest, [
+                divisor
+            ]), order).length === 0 ? divisor : 0;
+        }
+        return 0;
+    }
+    function bitsOf(hex) {
+        return (hex.length - 2) * 4 + parseInt(hex.slice(0, 2), 16).toString(2).length;
+    }
     // src/x509/private_key.ts
     var WHOSE = "the private key";
     var LONGEST_KEY = 32768;
@@ -2439,7 +2643,8 @@ function start_cold() {
         return /PRIVATE KEY$/.test(label);
     }
     /**
-     * Reads a private key without any arithmetic. Only `proveKey` tells whether the private numbers fit the public ones.
+     * Reads a private key without any arithmetic: see `expectSound`. Only `proveKey` tells whether the private part of a key other than
+     * RSA's is that of the public one.
      *
      * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
      */
@@ -2480,6 +2685,28 @@ function start_cold() {
         for(var i = 3; i < numbers.length; i++)positiveInteger(numbers[i], "an RSA number");
         return rsaValue(numbers[1], numbers[2]);
     }
+    /**
+     * Whether the public part of a key, which is equal to that of the certificate, tells that the key belongs to it. OpenSSL computes the
+     * public part of other keys from the private one: of Ed25519, Ed448 and ML-DSA keys even where a file includes it, and of EC keys
+     * without it. A brainpool key counts as one of these, because no njs can use it.
+     */
+    function provesItself(param) {
+        var kind = param.kind, curve = param.curve, value = param.value;
+        return curve === null ? kind === "RSA" || kind === "RSA-PSS" : value !== "" && isNist(curve);
+    }
+    /**
+     * Checks that the numbers of an RSA key are those of one key. Other keys pass: to compute the public part of one takes longer than a
+     * handshake may wait.
+     *
+     * @throws malformed
+     */
+    function expectSound(key) {
+        if (key.kind !== "RSA" && key.kind !== "RSA-PSS") return;
+        var numbers = children(innerKey(key)).slice(1);
+        expectOneKey(numbers.map(function(number) {
+            return positiveInteger(number, "an RSA number");
+        }));
+    }
     function readSec1(der) {
         var _readEcPrivateKey = readEcPrivateKey(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _readEcPrivateKey.curve, value = _readEcPrivateKey.value;
         return {
@@ -2514,7 +2741,7 @@ function start_cold() {
         }
         expectEnd(key.end, at, "an EC private key");
         var digits = hexOf(number).replace(/^(00)+/, "");
-        if (digits === "" || digits.length > 2 * privateBytes("EC", curve)) {
+        if (digits === "" || digits.length > fieldBytes(curve) * 2) {
             refuse("malformed", "an EC private key that is not of ".concat(curve));
         }
         return {
@@ -2537,11 +2764,8 @@ function start_cold() {
             value = readRsaPrivateKey(readOnly(key, SEQUENCE, "an RSA private key"));
         } else if (curve !== null) {
             value = readEcPrivateKey(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
-        } else {
-            var number = readOnly(key, OCTET_STRING, "a private key");
-            if (number.end - number.start !== privateBytes(kind, null)) {
-                refuse("malformed", "not an ".concat(kind, " private key"));
-            }
+        } else if (!isBarePrivateKey(kind, key)) {
+            refuse("malformed", "not an ".concat(kind, " private key"));
         }
         if (value !== "" && attached !== "" && kind === "EC" && value !== attached) {
             refuse("malformed", "a private key with two different public keys");
@@ -2557,6 +2781,27 @@ function start_cold() {
             label: "PRIVATE KEY",
             der: plain
         };
+    }
+    var PRIVATE_BYTES = {
+        Ed25519: 32,
+        Ed448: 57,
+        "ML-DSA-44": 2560,
+        "ML-DSA-65": 4032,
+        "ML-DSA-87": 4896
+    };
+    var SEED_BYTES = 32;
+    function isBarePrivateKey(kind, key) {
+        var parts = children(key);
+        var first = parts[0];
+        if (parts.length !== 1 || first === void 0) return false;
+        var isOf = function isOf2(part, tag, bytes) {
+            return part.tag === tag && part.end - part.start === bytes;
+        };
+        if (isOf(first, OCTET_STRING, PRIVATE_BYTES[kind])) return true;
+        if (kind.charAt(0) !== "M") return false;
+        if (first.tag !== SEQUENCE) return isOf(first, contextTag(0), SEED_BYTES);
+        var both = children(first);
+        return both.length === 2 && isOf(both[0], OCTET_STRING, SEED_BYTES) && isOf(both[1], OCTET_STRING, PRIVATE_BYTES[kind]);
     }
     function attachedPublicKey(info, keyEnd) {
         var at = keyEnd;
@@ -2633,18 +2878,22 @@ function start_cold() {
      * Proves that the key belongs to the leaf: signs with the key, and verifies the signature with the leaf. This also finds a key
      * whose public part is right and whose private part is not. It takes as long as two signatures, too long for a handshake.
      *
-     * njs's WebCrypto has Ed25519 from njs 0.9.7 on, and no Ed448. A key of a kind that it does not have passes where `keyProven` is
-     * set.
+     * njs's WebCrypto has RSA and NIST's curves, Ed25519 from njs 0.9.7 on, and neither Ed448, ML-DSA nor the curves of RFC 5639.
      *
-     * @throws (rejects with) key-mismatch, malformed; unsupported-key where this engine cannot prove a key of the kind
+     * @returns false where this engine cannot use keys of the kind
+     * @throws (rejects with) key-mismatch, malformed
      */
     function proveKey(pair) {
         return _async_to_generator(function() {
-            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, probe, isProven, signature, e;
+            var _pair_privateKey, kind, curve, algorithm2, publicKey, privateKey, probe, isProven, signature, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         _pair_privateKey = pair.privateKey, kind = _pair_privateKey.kind, curve = _pair_privateKey.curve;
+                        if (curve !== null && !isNist(curve)) return [
+                            2,
+                            false
+                        ];
                         algorithm2 = curve !== null ? {
                             name: "ECDSA",
                             namedCurve: curve,
@@ -2660,12 +2909,11 @@ function start_cold() {
                     case 1:
                         publicKey = _state.sent();
                         if (publicKey === null) {
-                            isOptional = kind === "Ed25519" || kind === "Ed448";
-                            if (!isOptional) refuse("malformed", "the certificate's public key cannot be used");
-                            if (pair.keyProven) return [
-                                2
+                            if (pair.keyProven) refuse("malformed", "the certificate's public key cannot be used");
+                            return [
+                                2,
+                                false
                             ];
-                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA"));
                         }
                         return [
                             4,
@@ -2711,7 +2959,8 @@ function start_cold() {
                         ];
                     case 7:
                         if (isProven) return [
-                            2
+                            2,
+                            true
                         ];
                         return [
                             4,
@@ -2719,9 +2968,9 @@ function start_cold() {
                         ];
                     case 8:
                         _state.sent();
-                        refuse("key-mismatch", "the private key is not the first certificate's");
                         return [
-                            2
+                            2,
+                            refuse("key-mismatch", "the private key is not the first certificate's")
                         ];
                 }
             });
@@ -2845,7 +3094,8 @@ function start_cold() {
      *    is valid. nginx takes the first certificate and the first key.
      * 3. The chain is built from the leaf upwards, whatever the order of the other certificates; what is not part of it is left out: see
      *    `buildChain`.
-     * 4. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level.
+     * 4. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level; the numbers of an RSA key are
+     *    those of one key, and an EC point is on its curve.
      *
      * Validity, names and the signatures in the chain are not checked.
      *
@@ -2870,8 +3120,8 @@ function start_cold() {
         }
         var keys = readKeys(keyPem === void 0 ? blocks : readBlocks(keyPem));
         var _findLeaf = findLeaf(candidates, keys, now), leaf = _findLeaf.leaf, number = _findLeaf.number, key = _findLeaf.key;
-        var keyProven = key.value !== "";
-        if (!keyProven) expectPoint(leaf.publicKey, "certificate ".concat(number));
+        expectSound(key);
+        expectPoint(leaf.publicKey, "certificate ".concat(number));
         expectStrength(leaf, "certificate ".concat(number));
         var chain = buildChain(leaf, candidates.filter(function(candidate) {
             return candidate.number !== number;
@@ -2884,7 +3134,7 @@ function start_cold() {
             key: encodeBlock(key.label, key.der),
             leaf: leaf,
             privateKey: key,
-            keyProven: keyProven,
+            keyProven: provesItself(key),
             warnings: warningsOf(chain, number, keys.count)
         };
     }
@@ -2938,7 +3188,7 @@ function start_cold() {
                 return fits(one, leaf);
             })[0];
             if (!key) return "continue";
-            var isSure = key.value !== "" || !leaf.isAuthority;
+            var isSure = provesItself(key) || !leaf.isAuthority;
             var found = {
                 leaf: leaf,
                 number: number,
@@ -3196,7 +3446,7 @@ function start_cold() {
         }
     }
     // src/disk/store.ts
-    var FOLDER = "/cert-rotation.v1";
+    var OWN_FOLDER = "/cert-rotation.v1";
     var FOREIGN_RIGHTS = 63;
     /**
      * Opens a store, and makes this program's folder in it where it is missing.
@@ -3206,7 +3456,7 @@ function start_cold() {
      */
     function openStore(path) {
         if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
-        var root = path.replace(/\/+$/, "") + FOLDER;
+        var root = path.replace(/\/+$/, "") + OWN_FOLDER;
         var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
         if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
         if ((mode & FOREIGN_RIGHTS) !== 0) {
@@ -3383,6 +3633,24 @@ function start_cold() {
         placeLink(store, "".concat(store.root, "/clear"), token);
     }
     /**
+     * The store's note which history of etcd its pairs come from.
+     *
+     * @returns undefined where there is none
+     * @throws Error of the file system
+     */
+    function readHistory(param) {
+        var root = param.root;
+        return readLink("".concat(root, "/etcd"));
+    }
+    /**
+     * Replaces that note.
+     *
+     * @throws Error of the file system. The note that was there stays
+     */
+    function placeHistory(store, text) {
+        placeLink(store, "".concat(store.root, "/etcd"), text);
+    }
+    /**
      * The shards of one kind of slots.
      *
      * @param folder `names`, `rsa` or `files`
@@ -3471,11 +3739,18 @@ function start_cold() {
      * @param stamp of `stampOf`
      */
     function isSettled(stamp) {
-        var now = Date.now();
         return stamp.split(" ").every(function(one) {
-            var changed = +one.slice(one.lastIndexOf(":") + 1);
-            return !(Math.abs(now - changed) < TICK_MS);
+            return isPastTick(+one.slice(one.lastIndexOf(":") + 1));
         });
+    }
+    /**
+     * Whether a change is more than a tick ago, so that a further one would show. One of the future is as well: the clock was set
+     * back.
+     *
+     * @param changed in milliseconds since 1970; NaN for no time
+     */
+    function isPastTick(changed) {
+        return !(Math.abs(Date.now() - changed) < TICK_MS);
     }
     var DANGLING = "dangling";
     /**
@@ -3739,7 +4014,7 @@ function start_cold() {
      * @param labels in the form of Prometheus, as in `scope="all"`; '' where the family has none
      */
     function count(zone, family, labels) {
-        var counts = parse(findOwnCounts(zone) || "{}");
+        var counts = parseCounts(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
@@ -3761,19 +4036,19 @@ function start_cold() {
      * @param keys of `keysOf`
      */
     function countsOf(zone, keys) {
-        var sum = {};
+        var sum2 = {};
         findCounts(zone, keys).forEach(function(text) {
-            var counts = parse(text);
+            var counts = parseCounts(text);
             Object.keys(counts).forEach(function(series) {
-                add(sum, series, counts[series]);
+                add(sum2, series, counts[series]);
             });
         });
-        return sum;
+        return sum2;
     }
     function add(counts, series, more) {
         counts[series] = (counts[series] || 0) + more;
     }
-    function parse(text) {
+    function parseCounts(text) {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
@@ -4116,20 +4391,20 @@ function start_cold() {
         return true;
     }
     /** The text of a note; undefined where there is none. */
-    function findNote(zone, note3) {
-        return zone.get(NOTE_PREFIX + note3);
+    function findNote(zone, note2) {
+        return zone.get(NOTE_PREFIX + note2);
     }
     /**
      * Stores a note.
      *
      * @returns false where the zone has no room. The note that was there stays then
      */
-    function putNote(zone, note3, text) {
-        return replaceValue2(zone, NOTE_PREFIX + note3, text);
+    function putNote(zone, note2, text) {
+        return replaceValue2(zone, NOTE_PREFIX + note2, text);
     }
     /** Removes a note. */
-    function dropNote(zone, note3) {
-        zone.delete(NOTE_PREFIX + note3);
+    function dropNote(zone, note2) {
+        zone.delete(NOTE_PREFIX + note2);
     }
     var SAID_PREFIX = "#said:";
     /**
@@ -4566,8 +4841,8 @@ function start_cold() {
      * @throws unsupported-key, name-not-covered, expired
      */
     function expectAcceptable(context, slot, pair, origin) {
-        if (origin.from === "files" && !pair.keyProven) {
-            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        if (origin.from === "files" && !pair.keyProven && !context.store) {
+            refuse("unsupported-key", 'the key file has no public part that tells whose key it is: set $cert_store, or for an EC key write one with "openssl ec"');
         }
         if (isRsaKey(slot) && !isRsa(pair)) {
             refuse("unsupported-key", "the RSA slot, $cert_file_rsa, is for RSA keys, and this one is ".concat(pair.privateKey.kind));
@@ -4735,13 +5010,14 @@ function start_cold() {
     }
     function withoutFiles(param) {
         var context = param.context, current = param.current, meta = param.meta;
-        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before;
+        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before, isUnproven = meta.isUnproven;
         var kept = {
             source: source,
             files: "",
             notAfter: notAfter,
             loadedAt: loadedAt
         };
+        if (isUnproven) kept.isUnproven = true;
         if (store !== void 0) kept.store = store;
         if (before !== void 0) kept.before = before;
         if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
@@ -4800,6 +5076,7 @@ function start_cold() {
             notAfter: notAfter,
             loadedAt: loadedAt
         }, refusedByEtcd(meta));
+        if (!pair.keyProven && !(isSame && !meta.isUnproven)) next.isUnproven = true;
         var whose = name;
         if (isFileKey(slot)) {
             next.found = foundIn(pair);
@@ -4979,7 +5256,7 @@ function start_cold() {
         });
         if (!store) return isHere && !exists(pathOf(text)) ? none2 : known;
         var entry = readEntry(store, slot);
-        var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
+        var _parseEntry = parseEntry(entry), version = _parseEntry.version, stored = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others, deleted = _parseEntry.deleted;
         if (isPastStore(text, meta, store, version)) {
             return {
                 record: text,
@@ -5017,13 +5294,13 @@ function start_cold() {
         return meta.store === store.id && meta.before === (version || "");
     }
     /**
-     * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
+     * The record of a slot by its entry alone. The next handshake reads and checks the version.
      *
-     * @param entry the text of the slot's entry
-     * @returns '' where the entry is a mark, or unreadable
+     * @returns '' where there is no entry, or one that is a mark or unreadable
+     * @throws Error of the file system
      */
-    function dormantRecord(store, entry) {
-        var _parse2 = parse2(entry), version = _parse2.version, meta = _parse2.meta, file = _parse2.file, others = _parse2.others;
+    function dormantRecord(store, slot) {
+        var _parseEntry = parseEntry(readEntry(store, slot)), version = _parseEntry.version, meta = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others;
         if (file !== void 0) return makePointer(file, others ? {
             others: others
         } : {});
@@ -5038,7 +5315,7 @@ function start_cold() {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
     }
-    function parse2(text) {
+    function parseEntry(text) {
         if (text === void 0) return {};
         try {
             return JSON.parse(text) || {};
@@ -5047,7 +5324,7 @@ function start_cold() {
         }
     }
     function adopt(context, store, slot, entry) {
-        var _parse2 = parse2(entry), _parse2_version = _parse2.version, version = _parse2_version === void 0 ? "" : _parse2_version, token = _parse2.token, stored = _parse2.meta;
+        var _parseEntry = parseEntry(entry), _parseEntry_version = _parseEntry.version, version = _parseEntry_version === void 0 ? "" : _parseEntry_version, token = _parseEntry.token, stored = _parseEntry.meta;
         var meta = Object.assign({}, stored, {
             store: store.id
         });
@@ -5066,6 +5343,8 @@ function start_cold() {
         var record;
         try {
             var pair = readStored(store, meta.before || "");
+            if (pair.keyProven) delete meta.isUnproven;
+            else meta.isUnproven = true;
             record = recordOf2(pair, writePair(store, pair, [
                 slot
             ], true));
@@ -5121,11 +5400,11 @@ function start_cold() {
     }
     /** The version that an entry leads to; '' where it leads to none. */
     function versionOfEntry(entry) {
-        return parse2(entry).version || "";
+        return parseEntry(entry).version || "";
     }
     /** The clear token that an entry has seen. */
     function tokenIn(entry) {
-        return parse2(entry).token || STALE_TOKEN;
+        return parseEntry(entry).token || STALE_TOKEN;
     }
     /**
      * Makes the entry of a slot stale, as a clear does.
@@ -5133,7 +5412,7 @@ function start_cold() {
      * @throws Error of the file system
      */
     function clearEntry(store, slot) {
-        var entry = parse2(readEntry(store, slot));
+        var entry = parseEntry(readEntry(store, slot));
         if (entry.version === void 0) return;
         entry.token = STALE_TOKEN;
         placeEntry(store, slot, JSON.stringify(entry));
@@ -5189,11 +5468,11 @@ function start_cold() {
         return sweep(store, {
             isCurrent: function isCurrent(version, owner) {
                 return slotsOfOwner(store, version, owner).some(function(slot) {
-                    return parse2(readEntry(store, slot)).version === version;
+                    return parseEntry(readEntry(store, slot)).version === version;
                 });
             },
             removeMark: function removeMark(slot) {
-                if (parse2(readEntry(store, slot)).deleted) removeEntry(store, slot);
+                if (parseEntry(readEntry(store, slot)).deleted) removeEntry(store, slot);
             }
         }, most);
     }
@@ -5267,6 +5546,7 @@ function start_cold() {
      * @returns the record to keep in the zone: that of a version where the store could be written
      */
     function keepInStore(context, slot, current, result, attempt) {
+        var _a;
         var store = context.store, settings = context.settings, zone = context.zone;
         var record = result.record, pair = result.pair;
         if (!store) {
@@ -5281,8 +5561,14 @@ function start_cold() {
             return kept;
         } catch (e) {
             sayFault(context, e.message);
-            return holdsPair(record) && !isVersion(record) ? pastStore(context, store, current, record) : record;
+            if (!holdsPair(record) || isVersion(record)) return record;
+            return ((_a = readMeta(record)) == null ? void 0 : _a.isUnproven) ? withoutUnproven(current, result) : pastStore(context, store, current, record);
         }
+    }
+    function withoutUnproven(current, result) {
+        delete result.message;
+        delete result.result;
+        return current.record || "";
     }
     function pastStore(param, store, current, record) {
         var token = param.token;
@@ -5386,44 +5672,55 @@ function start_cold() {
     // src/certs/install.ts
     var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     /**
-     * Proves the key of a pair by using it.
+     * Proves the key of a pair by using it. A key of a kind that this engine cannot use stays unproven, and is taken where there is a
+     * store: nginx is given a path then, and its log shows nothing of a key that OpenSSL refuses.
      *
      * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
      * @throws (rejects with) key-mismatch, malformed, unsupported-key
      */
-    function provePair(pair) {
-        return _async_to_generator(function() {
-            var curve, privateKey, key;
+    function provePair(_0, _1) {
+        return _async_to_generator(function(param, pair) {
+            var store, _pair_privateKey, curve, kind, proven, privateKey, key;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
+                        store = param.store;
+                        _pair_privateKey = pair.privateKey, curve = _pair_privateKey.curve, kind = _pair_privateKey.kind;
                         return [
                             4,
                             proveKey(pair)
                         ];
                     case 1:
-                        _state.sent();
+                        if (!_state.sent()) {
+                            if (store) return [
+                                2,
+                                pair
+                            ];
+                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA, or set $cert_store"));
+                        }
                         if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
                             2,
                             pair
                         ];
-                        curve = pair.privateKey.curve;
+                        proven = Object.assign({}, pair, {
+                            keyProven: true
+                        });
                         if (curve === null) return [
                             2,
-                            pair
+                            proven
                         ];
                         privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
                         key = encodeBlock(privateKey.label, privateKey.der);
                         return [
                             2,
-                            Object.assign({}, pair, {
+                            Object.assign(proven, {
                                 privateKey: privateKey,
                                 key: key
                             })
                         ];
                 }
             });
-        })();
+        }).apply(this, arguments);
     }
     /**
      * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
@@ -5435,7 +5732,8 @@ function start_cold() {
      */
     function installPair(context, zone, slots, pair, etcd) {
         var store = context.store, misses = context.misses;
-        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
+        var isOptional = etcd !== "" && pair.keyProven;
+        var version = slots.length > 0 ? storePair(context, slots, pair, isOptional) : "";
         var undone = [];
         var records = [];
         try {
@@ -5518,6 +5816,7 @@ function start_cold() {
             loadedAt: Date.now()
         };
         if (etcd) meta.etcd = etcd;
+        if (!pair.keyProven) meta.isUnproven = true;
         return meta;
     }
     /** The record of a pair that was put into a slot now, for its description in an answer. */
@@ -5727,8 +6026,8 @@ function start_cold() {
     function givesWay(settings, meta, isOwn, file) {
         if (meta.source === "disk") return isOwn;
         if (meta.source === "etcd" && settings.followsEtcd) return false;
-        var isNewer = file !== null && meta.loadedAt < file.loadedAt;
-        return meta.files === "" && (meta.isCleared === true || isNewer);
+        var isNewer2 = file !== null && meta.loadedAt < file.loadedAt;
+        return meta.files === "" && (meta.isCleared === true || isNewer2);
     }
     function filesIn(pointer, meta) {
         return [
@@ -5871,7 +6170,7 @@ function start_cold() {
         else context.r.log(result.message);
     }
     // src/certs/resolve.ts
-    var LONGEST_RETRY_MS = 1e3;
+    var REFUSED_RETRY_MS = 1e3;
     /**
      * Finds the pair for a handshake, in this order:
      *
@@ -5944,10 +6243,9 @@ function start_cold() {
         }
     }
     function retryInterval(interval) {
-        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+        return interval === 0 ? REFUSED_RETRY_MS : Math.min(interval, REFUSED_RETRY_MS);
     }
     // src/certs/sync.ts
-    var TICK_MS2 = 2e3;
     /**
      * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
      * of names that another nginx has deleted. Shards that have not changed since the last call are skipped.
@@ -5966,9 +6264,7 @@ function start_cold() {
                         ];
                         sweepIfDue(context);
                         changed = {};
-                        shards = shardsOf(store, "names", function(name) {
-                            return name;
-                        }).concat(shardsOf(store, "rsa", rsaKey), shardsOf(store, "files", fileKey));
+                        shards = nameShards(store).concat(shardsOf(store, "files", fileKey));
                         yieldIfDue = timeSlicer();
                         i = 0;
                         _state.label = 1;
@@ -6008,9 +6304,7 @@ function start_cold() {
                             2
                         ];
                     case 5:
-                        if (isWhole22 && Math.abs(Date.now() - stamp.changed) > TICK_MS2) {
-                            putShardStamp(zone, shard.path, stamp.text);
-                        }
+                        if (isWhole22 && isPastTick(stamp.changed)) putShardStamp(zone, shard.path, stamp.text);
                         _state.label = 6;
                     case 6:
                         i++;
@@ -6039,10 +6333,60 @@ function start_cold() {
             });
         })();
     }
+    /**
+     * The keys of the slots of names that have entries in the store, in slices.
+     *
+     * @throws (rejects with) Error of the file system
+     */
+    function slotsInStore(store) {
+        return _async_to_generator(function() {
+            var slots, yieldIfDue, shards, i;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        slots = [];
+                        yieldIfDue = timeSlicer();
+                        shards = nameShards(store);
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < shards.length)) return [
+                            3,
+                            4
+                        ];
+                        slotsIn(store, shards[i]).forEach(function(slot) {
+                            return slots.push(slot);
+                        });
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2,
+                            slots
+                        ];
+                }
+            });
+        })();
+    }
+    function nameShards(store) {
+        return shardsOf(store, "names", function(name) {
+            return name;
+        }).concat(shardsOf(store, "rsa", rsaKey));
+    }
     function addSlot(store, zone, slot) {
         if (findRecord(zone, slot) !== void 0) return true;
-        var entry = readEntry(store, slot);
-        var record = entry === void 0 ? "" : dormantRecord(store, entry);
+        var record = dormantRecord(store, slot);
         if (!record) return true;
         return tryWithLocks(zone, [
             slot
@@ -6057,8 +6401,7 @@ function start_cold() {
         var record = findRecord(zone, slot);
         if (record === void 0 || !isVersion(record)) return;
         if (((_a = readMeta(record)) == null ? void 0 : _a.store) !== store.id) return;
-        var entry = readEntry(store, slot);
-        if (entry !== void 0 && dormantRecord(store, entry)) return;
+        if (dormantRecord(store, slot)) return;
         tryWithLocks(zone, [
             slot
         ], function(param) {
@@ -6158,14 +6501,14 @@ function start_cold() {
         return version.slice(0, version.indexOf(":"));
     }
     /** The position at the beginning of a history: one range of all keys, of which nothing is known. */
-    function newPosition(etcd, param, token) {
+    function newPosition(etcd, param, token, historyId) {
         var cluster = param.cluster, term = param.term;
         return {
             prefix: etcd.prefix,
             cluster: cluster,
             term: term,
             token: token,
-            historyId: Date.now().toString(36),
+            historyId: historyId,
             ranges: [
                 {
                     after: "",
@@ -6367,7 +6710,7 @@ function start_cold() {
                         });
                         return [
                             4,
-                            provePair(pair)
+                            provePair(context, pair)
                         ];
                     case 3:
                         proven = _state.sent();
@@ -6412,6 +6755,17 @@ function start_cold() {
                 }
             });
         })();
+    }
+    /**
+     * Whether a slot has a value of etcd, taken or refused. It has not where the file of its version is not there, as after a power
+     * cut.
+     *
+     * @param version of the value: see `versionOf`
+     */
+    function hasValue(zone, slot, version) {
+        if (findVersion(zone, slot) !== version) return false;
+        var record = findRecord(zone, slot) || "";
+        return !isVersion(record) || exists(pathOf(record));
     }
     /**
      * Whether a text is the key of a slot that etcd may fill. The keys of scanned files are not: a scan alone writes those.
@@ -6483,25 +6837,42 @@ function start_cold() {
             etcd: etcd
         };
     }
+    /** Whether `applyDelete` would change a slot whose key is gone from etcd. */
+    function isToDelete(zone, slot, listing) {
+        var version = findVersion(zone, slot);
+        if (version === "" || isNewer(version, listing)) return false;
+        return listing.isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+    }
     /**
-     * Whether `applyDelete` would change a slot whose key is gone from etcd.
-     *
-     * @param isCleared whether pairs go that another etcd had: see `applyDelete`
+     * Whether a slot whose key is gone from etcd has a pair of etcd in the store, where the zone has nothing for it: the key was
+     * deleted while nginx was down. A pair from another history stays.
      */
-    function isToDelete(zone, slot, isCleared2) {
-        if (findVersion(zone, slot) === "") return false;
-        return isCleared2 || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+    function isStoredToDelete(context, slot, listing) {
+        var meta = readMeta(storedIn(context, slot));
+        if ((meta == null ? void 0 : meta.source) !== "etcd" || meta.etcd === void 0) return false;
+        return historyIdIn(meta.etcd) === listing.historyId && !isNewer(meta.etcd, listing);
+    }
+    function isNewer(version, param) {
+        var historyId = param.historyId, revision = param.revision;
+        return historyIdIn(version) === historyId && revisionIn(version) > revision;
+    }
+    function storedIn(param, slot) {
+        var store = param.store;
+        try {
+            return store ? dormantRecord(store, slot) : "";
+        } catch (e) {
+            return "";
+        }
     }
     /**
      * Removes the pair of a slot whose key is gone from etcd. A pair that came from another history stays until it is cleared or
      * deleted: nobody has deleted it from this etcd, which may be empty by mistake. Its files stay even after a clear.
      *
-     * @param historyId of the etcd that lacks the key
-     * @param isCleared removes the pair whatever history it came from
+     * @param listing a clear removes the pair whatever history it came from
      * @returns whether the slot was emptied; false also where `removePair` failed, which the record then notes
      * @throws (rejects with) store-unavailable: see `expectFollower`
      */
-    function applyDelete(into, slot, historyId, isCleared2) {
+    function applyDelete(into, slot, listing) {
         return _async_to_generator(function() {
             var r, why, name;
             return _ts_generator(this, function(_state) {
@@ -6511,7 +6882,7 @@ function start_cold() {
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                return removeOrKeep(into, slot, historyId, isCleared2);
+                                return removeOrKeep(into, slot, listing);
                             })
                         ];
                     case 1:
@@ -6529,12 +6900,14 @@ function start_cold() {
             });
         })();
     }
-    function removeOrKeep(param, slot, historyId, isCleared2) {
+    function removeOrKeep(param, slot, listing) {
         var context = param.context, zone = param.zone;
-        var _a;
-        var current = findRecord(zone, slot) || "";
+        var _a, _b, _c;
+        var stored = storedIn(context, slot);
+        var current = (_a = findRecord(zone, slot)) != null ? _a : stored;
         var meta = readMeta(current);
         if (!meta || meta.etcd === void 0) return void 0;
+        if (isNewer(((_b = readMeta(stored)) == null ? void 0 : _b.etcd) || "", listing)) return void 0;
         var keepFor = function keepFor2(reason) {
             var _a2;
             var noted = Object.assign({}, meta, {
@@ -6546,11 +6919,11 @@ function start_cold() {
         if (meta.source !== "etcd") {
             var rest = Object.assign({}, meta);
             delete rest.etcd;
-            if ((_a = meta.problem) == null ? void 0 : _a.isOfEtcd) delete rest.problem;
+            if ((_c = meta.problem) == null ? void 0 : _c.isOfEtcd) delete rest.problem;
             putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
             return void 0;
         }
-        if (historyIdIn(meta.etcd) !== historyId && !isCleared2) return keepFor(GONE);
+        if (historyIdIn(meta.etcd) !== listing.historyId && !listing.isCleared) return keepFor(GONE);
         try {
             removePair(context, zone, [
                 slot
@@ -6571,14 +6944,14 @@ function start_cold() {
         detail: "etcd was replaced or restored and does not have this name; a clear removes it"
     };
     // src/etcd/backoff.ts
-    var FIRST_RETRY_MS = 500;
-    var LONGEST_RETRY_MS2 = 4e3;
+    var FIRST_PAUSE_MS = 500;
+    var LONGEST_PAUSE_MS = 4e3;
     var SUCCESS_LASTS_MS = 1e3;
     /** Whether the next attempt is not due yet. */
     function isWaiting(param) {
         var until = param.until;
         var left = until - Date.now();
-        return left > 0 && left <= LONGEST_RETRY_MS2;
+        return left > 0 && left <= LONGEST_PAUSE_MS;
     }
     /**
      * Finds the failure of the last round.
@@ -6623,7 +6996,7 @@ function start_cold() {
         var next = {
             message: message,
             attempts: attempts,
-            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
+            until: Date.now() + Math.min(FIRST_PAUSE_MS * Math.pow(2, attempts - 1), LONGEST_PAUSE_MS),
             succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
         };
         var text = JSON.stringify(next);
@@ -6692,7 +7065,7 @@ function start_cold() {
     }
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
-        var header = partOf22(answer2, "header");
+        var header = memberOf(answer2, "header");
         var cluster = textOf2(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
@@ -6713,7 +7086,7 @@ function start_cold() {
             };
         });
     }
-    function partOf22(fields, name) {
+    function memberOf(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
@@ -6859,9 +7232,9 @@ function start_cold() {
                                 header: headerOf(answer2),
                                 succeeded: answer2["succeeded"] === true,
                                 found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(partOf22(response, "response_range")["kvs"]).concat(listOf([
-                                        partOf22(response, "response_put")["prev_kv"]
-                                    ]), listOf(partOf22(response, "response_delete_range")["prev_kvs"]));
+                                    var kvs = listOf(memberOf(response, "response_range")["kvs"]).concat(listOf([
+                                        memberOf(response, "response_put")["prev_kv"]
+                                    ]), listOf(memberOf(response, "response_delete_range")["prev_kvs"]));
                                     return keyValues(kvs)[0];
                                 })
                             }
@@ -7042,11 +7415,457 @@ function start_cold() {
         if (status !== 200) unavailable(messageOf(fields) || "the answer has status ".concat(status));
         return fields;
     }
+    // src/etcd/history.ts
+    /**
+     * The id of the store's history where etcd continues that one; otherwise a new id.
+     *
+     * @param ended the id of the history that the zone has found to be over; '' for none
+     */
+    function historyIdFor(store, etcd, header, ended) {
+        var known = findHistory(store);
+        var isSame = known !== null && known.historyId !== ended && known.prefix === etcd.prefix && known.cluster === header.cluster && header.term >= known.term && header.revision >= known.revision;
+        return isSame ? known.historyId : uniqueId();
+    }
+    /**
+     * Notes in the store the history that a position is in. The note of another history stays, unless this one begins: two nginx
+     * with two etcd on one store would replace it by turns.
+     *
+     * @param revision that etcd has
+     * @param isBeginning whether the zone has just begun to follow this history
+     */
+    function keepHistory(store, param, revision, isBeginning) {
+        var prefix = param.prefix, cluster = param.cluster, term = param.term, historyId = param.historyId, ranges = param.ranges;
+        if (!store) return;
+        var newest = ranges.reduce(function(most, param2) {
+            var since = param2.since;
+            return Math.max(most, since);
+        }, revision);
+        var history = {
+            prefix: prefix,
+            cluster: cluster,
+            term: term,
+            revision: newest,
+            historyId: historyId
+        };
+        var known = findHistory(store);
+        if (known && known.historyId === historyId) {
+            if (known.term >= term && known.revision >= newest) return;
+            history.revision = Math.max(known.revision, newest);
+        } else if (known && !isBeginning) return;
+        try {
+            placeHistory(store, JSON.stringify(history));
+        } catch (e) {}
+    }
+    function findHistory(store) {
+        var _a;
+        try {
+            return JSON.parse((_a = store && readHistory(store)) != null ? _a : "null");
+        } catch (e) {
+            return null;
+        }
+    }
+    // src/etcd/round.ts
+    var BATCH = 16;
+    /**
+     * Notes the position for the next round.
+     *
+     * @throws store-unavailable: another worker has taken over the lock; zone-full
+     */
+    function notePosition(round, position) {
+        expectFollower(round.zone, round.ticket);
+        putPosition(round.zone, position);
+        if (round.hasChanged) keepHistory(round.context.store, position, round.revision, false);
+        round.hasChanged = false;
+    }
+    /** @throws store-unavailable: etcd was restored during this round; the next round begins a new history */
+    function expectSameHistory(position, header) {
+        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
+    }
+    function slotOf(param, key) {
+        var prefix = param.prefix;
+        return key.slice(prefix.length);
+    }
+    /**
+     * Applies the values that the slots do not have yet.
+     *
+     * @returns how many of `kvs` were done before the round's time was up
+     */
+    function applyAll(round, position, kvs) {
+        return _async_to_generator(function() {
+            var yieldIfDue, i, kv, slot, version;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        yieldIfDue = timeSlicer();
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        if (Date.now() >= round.end) return [
+                            2,
+                            i
+                        ];
+                        kv = kvs[i];
+                        slot = slotOf(round.etcd, kv.key);
+                        version = versionOf(position, kv.modRevision);
+                        if (!(isSlotKey(slot) && !hasValue(round.zone, slot, version))) return [
+                            3,
+                            4
+                        ];
+                        delete round.keys;
+                        return [
+                            4,
+                            applyPut(round, slot, kv.value, version)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            kvs.length
+                        ];
+                }
+            });
+        })();
+    }
+    // src/etcd/listing.ts
+    var PAGE = 512;
+    /**
+     * Lists the keys of a range, applies the values that differ, and removes the pairs whose keys are gone. Keys that do not fit into
+     * one answer become a range of their own.
+     */
+    function listRange(round, position, range) {
+        return _async_to_generator(function() {
+            var found, header, kvs, changed, slots;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            readKeys2(round.etcd, range.after, range.to, {
+                                keysOnly: true,
+                                limit: PAGE
+                            })
+                        ];
+                    case 1:
+                        found = _state.sent();
+                        header = found.header, kvs = found.kvs;
+                        expectSameHistory(position, header);
+                        if (!range.resumeAfter) range.resumeRevision = header.revision;
+                        changed = kvs.filter(function(kv) {
+                            return isToRead(round, position, range, kv);
+                        });
+                        return [
+                            4,
+                            readAndApply(round, position, range, changed)
+                        ];
+                    case 2:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        splitRange(position, range, found);
+                        return [
+                            4,
+                            removeMissing(round, position, range, found)
+                        ];
+                    case 3:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        slots = kvs.filter(function(param) {
+                            var modRevision = param.modRevision;
+                            return modRevision > range.since;
+                        }).map(function(param) {
+                            var key = param.key;
+                            return slotOf(round.etcd, key);
+                        });
+                        noteForeign(round, slots.filter(function(slot) {
+                            return !isSlotKey(slot);
+                        }));
+                        round.hasChanged = true;
+                        range.since = header.revision;
+                        range.count = kvs.length;
+                        range.needsListing = false;
+                        range.isCleared = false;
+                        range.resumeAfter = "";
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function isToRead(param, position, range, param1) {
+        var zone = param.zone, etcd = param.etcd, key = param1.key, modRevision = param1.modRevision;
+        var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
+        var slot = slotOf(etcd, key);
+        return isSlotKey(slot) && !isTried && !hasValue(zone, slot, versionOf(position, modRevision));
+    }
+    function readAndApply(round, position, range, kvs) {
+        return _async_to_generator(function() {
+            var at, gets, _ref, header, found, values, applied, last;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        gets = kvs.slice(at, at + BATCH).map(function(param) {
+                            var key = param.key;
+                            return getOperation(key);
+                        });
+                        return [
+                            4,
+                            transact(round.etcd, [], gets)
+                        ];
+                    case 2:
+                        _ref = _state.sent(), header = _ref.header, found = _ref.found;
+                        expectSameHistory(position, header);
+                        values = found.filter(function(kv) {
+                            return kv !== void 0;
+                        });
+                        return [
+                            4,
+                            applyAll(round, position, values)
+                        ];
+                    case 3:
+                        applied = _state.sent();
+                        last = values[applied - 1];
+                        if (last && last.key > range.resumeAfter) range.resumeAfter = last.key;
+                        if (applied < values.length) return [
+                            2,
+                            false
+                        ];
+                        _state.label = 4;
+                    case 4:
+                        at += BATCH;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            true
+                        ];
+                }
+            });
+        })();
+    }
+    function splitRange(position, range, param) {
+        var kvs = param.kvs, more = param.more;
+        var last = more ? kvs[kvs.length - 1] : void 0;
+        if (!last) return;
+        var rest = Object.assign({}, range, {
+            after: last.key
+        });
+        position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
+        range.to = last.key;
+    }
+    function removeMissing(_0, _1, _2, _3) {
+        return _async_to_generator(function(round, position, range, param) {
+            var header, kvs, context, zone, etcd, historyId, isCleared2, listing, missing, removed, yieldIfDue, at, slot;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        header = param.header, kvs = param.kvs;
+                        context = round.context, zone = round.zone, etcd = round.etcd;
+                        historyId = position.historyId;
+                        isCleared2 = range.isCleared;
+                        listing = {
+                            historyId: historyId,
+                            revision: header.revision,
+                            isCleared: isCleared2
+                        };
+                        return [
+                            4,
+                            findMissing(round, range, kvs, listing)
+                        ];
+                    case 1:
+                        missing = _state.sent();
+                        removed = {};
+                        yieldIfDue = timeSlicer();
+                        at = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(at < missing.length && Date.now() < round.end)) return [
+                            3,
+                            6
+                        ];
+                        slot = missing[at];
+                        return [
+                            4,
+                            applyDelete(round, slot, listing)
+                        ];
+                    case 3:
+                        if (_state.sent()) removed[etcd.prefix + slot] = true;
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 4:
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        at++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 6:
+                        if (!(context.settings.scan && Object.keys(removed).length > 0)) return [
+                            3,
+                            8
+                        ];
+                        return [
+                            4,
+                            eachSlice(keysOfZone(round), function(slots) {
+                                restorePointers(context, zone, slots, function(slot2) {
+                                    return !!removed[etcd.prefix + slot2];
+                                });
+                            })
+                        ];
+                    case 7:
+                        _state.sent();
+                        _state.label = 8;
+                    case 8:
+                        return [
+                            2,
+                            at === missing.length
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function findMissing(round, range, kvs, listing) {
+        return _async_to_generator(function() {
+            var context, zone, etcd, listed, isMissing2, missing, stored, _tmp;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = round.context, zone = round.zone, etcd = round.etcd;
+                        listed = {};
+                        kvs.forEach(function(param) {
+                            var key = param.key;
+                            listed[key] = true;
+                        });
+                        isMissing2 = function isMissing22(slot) {
+                            var key = etcd.prefix + slot;
+                            return isInRange(range, key) && !listed[key];
+                        };
+                        missing = [];
+                        return [
+                            4,
+                            eachSlice(keysOfZone(round), function(slots) {
+                                slots.forEach(function(slot) {
+                                    if (isMissing2(slot) && isToDelete(zone, slot, listing)) missing.push(slot);
+                                });
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (range.since > 0 || !context.store) return [
+                            2,
+                            missing
+                        ];
+                        _tmp = round.storedSlots;
+                        if (_tmp) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            listStore(round, context.store)
+                        ];
+                    case 2:
+                        _tmp = round.storedSlots = _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        stored = _tmp;
+                        return [
+                            4,
+                            eachSlice(stored, function(slots) {
+                                slots.forEach(function(slot) {
+                                    if (!isMissing2(slot) || findRecord(zone, slot) !== void 0) return;
+                                    if (isStoredToDelete(context, slot, listing)) missing.push(slot);
+                                });
+                            })
+                        ];
+                    case 4:
+                        _state.sent();
+                        return [
+                            2,
+                            missing
+                        ];
+                }
+            });
+        })();
+    }
+    function listStore(_0, _1) {
+        return _async_to_generator(function(param, store) {
+            var context, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = param.context;
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            slotsInStore(store)
+                        ];
+                    case 2:
+                        return [
+                            2,
+                            _state.sent()
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        context.r.error("cert_rotation: the store cannot be listed: ".concat(e.message));
+                        return [
+                            2,
+                            []
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function keysOfZone(round) {
+        return round.keys || (round.keys = keysOf(round.zone));
+    }
     // src/etcd/follow.ts
     var BUDGET_MS = 400;
     var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
-    var BATCH = 16;
-    var PAGE = 512;
     /**
      * Brings the zone up to the keys under `$cert_etcd_prefix`, in one round, for `js_periodic`.
      *
@@ -7087,7 +7906,7 @@ function start_cold() {
                         ]);
                         return [
                             4,
-                            round(context, etcd)
+                            runRound(context, etcd)
                         ];
                     case 2:
                         _state.sent();
@@ -7111,9 +7930,9 @@ function start_cold() {
             });
         })();
     }
-    function round(context, etcd) {
+    function runRound(context, etcd) {
         return _async_to_generator(function() {
-            var zone, end, header, left, lock, ticket, position, isSame, _tmp, _tmp1;
+            var zone, end, header, left, lock, ticket, position, isSame, newest, _tmp, revision;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -7150,20 +7969,11 @@ function start_cold() {
                         ]);
                         position = findPosition(etcd);
                         isSame = !position || isSameHistory(position, header);
-                        _tmp = [
-                            {
-                                context: context,
-                                zone: zone,
-                                etcd: etcd,
-                                ticket: ticket,
-                                end: end
-                            }
-                        ];
                         if (!isSame) return [
                             3,
                             3
                         ];
-                        _tmp1 = header;
+                        _tmp = header;
                         return [
                             3,
                             5
@@ -7174,14 +7984,22 @@ function start_cold() {
                             readHeader(etcd)
                         ];
                     case 4:
-                        _tmp1 = _state.sent();
+                        _tmp = _state.sent();
                         _state.label = 5;
                     case 5:
+                        newest = _tmp;
+                        revision = newest.revision;
                         return [
                             4,
-                            catchUp.apply(void 0, _tmp.concat([
-                                _tmp1
-                            ]))
+                            catchUp({
+                                context: context,
+                                zone: zone,
+                                etcd: etcd,
+                                ticket: ticket,
+                                end: end,
+                                revision: revision,
+                                hasChanged: false
+                            }, newest)
                         ];
                     case 6:
                         _state.sent();
@@ -7209,30 +8027,17 @@ function start_cold() {
             return since === header.revision && !needsListing;
         });
     }
-    function catchUp(one, header) {
+    function catchUp(round, header) {
         return _async_to_generator(function() {
-            var zone, etcd, token, position, range;
+            var position, range;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        token = clearToken(zone);
-                        position = findPosition(etcd);
-                        if (!position || !isSameHistory(position, header)) {
-                            position = newPosition(etcd, header, token);
-                            note2(one, position);
-                        } else if (position.token !== token) {
-                            position.token = token;
-                            position.ranges.forEach(function(range2) {
-                                range2.needsListing = true;
-                                range2.isCleared = true;
-                                range2.resumeAfter = "";
-                            });
-                        }
+                        position = positionAt(round, header);
                         position.term = header.term;
                         _state.label = 1;
                     case 1:
-                        if (!(Date.now() < one.end)) return [
+                        if (!(Date.now() < round.end)) return [
                             3,
                             6
                         ];
@@ -7246,7 +8051,7 @@ function start_cold() {
                         ];
                         return [
                             4,
-                            goThrough(one, position, range)
+                            listRange(round, position, range)
                         ];
                     case 2:
                         _state.sent();
@@ -7257,13 +8062,13 @@ function start_cold() {
                     case 3:
                         return [
                             4,
-                            takeChanges(one, position, range)
+                            applyChanges(round, position, range)
                         ];
                     case 4:
                         _state.sent();
                         _state.label = 5;
                     case 5:
-                        note2(one, position);
+                        notePosition(round, position);
                         return [
                             3,
                             1
@@ -7276,10 +8081,26 @@ function start_cold() {
             });
         })();
     }
-    function note2(param, position) {
-        var zone = param.zone, ticket = param.ticket;
-        expectFollower(zone, ticket);
-        putPosition(zone, position);
+    function positionAt(round, header) {
+        var context = round.context, zone = round.zone, etcd = round.etcd;
+        var token = clearToken(zone);
+        var known = findPosition(etcd);
+        if (!known || !isSameHistory(known, header)) {
+            var historyId = historyIdFor(context.store, etcd, header, known ? known.historyId : "");
+            var position = newPosition(etcd, header, token, historyId);
+            keepHistory(context.store, position, header.revision, true);
+            notePosition(round, position);
+            return position;
+        }
+        if (known.token !== token) {
+            known.token = token;
+            known.ranges.forEach(function(range) {
+                range.needsListing = true;
+                range.isCleared = true;
+                range.resumeAfter = "";
+            });
+        }
+        return known;
     }
     function oldest(param) {
         var ranges = param.ranges;
@@ -7288,294 +8109,55 @@ function start_cold() {
             return one.since < first.since ? one : first;
         });
     }
-    function takeChanges(one, position, range) {
+    function applyChanges(round, position, range) {
         return _async_to_generator(function() {
-            var after, to, since, found, created;
+            var after, to, since, _ref, header, kvs, more, count2, created, slots;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         after = range.after, to = range.to, since = range.since;
                         return [
                             4,
-                            readKeys2(one.etcd, after, to, {
+                            readKeys2(round.etcd, after, to, {
                                 minModRevision: since + 1,
                                 limit: BATCH
                             })
                         ];
                     case 1:
-                        found = _state.sent();
-                        expectSameHistory(position, found.header);
-                        created = found.kvs.filter(function(param) {
+                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more, count2 = _ref.count;
+                        expectSameHistory(position, header);
+                        created = kvs.filter(function(param) {
                             var createRevision = param.createRevision;
                             return createRevision > since;
                         }).length;
                         if (created > 0) {
                             range.needsListing = true;
-                            note2(one, position);
+                            notePosition(round, position);
                         }
+                        if (kvs.length > 0) round.hasChanged = true;
                         return [
                             4,
-                            takeAll(one, position, found.kvs)
+                            applyAll(round, position, kvs)
                         ];
                     case 2:
-                        if (_state.sent() < found.kvs.length) return [
+                        if (_state.sent() < kvs.length) return [
                             2
                         ];
-                        range.needsListing = found.more || found.count !== range.count + created || found.count > 2 * PAGE;
+                        range.needsListing = more || count2 !== range.count + created || count2 > 2 * PAGE;
                         if (range.needsListing) return [
                             2
                         ];
-                        noteForeign(one, found.kvs.map(function(param) {
+                        slots = kvs.map(function(param) {
                             var key = param.key;
-                            return slotOf(one.etcd, key);
-                        }).filter(function(slot) {
+                            return slotOf(round.etcd, key);
+                        });
+                        noteForeign(round, slots.filter(function(slot) {
                             return !isSlotKey(slot);
                         }));
-                        range.since = found.header.revision;
-                        range.count = found.count;
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function goThrough(one, position, range) {
-        return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        return [
-                            4,
-                            readKeys2(etcd, range.after, range.to, {
-                                keysOnly: true,
-                                limit: PAGE
-                            })
-                        ];
-                    case 1:
-                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
-                        expectSameHistory(position, header);
-                        foreign = [];
-                        changed = kvs.filter(function(param) {
-                            var key = param.key, modRevision = param.modRevision;
-                            var slot = slotOf(etcd, key);
-                            if (isSlotKey(slot)) {
-                                var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
-                                return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
-                            }
-                            if (modRevision > range.since) foreign.push(slot);
-                            return false;
-                        });
-                        if (!range.resumeAfter) range.resumeRevision = header.revision;
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < changed.length)) return [
-                            3,
-                            6
-                        ];
-                        gets = changed.slice(at, at + BATCH).map(function(param) {
-                            var key = param.key;
-                            return getOperation(key);
-                        });
-                        return [
-                            4,
-                            transact(etcd, [], gets)
-                        ];
-                    case 3:
-                        outcome = _state.sent();
-                        expectSameHistory(position, outcome.header);
-                        values = outcome.found.filter(function(kv) {
-                            return kv !== void 0;
-                        });
-                        return [
-                            4,
-                            takeAll(one, position, values)
-                        ];
-                    case 4:
-                        taken = _state.sent();
-                        last2 = values[taken - 1];
-                        if (last2 && last2.key > range.resumeAfter) range.resumeAfter = last2.key;
-                        if (taken < values.length) return [
-                            2
-                        ];
-                        _state.label = 5;
-                    case 5:
-                        at += BATCH;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        last = more ? kvs[kvs.length - 1] : void 0;
-                        if (last) {
-                            rest = Object.assign({}, range, {
-                                after: last.key
-                            });
-                            position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
-                            range.to = last.key;
-                        }
-                        return [
-                            4,
-                            letGoOfOthers(one, position, range, kvs)
-                        ];
-                    case 7:
-                        if (!_state.sent()) return [
-                            2
-                        ];
-                        noteForeign(one, foreign);
                         range.since = header.revision;
-                        range.count = kvs.length;
-                        range.needsListing = false;
-                        range.isCleared = false;
-                        range.resumeAfter = "";
+                        range.count = count2;
                         return [
                             2
-                        ];
-                }
-            });
-        })();
-    }
-    function letGoOfOthers(one, position, range, kvs) {
-        return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed, gone, keys, dropped, yieldIfDue, at, slot;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = one.context, zone = one.zone, etcd = one.etcd;
-                        isCleared2 = range.isCleared;
-                        listed = {};
-                        kvs.forEach(function(param) {
-                            var key = param.key;
-                            listed[key] = true;
-                        });
-                        gone = [];
-                        keys = one.keys || (one.keys = keysOf(zone));
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                slots.forEach(function(slot2) {
-                                    var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed[key] && isToDelete(zone, slot2, isCleared2)) {
-                                        gone.push(slot2);
-                                    }
-                                });
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        dropped = {};
-                        yieldIfDue = timeSlicer();
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < gone.length && Date.now() < one.end)) return [
-                            3,
-                            6
-                        ];
-                        slot = gone[at];
-                        return [
-                            4,
-                            applyDelete(one, slot, position.historyId, isCleared2)
-                        ];
-                    case 3:
-                        if (_state.sent()) dropped[etcd.prefix + slot] = true;
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 4:
-                        _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        at++;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        if (!(context.settings.scan && Object.keys(dropped).length > 0)) return [
-                            3,
-                            8
-                        ];
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                restorePointers(context, zone, slots, function(slot2) {
-                                    return !!dropped[etcd.prefix + slot2];
-                                });
-                            })
-                        ];
-                    case 7:
-                        _state.sent();
-                        _state.label = 8;
-                    case 8:
-                        return [
-                            2,
-                            at === gone.length
-                        ];
-                }
-            });
-        })();
-    }
-    function expectSameHistory(position, header) {
-        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
-    }
-    function slotOf(param, key) {
-        var prefix = param.prefix;
-        return key.slice(prefix.length);
-    }
-    function takeAll(one, position, kvs) {
-        return _async_to_generator(function() {
-            var yieldIfDue, i, kv, slot, version;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        yieldIfDue = timeSlicer();
-                        i = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(i < kvs.length)) return [
-                            3,
-                            5
-                        ];
-                        if (Date.now() >= one.end) return [
-                            2,
-                            i
-                        ];
-                        kv = kvs[i];
-                        slot = slotOf(one.etcd, kv.key);
-                        version = versionOf(position, kv.modRevision);
-                        if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
-                            3,
-                            4
-                        ];
-                        delete one.keys;
-                        return [
-                            4,
-                            applyPut(one, slot, kv.value, version)
-                        ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
-                    case 4:
-                        i++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 5:
-                        return [
-                            2,
-                            kvs.length
                         ];
                 }
             });
@@ -7594,15 +8176,117 @@ function start_cold() {
      */
     function putThrough(context, conditions, etcd, names, targets, pair) {
         return _async_to_generator(function() {
-            var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
+            var slots, operations, expect, change, before, revision, isNew, record, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = etcd.zone;
                         slots = targets.reduce(function(all, own) {
                             return all.concat(own);
                         }, []);
-                        text = pair.chain + pair.key;
+                        return [
+                            4,
+                            sealedPuts(etcd, slots, pair)
+                        ];
+                    case 1:
+                        operations = _state.sent();
+                        expect = function expect2(found) {
+                            return _async_to_generator(function() {
+                                var i, _ref, name, own;
+                                return _ts_generator(this, function(_state2) {
+                                    switch(_state2.label){
+                                        case 0:
+                                            i = 0;
+                                            _state2.label = 1;
+                                        case 1:
+                                            if (!(i < names.length)) return [
+                                                3,
+                                                4
+                                            ];
+                                            _ref = [
+                                                names[i],
+                                                targets[i]
+                                            ], name = _ref[0], own = _ref[1];
+                                            return [
+                                                4,
+                                                expectMet(context, conditions, etcd, name, own, slots, found)
+                                            ];
+                                        case 2:
+                                            _state2.sent();
+                                            _state2.label = 3;
+                                        case 3:
+                                            i++;
+                                            return [
+                                                3,
+                                                1
+                                            ];
+                                        case 4:
+                                            return [
+                                                2
+                                            ];
+                                    }
+                                });
+                            })();
+                        };
+                        return [
+                            4,
+                            commit(conditions, etcd, slots, operations, expect)
+                        ];
+                    case 2:
+                        change = _state.sent();
+                        before = change.before, revision = change.revision;
+                        isNew = targets.some(function(own) {
+                            return own.every(function(slot) {
+                                return !before[slots.indexOf(slot)] && !findHeld(context, slot);
+                            });
+                        });
+                        _state.label = 3;
+                    case 3:
+                        _state.trys.push([
+                            3,
+                            5,
+                            ,
+                            7
+                        ]);
+                        return [
+                            4,
+                            withLocks(etcd.zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                return installHere(context, etcd, slots, pair, change);
+                            })
+                        ];
+                    case 4:
+                        record = _state.sent();
+                        return [
+                            2,
+                            {
+                                isNew: isNew,
+                                record: record
+                            }
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        return [
+                            4,
+                            rollBack(etcd, slots, before, revision)
+                        ];
+                    case 6:
+                        _state.sent();
+                        throw e;
+                    case 7:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function sealedPuts(etcd, slots, pair) {
+        return _async_to_generator(function() {
+            var operations, i, slot, value;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
                         operations = [];
                         i = 0;
                         _state.label = 1;
@@ -7612,20 +8296,13 @@ function start_cold() {
                             4
                         ];
                         slot = slots[i];
-                        _ = operations.push;
-                        _tmp = [
-                            etcd.prefix + slot
-                        ];
                         return [
                             4,
-                            sealValue(etcd, slot, text)
+                            sealValue(etcd, slot, pair.chain + pair.key)
                         ];
                     case 2:
-                        _.apply(operations, [
-                            putOperation.apply(void 0, _tmp.concat([
-                                _state.sent()
-                            ]))
-                        ]);
+                        value = _state.sent();
+                        operations.push(putOperation(etcd.prefix + slot, value));
                         _state.label = 3;
                     case 3:
                         i++;
@@ -7635,101 +8312,27 @@ function start_cold() {
                         ];
                     case 4:
                         return [
-                            4,
-                            change(conditions, etcd, slots, operations, function(found) {
-                                return _async_to_generator(function() {
-                                    var i2;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                i2 = 0;
-                                                _state2.label = 1;
-                                            case 1:
-                                                if (!(i2 < names.length)) return [
-                                                    3,
-                                                    4
-                                                ];
-                                                return [
-                                                    4,
-                                                    expectMet(context, conditions, etcd, names[i2], targets[i2], slots, found)
-                                                ];
-                                            case 2:
-                                                _state2.sent();
-                                                _state2.label = 3;
-                                            case 3:
-                                                i2++;
-                                                return [
-                                                    3,
-                                                    1
-                                                ];
-                                            case 4:
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 5:
-                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
-                        isNew = targets.some(function(own) {
-                            return own.every(function(slot2) {
-                                return !before[slots.indexOf(slot2)] && !findHeld(context, slot2);
-                            });
-                        });
-                        _state.label = 6;
-                    case 6:
-                        _state.trys.push([
-                            6,
-                            8,
-                            ,
-                            10
-                        ]);
-                        return [
-                            4,
-                            withLocks(zone, [
-                                FOLLOWER
-                            ].concat(slots), function() {
-                                var position = findPosition(etcd);
-                                var version = versionOf(position, revision);
-                                var open = slots.filter(function(slot2) {
-                                    return !isOvertaken(etcd, slot2, revision);
-                                });
-                                var created = open.map(function(slot2) {
-                                    var _a, _b;
-                                    return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
-                                });
-                                if (position) noteNew(etcd, position, open, created);
-                                installPair(context, zone, open, pair, version);
-                                return recordOfPut(context, slots[0], pair, version);
-                            })
-                        ];
-                    case 7:
-                        record = _state.sent();
-                        return [
                             2,
-                            {
-                                isNew: isNew,
-                                record: record
-                            }
-                        ];
-                    case 8:
-                        e = _state.sent();
-                        return [
-                            4,
-                            takeBack(etcd, slots, before, revision)
-                        ];
-                    case 9:
-                        _state.sent();
-                        throw e;
-                    case 10:
-                        return [
-                            2
+                            operations
                         ];
                 }
             });
         })();
+    }
+    function installHere(context, etcd, slots, pair, param) {
+        var before = param.before, revision = param.revision;
+        var position = findPosition(etcd);
+        var version = versionOf(position, revision);
+        var open = slots.filter(function(slot) {
+            return !isOvertaken(etcd, slot, revision);
+        });
+        var created = open.map(function(slot) {
+            var _a, _b;
+            return (_b = (_a = before[slots.indexOf(slot)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+        });
+        if (position) noteNew(etcd, position, open, created);
+        installPair(context, etcd.zone, open, pair, version);
+        return recordOfPut(context, slots[0], pair, version);
     }
     /**
      * Deletes a name from etcd, and here.
@@ -7753,7 +8356,7 @@ function start_cold() {
                         });
                         return [
                             4,
-                            change(conditions, etcd, slots, operations, function(found) {
+                            commit(conditions, etcd, slots, operations, function(found) {
                                 return _async_to_generator(function() {
                                     var isThere;
                                     return _ts_generator(this, function(_state2) {
@@ -7808,7 +8411,7 @@ function start_cold() {
                         e = _state.sent();
                         return [
                             4,
-                            takeBack(etcd, slots, before, 0)
+                            rollBack(etcd, slots, before, 0)
                         ];
                     case 5:
                         _state.sent();
@@ -7822,7 +8425,7 @@ function start_cold() {
             });
         })();
     }
-    function change(conditions, etcd, slots, operations, expect) {
+    function commit(conditions, etcd, slots, operations, expect) {
         return _async_to_generator(function() {
             var _loop, keys, attempt, _ret;
             return _ts_generator(this, function(_state) {
@@ -7933,7 +8536,7 @@ function start_cold() {
                         slot = own[i];
                         return [
                             4,
-                            fingerprintIn2(context, etcd, slot, found[slots.indexOf(slot)])
+                            fingerprintOfValue(context, etcd, slot, found[slots.indexOf(slot)])
                         ];
                     case 2:
                         fingerprint = _state.sent();
@@ -7953,7 +8556,7 @@ function start_cold() {
             });
         })();
     }
-    function fingerprintIn2(context, etcd, slot, kv) {
+    function fingerprintOfValue(context, etcd, slot, kv) {
         return _async_to_generator(function() {
             var held, sent, e;
             return _ts_generator(this, function(_state) {
@@ -8006,7 +8609,7 @@ function start_cold() {
         var held = findVersion(etcd.zone, slot);
         return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
     }
-    function takeBack(etcd, slots, before, revision) {
+    function rollBack(etcd, slots, before, revision) {
         return _async_to_generator(function() {
             var keys, compare2, operations, e;
             return _ts_generator(this, function(_state) {
@@ -8741,7 +9344,7 @@ function start_cold() {
             });
         })();
     }
-    var FOLDER2 = "/certs/";
+    var NAMES_PATH = "/certs/";
     /**
      * Reads the name in a request's path, after `/certs/`.
      *
@@ -8749,8 +9352,8 @@ function start_cold() {
      * @throws malformed: the text there is neither a name nor a wildcard
      */
     function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER2);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
+        var at = r.uri.indexOf(NAMES_PATH);
+        var text = at < 0 ? "" : r.uri.slice(at + NAMES_PATH.length);
         var name = normaliseWithWildcard(text);
         if (text && !name) refuse("malformed", "The path has to name a server name or a wildcard.");
         return name;
@@ -9177,6 +9780,7 @@ function start_cold() {
             name: name
         }, describe(leaf), {
             days_left: Math.floor(left / DAY_S),
+            key_proven: !meta.isUnproven,
             source: meta.source,
             state: left < 0 ? "expired" : problem ? "last-good" : "ok",
             error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
@@ -9915,7 +10519,7 @@ function start_cold() {
                                                 });
                                                 return [
                                                     4,
-                                                    provePair(pair)
+                                                    provePair(context, pair)
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();

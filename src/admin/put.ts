@@ -45,7 +45,7 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     names.forEach((name) => {
       expectAcceptable(context, name, pair, { from: 'sender' });
     });
-    const proven = await provePair(pair);
+    const proven = await provePair(context, pair);
     const goesToRsa = settings.certFileRsa !== '' && isRsa(pair);
     if (goesToRsa) {
       // The refresh reads a changed file into the first slot now, so that this put replaces its pair as well.

@@ -25,20 +25,28 @@ import { placeMark, versionOfEntry, writePair } from './stored';
 export const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
 
 /**
- * Proves the key of a pair by using it.
+ * Proves the key of a pair by using it. A key of a kind that this engine cannot use stays unproven, and is taken where there is a
+ * store: nginx is given a path then, and its log shows nothing of a key that OpenSSL refuses.
  *
  * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
  * @throws (rejects with) key-mismatch, malformed, unsupported-key
  */
-export async function provePair(pair: Pair): Promise<Pair> {
-  await proveKey(pair);
+export async function provePair({ store }: Context, pair: Pair): Promise<Pair> {
+  const { curve, kind } = pair.privateKey;
+  if (!(await proveKey(pair))) {
+    if (store) return pair;
+    refuse(
+      'unsupported-key',
+      `this njs cannot tell whether an ${kind} key belongs to a certificate; use ECDSA or RSA, or set $cert_store`,
+    );
+  }
   // A public key that was attached to a PKCS#8 key is not written with it.
   if (readPrivateKey(readBlocks(pair.key)[0] as Block).value !== '') return pair;
-  const { curve } = pair.privateKey;
-  if (curve === null) return pair;
+  const proven = Object.assign({}, pair, { keyProven: true });
+  if (curve === null) return proven;
   const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
   const key = encodeBlock(privateKey.label, privateKey.der);
-  return Object.assign({}, pair, { privateKey, key });
+  return Object.assign(proven, { privateKey, key });
 }
 
 /**
@@ -57,8 +65,10 @@ export function installPair(
   etcd: string,
 ): string[] {
   const { store, misses } = context;
-  // A pair of etcd is served even where the store cannot take it, because etcd has it already. A put can be refused.
-  const version = slots.length > 0 ? storePair(context, slots, pair, etcd !== '') : '';
+  // A pair of etcd is served even where the store cannot take it, because etcd has it already. A put can be refused. An unproven key
+  // never goes to nginx as text.
+  const isOptional = etcd !== '' && pair.keyProven;
+  const version = slots.length > 0 ? storePair(context, slots, pair, isOptional) : '';
   const undone: (() => void)[] = [];
   const records: string[] = [];
   try {
@@ -181,6 +191,7 @@ function metaOf({ settings }: Context, slot: string, pair: Pair, etcd: string): 
     loadedAt: Date.now(),
   };
   if (etcd) meta.etcd = etcd;
+  if (!pair.keyProven) meta.isUnproven = true;
   return meta;
 }
 

@@ -30,7 +30,8 @@ import {
   writePair,
 } from './stored';
 
-// Keeps in the store the pairs that handshakes and scans found in files. Where it cannot be written, a pair goes to nginx as text.
+// Keeps in the store the pairs that handshakes and scans found in files. Where it cannot be written, a pair goes to nginx as text,
+// unless its key is unproven.
 
 /**
  * Keeps the result of a look at a slot's files in the store. A fault of the store is logged once, and not thrown.
@@ -65,10 +66,21 @@ export function keepInStore(
     return kept;
   } catch (e) {
     sayFault(context, (e as Error).message);
-    return holdsPair(record) && !isVersion(record)
-      ? pastStore(context, store, current, record)
-      : record;
+    if (!holdsPair(record) || isVersion(record)) return record;
+    return readMeta(record)?.isUnproven
+      ? withoutUnproven(current, result)
+      : pastStore(context, store, current, record);
   }
+}
+
+/**
+ * The record of before, where a pair could not be stored whose key is unproven: as text it may show in nginx's log. The next look reads
+ * the files again.
+ */
+function withoutUnproven(current: Current, result: CheckResult): string {
+  delete result.message;
+  delete result.result;
+  return current.record || '';
 }
 
 /** A pair that stays text, and what the store has instead: see `currentOf`. */

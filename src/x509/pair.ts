@@ -2,7 +2,14 @@ import { isRefusal, refuse } from '../engine/refusal';
 import { type Certificate, isCertificateLabel, isValidAt, readCertificate } from './certificate';
 import { type Candidate, buildChain } from './chain';
 import { type Block, type Pem, encodeBlock, readBlocks } from './pem';
-import { type PrivateKey, isKeyLabel, readPrivateKey, servedForm } from './private_key';
+import {
+  type PrivateKey,
+  expectSound,
+  isKeyLabel,
+  provesItself,
+  readPrivateKey,
+  servedForm,
+} from './private_key';
 import { expectPoint, isSameKey } from './public_key';
 import { expectStrength } from './signature';
 import { warningsOf } from './warnings';
@@ -18,9 +25,8 @@ export interface Pair {
   leaf: Certificate;
   privateKey: PrivateKey;
   /**
-   * Whether the key has a public part, which is then the leaf's; OpenSSL compares no more. Ed25519 and Ed448 keys as OpenSSL writes
-   * them have none, nor has an EC key without its point. For these only kind, curve and length fit, and `proveKey` has to tell
-   * whether the key belongs to the leaf.
+   * Whether the key is known to be the leaf's: see `provesItself`. Otherwise only its kind, its curve and its length fit, and `proveKey`
+   * may tell more.
    */
   keyProven: boolean;
   /** What was repaired, and what clients may refuse: sentences for an operator. */
@@ -46,7 +52,8 @@ export function isRsa(pair: Pair): boolean {
  *    is valid. nginx takes the first certificate and the first key.
  * 3. The chain is built from the leaf upwards, whatever the order of the other certificates; what is not part of it is left out: see
  *    `buildChain`.
- * 4. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level.
+ * 4. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level; the numbers of an RSA key are
+ *    those of one key, and an EC point is on its curve.
  *
  * Validity, names and the signatures in the chain are not checked.
  *
@@ -66,8 +73,8 @@ export function readPair(pem: string, keyPem?: string, now?: number): Pair {
   }
   const keys = readKeys(keyPem === undefined ? blocks : readBlocks(keyPem));
   const { leaf, number, key } = findLeaf(candidates, keys, now);
-  const keyProven = key.value !== '';
-  if (!keyProven) expectPoint(leaf.publicKey, `certificate ${number}`);
+  expectSound(key);
+  expectPoint(leaf.publicKey, `certificate ${number}`);
   expectStrength(leaf, `certificate ${number}`);
   const chain = buildChain(
     leaf,
@@ -79,7 +86,7 @@ export function readPair(pem: string, keyPem?: string, now?: number): Pair {
     key: encodeBlock(key.label, key.der),
     leaf,
     privateKey: key,
-    keyProven,
+    keyProven: provesItself(key),
     warnings: warningsOf(chain, number, keys.count),
   };
 }
@@ -153,8 +160,8 @@ function findLeaf(candidates: Candidate[], { usable, fault }: Keys, now?: number
     }
     const key = usable.filter((one) => fits(one, leaf))[0];
     if (!key) continue;
-    // A key without a public part fits every certificate of its kind, and an issuer may have one of that kind.
-    const isSure = key.value !== '' || !leaf.isAuthority;
+    // A key that does not prove itself may fit every certificate of its kind, and an issuer may have one of that kind.
+    const isSure = provesItself(key) || !leaf.isAuthority;
     const found = { leaf, number, key };
     if (isSure && (now === undefined || isValidAt(leaf, now))) return found;
     first = first || found;

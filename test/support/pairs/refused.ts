@@ -269,7 +269,6 @@ function weakChains({ root, rsa, otherRsa }: Ingredients): PairCase[] {
 /** By title, the arguments of `openssl genpkey`. */
 const UNUSABLE_KEYS: [string, string][] = [
   ['secp256k1', EC + 'secp256k1'],
-  ['brainpoolP256r1', EC + 'brainpoolP256r1'],
   ['P-224', EC + 'P-224'],
   ['sect283r1', EC + 'sect283r1'],
   ['explicit parameters', `${EC}P-256 -pkeyopt ec_param_enc:explicit`],
@@ -285,12 +284,6 @@ function unusable({ root, intermediate, usual, chain }: Ingredients): PairCase[]
   const primes = openssl(['genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_primes:3']);
   const odd = authority('/CN=I', { issuer: root, key: key(EC + 'secp256k1') });
   const underOdd = leaf(LEAF_NAMES, { issuer: odd });
-  const compressed = authority('/CN=I', {
-    issuer: root,
-    key: usual.key,
-    publicKey: openssl(['ec', '-pubout', ...COMPRESSED], usual.key),
-  });
-  const underCompressed = leaf(LEAF_NAMES, { issuer: compressed });
   return [
     ...UNUSABLE_KEYS.flatMap(([title, algorithm]) => {
       const own = key(algorithm);
@@ -323,11 +316,6 @@ function unusable({ root, intermediate, usual, chain }: Ingredients): PairCase[]
     ),
     unsupported('PKCS#1 with three primes', 'two primes', chain + pkcs1(primes)),
     unsupported('an issuer on another curve', 'certificate 2', pairUnder(underOdd, odd)),
-    unsupported(
-      'an issuer with a compressed point',
-      'certificate 2: a compressed',
-      pairUnder(underCompressed, compressed),
-    ),
   ];
 }
 
