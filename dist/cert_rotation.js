@@ -2026,7 +2026,10 @@ function start_cold() {
         "2a8648ce3d040303": "ecdsa-with-SHA384",
         "2a8648ce3d040304": "ecdsa-with-SHA512",
         "2b6570": "ED25519",
-        "2b6571": "ED448"
+        "2b6571": "ED448",
+        "608648016503040311": "ML-DSA-44",
+        "608648016503040312": "ML-DSA-65",
+        "608648016503040313": "ML-DSA-87"
     };
     var WEAK_SIGNATURES = {
         "2a864886f70d010102": "md2WithRSAEncryption",
