@@ -2979,7 +2979,7 @@ function start_cold() {
         }
     }
     // src/disk/store.ts
-    var FOLDER = "/cert-rotation.v1";
+    var OWN_FOLDER = "/cert-rotation.v1";
     var FOREIGN_RIGHTS = 63;
     /**
      * Opens a store, and makes this program's folder in it where it is missing.
@@ -2989,7 +2989,7 @@ function start_cold() {
      */
     function openStore(path) {
         if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
-        var root = path.replace(/\/+$/, "") + FOLDER;
+        var root = path.replace(/\/+$/, "") + OWN_FOLDER;
         var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
         if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
         if ((mode & FOREIGN_RIGHTS) !== 0) {
@@ -3166,6 +3166,24 @@ function start_cold() {
         placeLink(store, "".concat(store.root, "/clear"), token);
     }
     /**
+     * The store's note which history of etcd its pairs come from.
+     *
+     * @returns undefined where there is none
+     * @throws Error of the file system
+     */
+    function readHistory(param) {
+        var root = param.root;
+        return readLink("".concat(root, "/etcd"));
+    }
+    /**
+     * Replaces that note.
+     *
+     * @throws Error of the file system. The note that was there stays
+     */
+    function placeHistory(store, text) {
+        placeLink(store, "".concat(store.root, "/etcd"), text);
+    }
+    /**
      * The shards of one kind of slots.
      *
      * @param folder `names`, `rsa` or `files`
@@ -3254,11 +3272,18 @@ function start_cold() {
      * @param stamp of `stampOf`
      */
     function isSettled(stamp) {
-        var now = Date.now();
         return stamp.split(" ").every(function(one) {
-            var changed = +one.slice(one.lastIndexOf(":") + 1);
-            return !(Math.abs(now - changed) < TICK_MS);
+            return isPastTick(+one.slice(one.lastIndexOf(":") + 1));
         });
+    }
+    /**
+     * Whether a change is more than a tick ago, so that a further one would show. One of the future is as well: the clock was set
+     * back.
+     *
+     * @param changed in milliseconds since 1970; NaN for no time
+     */
+    function isPastTick(changed) {
+        return !(Math.abs(Date.now() - changed) < TICK_MS);
     }
     var DANGLING = "dangling";
     /**
@@ -3522,7 +3547,7 @@ function start_cold() {
      * @param labels in the form of Prometheus, as in `scope="all"`; '' where the family has none
      */
     function count(zone, family, labels) {
-        var counts = parse(findOwnCounts(zone) || "{}");
+        var counts = parseCounts(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
@@ -3546,7 +3571,7 @@ function start_cold() {
     function countsOf(zone, keys) {
         var sum2 = {};
         findCounts(zone, keys).forEach(function(text) {
-            var counts = parse(text);
+            var counts = parseCounts(text);
             Object.keys(counts).forEach(function(series) {
                 add(sum2, series, counts[series]);
             });
@@ -3556,7 +3581,7 @@ function start_cold() {
     function add(counts, series, more) {
         counts[series] = (counts[series] || 0) + more;
     }
-    function parse(text) {
+    function parseCounts(text) {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
@@ -3899,20 +3924,20 @@ function start_cold() {
         return true;
     }
     /** The text of a note; undefined where there is none. */
-    function findNote(zone, note3) {
-        return zone.get(NOTE_PREFIX + note3);
+    function findNote(zone, note2) {
+        return zone.get(NOTE_PREFIX + note2);
     }
     /**
      * Stores a note.
      *
      * @returns false where the zone has no room. The note that was there stays then
      */
-    function putNote(zone, note3, text) {
-        return replaceValue2(zone, NOTE_PREFIX + note3, text);
+    function putNote(zone, note2, text) {
+        return replaceValue2(zone, NOTE_PREFIX + note2, text);
     }
     /** Removes a note. */
-    function dropNote(zone, note3) {
-        zone.delete(NOTE_PREFIX + note3);
+    function dropNote(zone, note2) {
+        zone.delete(NOTE_PREFIX + note2);
     }
     var SAID_PREFIX = "#said:";
     /**
@@ -4764,7 +4789,7 @@ function start_cold() {
         });
         if (!store) return isHere && !exists(pathOf(text)) ? none2 : known;
         var entry = readEntry(store, slot);
-        var _parse2 = parse2(entry), version = _parse2.version, stored = _parse2.meta, file = _parse2.file, others = _parse2.others, deleted = _parse2.deleted;
+        var _parseEntry = parseEntry(entry), version = _parseEntry.version, stored = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others, deleted = _parseEntry.deleted;
         if (isPastStore(text, meta, store, version)) {
             return {
                 record: text,
@@ -4802,13 +4827,13 @@ function start_cold() {
         return meta.store === store.id && meta.before === (version || "");
     }
     /**
-     * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
+     * The record of a slot by its entry alone. The next handshake reads and checks the version.
      *
-     * @param entry the text of the slot's entry
-     * @returns '' where the entry is a mark, or unreadable
+     * @returns '' where there is no entry, or one that is a mark or unreadable
+     * @throws Error of the file system
      */
-    function dormantRecord(store, entry) {
-        var _parse2 = parse2(entry), version = _parse2.version, meta = _parse2.meta, file = _parse2.file, others = _parse2.others;
+    function dormantRecord(store, slot) {
+        var _parseEntry = parseEntry(readEntry(store, slot)), version = _parseEntry.version, meta = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others;
         if (file !== void 0) return makePointer(file, others ? {
             others: others
         } : {});
@@ -4823,7 +4848,7 @@ function start_cold() {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
     }
-    function parse2(text) {
+    function parseEntry(text) {
         if (text === void 0) return {};
         try {
             return JSON.parse(text) || {};
@@ -4832,7 +4857,7 @@ function start_cold() {
         }
     }
     function adopt(context, store, slot, entry) {
-        var _parse2 = parse2(entry), _parse2_version = _parse2.version, version = _parse2_version === void 0 ? "" : _parse2_version, token = _parse2.token, stored = _parse2.meta;
+        var _parseEntry = parseEntry(entry), _parseEntry_version = _parseEntry.version, version = _parseEntry_version === void 0 ? "" : _parseEntry_version, token = _parseEntry.token, stored = _parseEntry.meta;
         var meta = Object.assign({}, stored, {
             store: store.id
         });
@@ -4908,11 +4933,11 @@ function start_cold() {
     }
     /** The version that an entry leads to; '' where it leads to none. */
     function versionOfEntry(entry) {
-        return parse2(entry).version || "";
+        return parseEntry(entry).version || "";
     }
     /** The clear token that an entry has seen. */
     function tokenIn(entry) {
-        return parse2(entry).token || STALE_TOKEN;
+        return parseEntry(entry).token || STALE_TOKEN;
     }
     /**
      * Makes the entry of a slot stale, as a clear does.
@@ -4920,7 +4945,7 @@ function start_cold() {
      * @throws Error of the file system
      */
     function clearEntry(store, slot) {
-        var entry = parse2(readEntry(store, slot));
+        var entry = parseEntry(readEntry(store, slot));
         if (entry.version === void 0) return;
         entry.token = STALE_TOKEN;
         placeEntry(store, slot, JSON.stringify(entry));
@@ -4976,11 +5001,11 @@ function start_cold() {
         return sweep(store, {
             isCurrent: function isCurrent(version, owner) {
                 return slotsOfOwner(store, version, owner).some(function(slot) {
-                    return parse2(readEntry(store, slot)).version === version;
+                    return parseEntry(readEntry(store, slot)).version === version;
                 });
             },
             removeMark: function removeMark(slot) {
-                if (parse2(readEntry(store, slot)).deleted) removeEntry(store, slot);
+                if (parseEntry(readEntry(store, slot)).deleted) removeEntry(store, slot);
             }
         }, most);
     }
@@ -5534,8 +5559,8 @@ function start_cold() {
     function givesWay(settings, meta, isOwn, file) {
         if (meta.source === "disk") return isOwn;
         if (meta.source === "etcd" && settings.followsEtcd) return false;
-        var isNewer = file !== null && meta.loadedAt < file.loadedAt;
-        return meta.files === "" && (meta.isCleared === true || isNewer);
+        var isNewer2 = file !== null && meta.loadedAt < file.loadedAt;
+        return meta.files === "" && (meta.isCleared === true || isNewer2);
     }
     function filesIn(pointer, meta) {
         return [
@@ -5678,7 +5703,7 @@ function start_cold() {
         else context.r.log(result.message);
     }
     // src/certs/resolve.ts
-    var LONGEST_RETRY_MS = 1e3;
+    var REFUSED_RETRY_MS = 1e3;
     /**
      * Finds the pair for a handshake, in this order:
      *
@@ -5751,10 +5776,9 @@ function start_cold() {
         }
     }
     function retryInterval(interval) {
-        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+        return interval === 0 ? REFUSED_RETRY_MS : Math.min(interval, REFUSED_RETRY_MS);
     }
     // src/certs/sync.ts
-    var TICK_MS2 = 2e3;
     /**
      * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
      * of names that another nginx has deleted. Shards that have not changed since the last call are skipped.
@@ -5773,9 +5797,7 @@ function start_cold() {
                         ];
                         sweepIfDue(context);
                         changed = {};
-                        shards = shardsOf(store, "names", function(name) {
-                            return name;
-                        }).concat(shardsOf(store, "rsa", rsaKey), shardsOf(store, "files", fileKey));
+                        shards = nameShards(store).concat(shardsOf(store, "files", fileKey));
                         yieldIfDue = timeSlicer();
                         i = 0;
                         _state.label = 1;
@@ -5815,9 +5837,7 @@ function start_cold() {
                             2
                         ];
                     case 5:
-                        if (isWhole22 && Math.abs(Date.now() - stamp.changed) > TICK_MS2) {
-                            putShardStamp(zone, shard.path, stamp.text);
-                        }
+                        if (isWhole22 && isPastTick(stamp.changed)) putShardStamp(zone, shard.path, stamp.text);
                         _state.label = 6;
                     case 6:
                         i++;
@@ -5846,10 +5866,60 @@ function start_cold() {
             });
         })();
     }
+    /**
+     * The keys of the slots of names that have entries in the store, in slices.
+     *
+     * @throws (rejects with) Error of the file system
+     */
+    function slotsInStore(store) {
+        return _async_to_generator(function() {
+            var slots, yieldIfDue, shards, i;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        slots = [];
+                        yieldIfDue = timeSlicer();
+                        shards = nameShards(store);
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < shards.length)) return [
+                            3,
+                            4
+                        ];
+                        slotsIn(store, shards[i]).forEach(function(slot) {
+                            return slots.push(slot);
+                        });
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2,
+                            slots
+                        ];
+                }
+            });
+        })();
+    }
+    function nameShards(store) {
+        return shardsOf(store, "names", function(name) {
+            return name;
+        }).concat(shardsOf(store, "rsa", rsaKey));
+    }
     function addSlot(store, zone, slot) {
         if (findRecord(zone, slot) !== void 0) return true;
-        var entry = readEntry(store, slot);
-        var record = entry === void 0 ? "" : dormantRecord(store, entry);
+        var record = dormantRecord(store, slot);
         if (!record) return true;
         return tryWithLocks(zone, [
             slot
@@ -5864,8 +5934,7 @@ function start_cold() {
         var record = findRecord(zone, slot);
         if (record === void 0 || !isVersion(record)) return;
         if (((_a = readMeta(record)) == null ? void 0 : _a.store) !== store.id) return;
-        var entry = readEntry(store, slot);
-        if (entry !== void 0 && dormantRecord(store, entry)) return;
+        if (dormantRecord(store, slot)) return;
         tryWithLocks(zone, [
             slot
         ], function(param) {
@@ -5965,14 +6034,14 @@ function start_cold() {
         return version.slice(0, version.indexOf(":"));
     }
     /** The position at the beginning of a history: one range of all keys, of which nothing is known. */
-    function newPosition(etcd, param, token) {
+    function newPosition(etcd, param, token, historyId) {
         var cluster = param.cluster, term = param.term;
         return {
             prefix: etcd.prefix,
             cluster: cluster,
             term: term,
             token: token,
-            historyId: Date.now().toString(36),
+            historyId: historyId,
             ranges: [
                 {
                     after: "",
@@ -6221,6 +6290,17 @@ function start_cold() {
         })();
     }
     /**
+     * Whether a slot has a value of etcd, taken or refused. It has not where the file of its version is not there, as after a power
+     * cut.
+     *
+     * @param version of the value: see `versionOf`
+     */
+    function hasValue(zone, slot, version) {
+        if (findVersion(zone, slot) !== version) return false;
+        var record = findRecord(zone, slot) || "";
+        return !isVersion(record) || exists(pathOf(record));
+    }
+    /**
      * Whether a text is the key of a slot that etcd may fill. The keys of scanned files are not: a scan alone writes those.
      *
      * @param text an etcd key without the prefix
@@ -6290,25 +6370,42 @@ function start_cold() {
             etcd: etcd
         };
     }
+    /** Whether `applyDelete` would change a slot whose key is gone from etcd. */
+    function isToDelete(zone, slot, listing) {
+        var version = findVersion(zone, slot);
+        if (version === "" || isNewer(version, listing)) return false;
+        return listing.isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+    }
     /**
-     * Whether `applyDelete` would change a slot whose key is gone from etcd.
-     *
-     * @param isCleared whether pairs go that another etcd had: see `applyDelete`
+     * Whether a slot whose key is gone from etcd has a pair of etcd in the store, where the zone has nothing for it: the key was
+     * deleted while nginx was down. A pair from another history stays.
      */
-    function isToDelete(zone, slot, isCleared2) {
-        if (findVersion(zone, slot) === "") return false;
-        return isCleared2 || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+    function isStoredToDelete(context, slot, listing) {
+        var meta = readMeta(storedIn(context, slot));
+        if ((meta == null ? void 0 : meta.source) !== "etcd" || meta.etcd === void 0) return false;
+        return historyIdIn(meta.etcd) === listing.historyId && !isNewer(meta.etcd, listing);
+    }
+    function isNewer(version, param) {
+        var historyId = param.historyId, revision = param.revision;
+        return historyIdIn(version) === historyId && revisionIn(version) > revision;
+    }
+    function storedIn(param, slot) {
+        var store = param.store;
+        try {
+            return store ? dormantRecord(store, slot) : "";
+        } catch (e) {
+            return "";
+        }
     }
     /**
      * Removes the pair of a slot whose key is gone from etcd. A pair that came from another history stays until it is cleared or
      * deleted: nobody has deleted it from this etcd, which may be empty by mistake. Its files stay even after a clear.
      *
-     * @param historyId of the etcd that lacks the key
-     * @param isCleared removes the pair whatever history it came from
+     * @param listing a clear removes the pair whatever history it came from
      * @returns whether the slot was emptied; false also where `removePair` failed, which the record then notes
      * @throws (rejects with) store-unavailable: see `expectFollower`
      */
-    function applyDelete(into, slot, historyId, isCleared2) {
+    function applyDelete(into, slot, listing) {
         return _async_to_generator(function() {
             var r, why, name;
             return _ts_generator(this, function(_state) {
@@ -6318,7 +6415,7 @@ function start_cold() {
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                return removeOrKeep(into, slot, historyId, isCleared2);
+                                return removeOrKeep(into, slot, listing);
                             })
                         ];
                     case 1:
@@ -6336,12 +6433,14 @@ function start_cold() {
             });
         })();
     }
-    function removeOrKeep(param, slot, historyId, isCleared2) {
+    function removeOrKeep(param, slot, listing) {
         var context = param.context, zone = param.zone;
-        var _a;
-        var current = findRecord(zone, slot) || "";
+        var _a, _b, _c;
+        var stored = storedIn(context, slot);
+        var current = (_a = findRecord(zone, slot)) != null ? _a : stored;
         var meta = readMeta(current);
         if (!meta || meta.etcd === void 0) return void 0;
+        if (isNewer(((_b = readMeta(stored)) == null ? void 0 : _b.etcd) || "", listing)) return void 0;
         var keepFor = function keepFor2(reason) {
             var _a2;
             var noted = Object.assign({}, meta, {
@@ -6353,11 +6452,11 @@ function start_cold() {
         if (meta.source !== "etcd") {
             var rest = Object.assign({}, meta);
             delete rest.etcd;
-            if ((_a = meta.problem) == null ? void 0 : _a.isOfEtcd) delete rest.problem;
+            if ((_c = meta.problem) == null ? void 0 : _c.isOfEtcd) delete rest.problem;
             putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
             return void 0;
         }
-        if (historyIdIn(meta.etcd) !== historyId && !isCleared2) return keepFor(GONE);
+        if (historyIdIn(meta.etcd) !== listing.historyId && !listing.isCleared) return keepFor(GONE);
         try {
             removePair(context, zone, [
                 slot
@@ -6378,14 +6477,14 @@ function start_cold() {
         detail: "etcd was replaced or restored and does not have this name; a clear removes it"
     };
     // src/etcd/backoff.ts
-    var FIRST_RETRY_MS = 500;
-    var LONGEST_RETRY_MS2 = 4e3;
+    var FIRST_PAUSE_MS = 500;
+    var LONGEST_PAUSE_MS = 4e3;
     var SUCCESS_LASTS_MS = 1e3;
     /** Whether the next attempt is not due yet. */
     function isWaiting(param) {
         var until = param.until;
         var left = until - Date.now();
-        return left > 0 && left <= LONGEST_RETRY_MS2;
+        return left > 0 && left <= LONGEST_PAUSE_MS;
     }
     /**
      * Finds the failure of the last round.
@@ -6430,7 +6529,7 @@ function start_cold() {
         var next = {
             message: message,
             attempts: attempts,
-            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
+            until: Date.now() + Math.min(FIRST_PAUSE_MS * Math.pow(2, attempts - 1), LONGEST_PAUSE_MS),
             succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
         };
         var text = JSON.stringify(next);
@@ -6499,7 +6598,7 @@ function start_cold() {
     }
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
-        var header = partOf22(answer2, "header");
+        var header = memberOf(answer2, "header");
         var cluster = textOf(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
@@ -6520,7 +6619,7 @@ function start_cold() {
             };
         });
     }
-    function partOf22(fields, name) {
+    function memberOf(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
@@ -6666,9 +6765,9 @@ function start_cold() {
                                 header: headerOf(answer2),
                                 succeeded: answer2["succeeded"] === true,
                                 found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(partOf22(response, "response_range")["kvs"]).concat(listOf([
-                                        partOf22(response, "response_put")["prev_kv"]
-                                    ]), listOf(partOf22(response, "response_delete_range")["prev_kvs"]));
+                                    var kvs = listOf(memberOf(response, "response_range")["kvs"]).concat(listOf([
+                                        memberOf(response, "response_put")["prev_kv"]
+                                    ]), listOf(memberOf(response, "response_delete_range")["prev_kvs"]));
                                     return keyValues(kvs)[0];
                                 })
                             }
@@ -6849,11 +6948,457 @@ function start_cold() {
         if (status !== 200) unavailable(messageOf(fields) || "the answer has status ".concat(status));
         return fields;
     }
+    // src/etcd/history.ts
+    /**
+     * The id of the store's history where etcd continues that one; otherwise a new id.
+     *
+     * @param ended the id of the history that the zone has found to be over; '' for none
+     */
+    function historyIdFor(store, etcd, header, ended) {
+        var known = findHistory(store);
+        var isSame = known !== null && known.historyId !== ended && known.prefix === etcd.prefix && known.cluster === header.cluster && header.term >= known.term && header.revision >= known.revision;
+        return isSame ? known.historyId : uniqueId();
+    }
+    /**
+     * Notes in the store the history that a position is in. The note of another history stays, unless this one begins: two nginx
+     * with two etcd on one store would replace it by turns.
+     *
+     * @param revision that etcd has
+     * @param isBeginning whether the zone has just begun to follow this history
+     */
+    function keepHistory(store, param, revision, isBeginning) {
+        var prefix = param.prefix, cluster = param.cluster, term = param.term, historyId = param.historyId, ranges = param.ranges;
+        if (!store) return;
+        var newest = ranges.reduce(function(most, param2) {
+            var since = param2.since;
+            return Math.max(most, since);
+        }, revision);
+        var history = {
+            prefix: prefix,
+            cluster: cluster,
+            term: term,
+            revision: newest,
+            historyId: historyId
+        };
+        var known = findHistory(store);
+        if (known && known.historyId === historyId) {
+            if (known.term >= term && known.revision >= newest) return;
+            history.revision = Math.max(known.revision, newest);
+        } else if (known && !isBeginning) return;
+        try {
+            placeHistory(store, JSON.stringify(history));
+        } catch (e) {}
+    }
+    function findHistory(store) {
+        var _a;
+        try {
+            return JSON.parse((_a = store && readHistory(store)) != null ? _a : "null");
+        } catch (e) {
+            return null;
+        }
+    }
+    // src/etcd/round.ts
+    var BATCH = 16;
+    /**
+     * Notes the position for the next round.
+     *
+     * @throws store-unavailable: another worker has taken over the lock; zone-full
+     */
+    function notePosition(round, position) {
+        expectFollower(round.zone, round.ticket);
+        putPosition(round.zone, position);
+        if (round.hasChanged) keepHistory(round.context.store, position, round.revision, false);
+        round.hasChanged = false;
+    }
+    /** @throws store-unavailable: etcd was restored during this round; the next round begins a new history */
+    function expectSameHistory(position, header) {
+        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
+    }
+    function slotOf(param, key) {
+        var prefix = param.prefix;
+        return key.slice(prefix.length);
+    }
+    /**
+     * Applies the values that the slots do not have yet.
+     *
+     * @returns how many of `kvs` were done before the round's time was up
+     */
+    function applyAll(round, position, kvs) {
+        return _async_to_generator(function() {
+            var yieldIfDue, i, kv, slot, version;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        yieldIfDue = timeSlicer();
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        if (Date.now() >= round.end) return [
+                            2,
+                            i
+                        ];
+                        kv = kvs[i];
+                        slot = slotOf(round.etcd, kv.key);
+                        version = versionOf(position, kv.modRevision);
+                        if (!(isSlotKey(slot) && !hasValue(round.zone, slot, version))) return [
+                            3,
+                            4
+                        ];
+                        delete round.keys;
+                        return [
+                            4,
+                            applyPut(round, slot, kv.value, version)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            kvs.length
+                        ];
+                }
+            });
+        })();
+    }
+    // src/etcd/listing.ts
+    var PAGE = 512;
+    /**
+     * Lists the keys of a range, applies the values that differ, and removes the pairs whose keys are gone. Keys that do not fit into
+     * one answer become a range of their own.
+     */
+    function listRange(round, position, range) {
+        return _async_to_generator(function() {
+            var found, header, kvs, changed, slots;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            readKeys(round.etcd, range.after, range.to, {
+                                keysOnly: true,
+                                limit: PAGE
+                            })
+                        ];
+                    case 1:
+                        found = _state.sent();
+                        header = found.header, kvs = found.kvs;
+                        expectSameHistory(position, header);
+                        if (!range.resumeAfter) range.resumeRevision = header.revision;
+                        changed = kvs.filter(function(kv) {
+                            return isToRead(round, position, range, kv);
+                        });
+                        return [
+                            4,
+                            readAndApply(round, position, range, changed)
+                        ];
+                    case 2:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        splitRange(position, range, found);
+                        return [
+                            4,
+                            removeMissing(round, position, range, found)
+                        ];
+                    case 3:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        slots = kvs.filter(function(param) {
+                            var modRevision = param.modRevision;
+                            return modRevision > range.since;
+                        }).map(function(param) {
+                            var key = param.key;
+                            return slotOf(round.etcd, key);
+                        });
+                        noteForeign(round, slots.filter(function(slot) {
+                            return !isSlotKey(slot);
+                        }));
+                        round.hasChanged = true;
+                        range.since = header.revision;
+                        range.count = kvs.length;
+                        range.needsListing = false;
+                        range.isCleared = false;
+                        range.resumeAfter = "";
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function isToRead(param, position, range, param1) {
+        var zone = param.zone, etcd = param.etcd, key = param1.key, modRevision = param1.modRevision;
+        var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
+        var slot = slotOf(etcd, key);
+        return isSlotKey(slot) && !isTried && !hasValue(zone, slot, versionOf(position, modRevision));
+    }
+    function readAndApply(round, position, range, kvs) {
+        return _async_to_generator(function() {
+            var at, gets, _ref, header, found, values, applied, last;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        gets = kvs.slice(at, at + BATCH).map(function(param) {
+                            var key = param.key;
+                            return getOperation(key);
+                        });
+                        return [
+                            4,
+                            transact(round.etcd, [], gets)
+                        ];
+                    case 2:
+                        _ref = _state.sent(), header = _ref.header, found = _ref.found;
+                        expectSameHistory(position, header);
+                        values = found.filter(function(kv) {
+                            return kv !== void 0;
+                        });
+                        return [
+                            4,
+                            applyAll(round, position, values)
+                        ];
+                    case 3:
+                        applied = _state.sent();
+                        last = values[applied - 1];
+                        if (last && last.key > range.resumeAfter) range.resumeAfter = last.key;
+                        if (applied < values.length) return [
+                            2,
+                            false
+                        ];
+                        _state.label = 4;
+                    case 4:
+                        at += BATCH;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            true
+                        ];
+                }
+            });
+        })();
+    }
+    function splitRange(position, range, param) {
+        var kvs = param.kvs, more = param.more;
+        var last = more ? kvs[kvs.length - 1] : void 0;
+        if (!last) return;
+        var rest = Object.assign({}, range, {
+            after: last.key
+        });
+        position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
+        range.to = last.key;
+    }
+    function removeMissing(_0, _1, _2, _3) {
+        return _async_to_generator(function(round, position, range, param) {
+            var header, kvs, context, zone, etcd, historyId, isCleared2, listing, missing, removed, yieldIfDue, at, slot;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        header = param.header, kvs = param.kvs;
+                        context = round.context, zone = round.zone, etcd = round.etcd;
+                        historyId = position.historyId;
+                        isCleared2 = range.isCleared;
+                        listing = {
+                            historyId: historyId,
+                            revision: header.revision,
+                            isCleared: isCleared2
+                        };
+                        return [
+                            4,
+                            findMissing(round, range, kvs, listing)
+                        ];
+                    case 1:
+                        missing = _state.sent();
+                        removed = {};
+                        yieldIfDue = timeSlicer();
+                        at = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(at < missing.length && Date.now() < round.end)) return [
+                            3,
+                            6
+                        ];
+                        slot = missing[at];
+                        return [
+                            4,
+                            applyDelete(round, slot, listing)
+                        ];
+                    case 3:
+                        if (_state.sent()) removed[etcd.prefix + slot] = true;
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 4:
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        at++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 6:
+                        if (!(context.settings.scan && Object.keys(removed).length > 0)) return [
+                            3,
+                            8
+                        ];
+                        return [
+                            4,
+                            eachSlice(keysOfZone(round), function(slots) {
+                                restorePointers(context, zone, slots, function(slot2) {
+                                    return !!removed[etcd.prefix + slot2];
+                                });
+                            })
+                        ];
+                    case 7:
+                        _state.sent();
+                        _state.label = 8;
+                    case 8:
+                        return [
+                            2,
+                            at === missing.length
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function findMissing(round, range, kvs, listing) {
+        return _async_to_generator(function() {
+            var context, zone, etcd, listed, isMissing2, missing, stored, _tmp;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = round.context, zone = round.zone, etcd = round.etcd;
+                        listed = {};
+                        kvs.forEach(function(param) {
+                            var key = param.key;
+                            listed[key] = true;
+                        });
+                        isMissing2 = function isMissing22(slot) {
+                            var key = etcd.prefix + slot;
+                            return isInRange(range, key) && !listed[key];
+                        };
+                        missing = [];
+                        return [
+                            4,
+                            eachSlice(keysOfZone(round), function(slots) {
+                                slots.forEach(function(slot) {
+                                    if (isMissing2(slot) && isToDelete(zone, slot, listing)) missing.push(slot);
+                                });
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (range.since > 0 || !context.store) return [
+                            2,
+                            missing
+                        ];
+                        _tmp = round.storedSlots;
+                        if (_tmp) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            listStore(round, context.store)
+                        ];
+                    case 2:
+                        _tmp = round.storedSlots = _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        stored = _tmp;
+                        return [
+                            4,
+                            eachSlice(stored, function(slots) {
+                                slots.forEach(function(slot) {
+                                    if (!isMissing2(slot) || findRecord(zone, slot) !== void 0) return;
+                                    if (isStoredToDelete(context, slot, listing)) missing.push(slot);
+                                });
+                            })
+                        ];
+                    case 4:
+                        _state.sent();
+                        return [
+                            2,
+                            missing
+                        ];
+                }
+            });
+        })();
+    }
+    function listStore(_0, _1) {
+        return _async_to_generator(function(param, store) {
+            var context, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = param.context;
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            slotsInStore(store)
+                        ];
+                    case 2:
+                        return [
+                            2,
+                            _state.sent()
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        context.r.error("cert_rotation: the store cannot be listed: ".concat(e.message));
+                        return [
+                            2,
+                            []
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function keysOfZone(round) {
+        return round.keys || (round.keys = keysOf(round.zone));
+    }
     // src/etcd/follow.ts
     var BUDGET_MS = 400;
     var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
-    var BATCH = 16;
-    var PAGE = 512;
     /**
      * Brings the zone up to the keys under `$cert_etcd_prefix`, in one round, for `js_periodic`.
      *
@@ -6894,7 +7439,7 @@ function start_cold() {
                         ]);
                         return [
                             4,
-                            round(context, etcd)
+                            runRound(context, etcd)
                         ];
                     case 2:
                         _state.sent();
@@ -6918,9 +7463,9 @@ function start_cold() {
             });
         })();
     }
-    function round(context, etcd) {
+    function runRound(context, etcd) {
         return _async_to_generator(function() {
-            var zone, end, header, left, lock, ticket, position, isSame, _tmp, _tmp1;
+            var zone, end, header, left, lock, ticket, position, isSame, newest, _tmp, revision;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6957,20 +7502,11 @@ function start_cold() {
                         ]);
                         position = findPosition(etcd);
                         isSame = !position || isSameHistory(position, header);
-                        _tmp = [
-                            {
-                                context: context,
-                                zone: zone,
-                                etcd: etcd,
-                                ticket: ticket,
-                                end: end
-                            }
-                        ];
                         if (!isSame) return [
                             3,
                             3
                         ];
-                        _tmp1 = header;
+                        _tmp = header;
                         return [
                             3,
                             5
@@ -6981,14 +7517,22 @@ function start_cold() {
                             readHeader(etcd)
                         ];
                     case 4:
-                        _tmp1 = _state.sent();
+                        _tmp = _state.sent();
                         _state.label = 5;
                     case 5:
+                        newest = _tmp;
+                        revision = newest.revision;
                         return [
                             4,
-                            catchUp.apply(void 0, _tmp.concat([
-                                _tmp1
-                            ]))
+                            catchUp({
+                                context: context,
+                                zone: zone,
+                                etcd: etcd,
+                                ticket: ticket,
+                                end: end,
+                                revision: revision,
+                                hasChanged: false
+                            }, newest)
                         ];
                     case 6:
                         _state.sent();
@@ -7016,30 +7560,17 @@ function start_cold() {
             return since === header.revision && !needsListing;
         });
     }
-    function catchUp(one, header) {
+    function catchUp(round, header) {
         return _async_to_generator(function() {
-            var zone, etcd, token, position, range;
+            var position, range;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        token = clearToken(zone);
-                        position = findPosition(etcd);
-                        if (!position || !isSameHistory(position, header)) {
-                            position = newPosition(etcd, header, token);
-                            note2(one, position);
-                        } else if (position.token !== token) {
-                            position.token = token;
-                            position.ranges.forEach(function(range2) {
-                                range2.needsListing = true;
-                                range2.isCleared = true;
-                                range2.resumeAfter = "";
-                            });
-                        }
+                        position = positionAt(round, header);
                         position.term = header.term;
                         _state.label = 1;
                     case 1:
-                        if (!(Date.now() < one.end)) return [
+                        if (!(Date.now() < round.end)) return [
                             3,
                             6
                         ];
@@ -7053,7 +7584,7 @@ function start_cold() {
                         ];
                         return [
                             4,
-                            goThrough(one, position, range)
+                            listRange(round, position, range)
                         ];
                     case 2:
                         _state.sent();
@@ -7064,13 +7595,13 @@ function start_cold() {
                     case 3:
                         return [
                             4,
-                            takeChanges(one, position, range)
+                            applyChanges(round, position, range)
                         ];
                     case 4:
                         _state.sent();
                         _state.label = 5;
                     case 5:
-                        note2(one, position);
+                        notePosition(round, position);
                         return [
                             3,
                             1
@@ -7083,10 +7614,26 @@ function start_cold() {
             });
         })();
     }
-    function note2(param, position) {
-        var zone = param.zone, ticket = param.ticket;
-        expectFollower(zone, ticket);
-        putPosition(zone, position);
+    function positionAt(round, header) {
+        var context = round.context, zone = round.zone, etcd = round.etcd;
+        var token = clearToken(zone);
+        var known = findPosition(etcd);
+        if (!known || !isSameHistory(known, header)) {
+            var historyId = historyIdFor(context.store, etcd, header, known ? known.historyId : "");
+            var position = newPosition(etcd, header, token, historyId);
+            keepHistory(context.store, position, header.revision, true);
+            notePosition(round, position);
+            return position;
+        }
+        if (known.token !== token) {
+            known.token = token;
+            known.ranges.forEach(function(range) {
+                range.needsListing = true;
+                range.isCleared = true;
+                range.resumeAfter = "";
+            });
+        }
+        return known;
     }
     function oldest(param) {
         var ranges = param.ranges;
@@ -7095,294 +7642,55 @@ function start_cold() {
             return one.since < first.since ? one : first;
         });
     }
-    function takeChanges(one, position, range) {
+    function applyChanges(round, position, range) {
         return _async_to_generator(function() {
-            var after, to, since, found, created;
+            var after, to, since, _ref, header, kvs, more, count2, created, slots;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         after = range.after, to = range.to, since = range.since;
                         return [
                             4,
-                            readKeys(one.etcd, after, to, {
+                            readKeys(round.etcd, after, to, {
                                 minModRevision: since + 1,
                                 limit: BATCH
                             })
                         ];
                     case 1:
-                        found = _state.sent();
-                        expectSameHistory(position, found.header);
-                        created = found.kvs.filter(function(param) {
+                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more, count2 = _ref.count;
+                        expectSameHistory(position, header);
+                        created = kvs.filter(function(param) {
                             var createRevision = param.createRevision;
                             return createRevision > since;
                         }).length;
                         if (created > 0) {
                             range.needsListing = true;
-                            note2(one, position);
+                            notePosition(round, position);
                         }
+                        if (kvs.length > 0) round.hasChanged = true;
                         return [
                             4,
-                            takeAll(one, position, found.kvs)
+                            applyAll(round, position, kvs)
                         ];
                     case 2:
-                        if (_state.sent() < found.kvs.length) return [
+                        if (_state.sent() < kvs.length) return [
                             2
                         ];
-                        range.needsListing = found.more || found.count !== range.count + created || found.count > 2 * PAGE;
+                        range.needsListing = more || count2 !== range.count + created || count2 > 2 * PAGE;
                         if (range.needsListing) return [
                             2
                         ];
-                        noteForeign(one, found.kvs.map(function(param) {
+                        slots = kvs.map(function(param) {
                             var key = param.key;
-                            return slotOf(one.etcd, key);
-                        }).filter(function(slot) {
+                            return slotOf(round.etcd, key);
+                        });
+                        noteForeign(round, slots.filter(function(slot) {
                             return !isSlotKey(slot);
                         }));
-                        range.since = found.header.revision;
-                        range.count = found.count;
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function goThrough(one, position, range) {
-        return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        return [
-                            4,
-                            readKeys(etcd, range.after, range.to, {
-                                keysOnly: true,
-                                limit: PAGE
-                            })
-                        ];
-                    case 1:
-                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
-                        expectSameHistory(position, header);
-                        foreign = [];
-                        changed = kvs.filter(function(param) {
-                            var key = param.key, modRevision = param.modRevision;
-                            var slot = slotOf(etcd, key);
-                            if (isSlotKey(slot)) {
-                                var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
-                                return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
-                            }
-                            if (modRevision > range.since) foreign.push(slot);
-                            return false;
-                        });
-                        if (!range.resumeAfter) range.resumeRevision = header.revision;
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < changed.length)) return [
-                            3,
-                            6
-                        ];
-                        gets = changed.slice(at, at + BATCH).map(function(param) {
-                            var key = param.key;
-                            return getOperation(key);
-                        });
-                        return [
-                            4,
-                            transact(etcd, [], gets)
-                        ];
-                    case 3:
-                        outcome = _state.sent();
-                        expectSameHistory(position, outcome.header);
-                        values = outcome.found.filter(function(kv) {
-                            return kv !== void 0;
-                        });
-                        return [
-                            4,
-                            takeAll(one, position, values)
-                        ];
-                    case 4:
-                        taken = _state.sent();
-                        last2 = values[taken - 1];
-                        if (last2 && last2.key > range.resumeAfter) range.resumeAfter = last2.key;
-                        if (taken < values.length) return [
-                            2
-                        ];
-                        _state.label = 5;
-                    case 5:
-                        at += BATCH;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        last = more ? kvs[kvs.length - 1] : void 0;
-                        if (last) {
-                            rest = Object.assign({}, range, {
-                                after: last.key
-                            });
-                            position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
-                            range.to = last.key;
-                        }
-                        return [
-                            4,
-                            letGoOfOthers(one, position, range, kvs)
-                        ];
-                    case 7:
-                        if (!_state.sent()) return [
-                            2
-                        ];
-                        noteForeign(one, foreign);
                         range.since = header.revision;
-                        range.count = kvs.length;
-                        range.needsListing = false;
-                        range.isCleared = false;
-                        range.resumeAfter = "";
+                        range.count = count2;
                         return [
                             2
-                        ];
-                }
-            });
-        })();
-    }
-    function letGoOfOthers(one, position, range, kvs) {
-        return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed, gone, keys, dropped, yieldIfDue, at, slot;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = one.context, zone = one.zone, etcd = one.etcd;
-                        isCleared2 = range.isCleared;
-                        listed = {};
-                        kvs.forEach(function(param) {
-                            var key = param.key;
-                            listed[key] = true;
-                        });
-                        gone = [];
-                        keys = one.keys || (one.keys = keysOf(zone));
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                slots.forEach(function(slot2) {
-                                    var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed[key] && isToDelete(zone, slot2, isCleared2)) {
-                                        gone.push(slot2);
-                                    }
-                                });
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        dropped = {};
-                        yieldIfDue = timeSlicer();
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < gone.length && Date.now() < one.end)) return [
-                            3,
-                            6
-                        ];
-                        slot = gone[at];
-                        return [
-                            4,
-                            applyDelete(one, slot, position.historyId, isCleared2)
-                        ];
-                    case 3:
-                        if (_state.sent()) dropped[etcd.prefix + slot] = true;
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 4:
-                        _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        at++;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        if (!(context.settings.scan && Object.keys(dropped).length > 0)) return [
-                            3,
-                            8
-                        ];
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                restorePointers(context, zone, slots, function(slot2) {
-                                    return !!dropped[etcd.prefix + slot2];
-                                });
-                            })
-                        ];
-                    case 7:
-                        _state.sent();
-                        _state.label = 8;
-                    case 8:
-                        return [
-                            2,
-                            at === gone.length
-                        ];
-                }
-            });
-        })();
-    }
-    function expectSameHistory(position, header) {
-        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
-    }
-    function slotOf(param, key) {
-        var prefix = param.prefix;
-        return key.slice(prefix.length);
-    }
-    function takeAll(one, position, kvs) {
-        return _async_to_generator(function() {
-            var yieldIfDue, i, kv, slot, version;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        yieldIfDue = timeSlicer();
-                        i = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(i < kvs.length)) return [
-                            3,
-                            5
-                        ];
-                        if (Date.now() >= one.end) return [
-                            2,
-                            i
-                        ];
-                        kv = kvs[i];
-                        slot = slotOf(one.etcd, kv.key);
-                        version = versionOf(position, kv.modRevision);
-                        if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
-                            3,
-                            4
-                        ];
-                        delete one.keys;
-                        return [
-                            4,
-                            applyPut(one, slot, kv.value, version)
-                        ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
-                    case 4:
-                        i++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 5:
-                        return [
-                            2,
-                            kvs.length
                         ];
                 }
             });
@@ -7401,15 +7709,117 @@ function start_cold() {
      */
     function putThrough(context, conditions, etcd, names, targets, pair) {
         return _async_to_generator(function() {
-            var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
+            var slots, operations, expect, change, before, revision, isNew, record, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = etcd.zone;
                         slots = targets.reduce(function(all, own) {
                             return all.concat(own);
                         }, []);
-                        text = pair.chain + pair.key;
+                        return [
+                            4,
+                            sealedPuts(etcd, slots, pair)
+                        ];
+                    case 1:
+                        operations = _state.sent();
+                        expect = function expect2(found) {
+                            return _async_to_generator(function() {
+                                var i, _ref, name, own;
+                                return _ts_generator(this, function(_state2) {
+                                    switch(_state2.label){
+                                        case 0:
+                                            i = 0;
+                                            _state2.label = 1;
+                                        case 1:
+                                            if (!(i < names.length)) return [
+                                                3,
+                                                4
+                                            ];
+                                            _ref = [
+                                                names[i],
+                                                targets[i]
+                                            ], name = _ref[0], own = _ref[1];
+                                            return [
+                                                4,
+                                                expectMet(context, conditions, etcd, name, own, slots, found)
+                                            ];
+                                        case 2:
+                                            _state2.sent();
+                                            _state2.label = 3;
+                                        case 3:
+                                            i++;
+                                            return [
+                                                3,
+                                                1
+                                            ];
+                                        case 4:
+                                            return [
+                                                2
+                                            ];
+                                    }
+                                });
+                            })();
+                        };
+                        return [
+                            4,
+                            commit(conditions, etcd, slots, operations, expect)
+                        ];
+                    case 2:
+                        change = _state.sent();
+                        before = change.before, revision = change.revision;
+                        isNew = targets.some(function(own) {
+                            return own.every(function(slot) {
+                                return !before[slots.indexOf(slot)] && !findHeld(context, slot);
+                            });
+                        });
+                        _state.label = 3;
+                    case 3:
+                        _state.trys.push([
+                            3,
+                            5,
+                            ,
+                            7
+                        ]);
+                        return [
+                            4,
+                            withLocks(etcd.zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                return installHere(context, etcd, slots, pair, change);
+                            })
+                        ];
+                    case 4:
+                        record = _state.sent();
+                        return [
+                            2,
+                            {
+                                isNew: isNew,
+                                record: record
+                            }
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        return [
+                            4,
+                            rollBack(etcd, slots, before, revision)
+                        ];
+                    case 6:
+                        _state.sent();
+                        throw e;
+                    case 7:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function sealedPuts(etcd, slots, pair) {
+        return _async_to_generator(function() {
+            var operations, i, slot, value;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
                         operations = [];
                         i = 0;
                         _state.label = 1;
@@ -7419,20 +7829,13 @@ function start_cold() {
                             4
                         ];
                         slot = slots[i];
-                        _ = operations.push;
-                        _tmp = [
-                            etcd.prefix + slot
-                        ];
                         return [
                             4,
-                            sealValue(etcd, slot, text)
+                            sealValue(etcd, slot, pair.chain + pair.key)
                         ];
                     case 2:
-                        _.apply(operations, [
-                            putOperation.apply(void 0, _tmp.concat([
-                                _state.sent()
-                            ]))
-                        ]);
+                        value = _state.sent();
+                        operations.push(putOperation(etcd.prefix + slot, value));
                         _state.label = 3;
                     case 3:
                         i++;
@@ -7442,101 +7845,27 @@ function start_cold() {
                         ];
                     case 4:
                         return [
-                            4,
-                            change(conditions, etcd, slots, operations, function(found) {
-                                return _async_to_generator(function() {
-                                    var i2;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                i2 = 0;
-                                                _state2.label = 1;
-                                            case 1:
-                                                if (!(i2 < names.length)) return [
-                                                    3,
-                                                    4
-                                                ];
-                                                return [
-                                                    4,
-                                                    expectMet(context, conditions, etcd, names[i2], targets[i2], slots, found)
-                                                ];
-                                            case 2:
-                                                _state2.sent();
-                                                _state2.label = 3;
-                                            case 3:
-                                                i2++;
-                                                return [
-                                                    3,
-                                                    1
-                                                ];
-                                            case 4:
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 5:
-                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
-                        isNew = targets.some(function(own) {
-                            return own.every(function(slot2) {
-                                return !before[slots.indexOf(slot2)] && !findHeld(context, slot2);
-                            });
-                        });
-                        _state.label = 6;
-                    case 6:
-                        _state.trys.push([
-                            6,
-                            8,
-                            ,
-                            10
-                        ]);
-                        return [
-                            4,
-                            withLocks(zone, [
-                                FOLLOWER
-                            ].concat(slots), function() {
-                                var position = findPosition(etcd);
-                                var version = versionOf(position, revision);
-                                var open = slots.filter(function(slot2) {
-                                    return !isOvertaken(etcd, slot2, revision);
-                                });
-                                var created = open.map(function(slot2) {
-                                    var _a, _b;
-                                    return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
-                                });
-                                if (position) noteNew(etcd, position, open, created);
-                                installPair(context, zone, open, pair, version);
-                                return recordOfPut(context, slots[0], pair, version);
-                            })
-                        ];
-                    case 7:
-                        record = _state.sent();
-                        return [
                             2,
-                            {
-                                isNew: isNew,
-                                record: record
-                            }
-                        ];
-                    case 8:
-                        e = _state.sent();
-                        return [
-                            4,
-                            takeBack(etcd, slots, before, revision)
-                        ];
-                    case 9:
-                        _state.sent();
-                        throw e;
-                    case 10:
-                        return [
-                            2
+                            operations
                         ];
                 }
             });
         })();
+    }
+    function installHere(context, etcd, slots, pair, param) {
+        var before = param.before, revision = param.revision;
+        var position = findPosition(etcd);
+        var version = versionOf(position, revision);
+        var open = slots.filter(function(slot) {
+            return !isOvertaken(etcd, slot, revision);
+        });
+        var created = open.map(function(slot) {
+            var _a, _b;
+            return (_b = (_a = before[slots.indexOf(slot)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+        });
+        if (position) noteNew(etcd, position, open, created);
+        installPair(context, etcd.zone, open, pair, version);
+        return recordOfPut(context, slots[0], pair, version);
     }
     /**
      * Deletes a name from etcd, and here.
@@ -7560,7 +7889,7 @@ function start_cold() {
                         });
                         return [
                             4,
-                            change(conditions, etcd, slots, operations, function(found) {
+                            commit(conditions, etcd, slots, operations, function(found) {
                                 return _async_to_generator(function() {
                                     var isThere;
                                     return _ts_generator(this, function(_state2) {
@@ -7615,7 +7944,7 @@ function start_cold() {
                         e = _state.sent();
                         return [
                             4,
-                            takeBack(etcd, slots, before, 0)
+                            rollBack(etcd, slots, before, 0)
                         ];
                     case 5:
                         _state.sent();
@@ -7629,7 +7958,7 @@ function start_cold() {
             });
         })();
     }
-    function change(conditions, etcd, slots, operations, expect) {
+    function commit(conditions, etcd, slots, operations, expect) {
         return _async_to_generator(function() {
             var _loop, keys, attempt, _ret;
             return _ts_generator(this, function(_state) {
@@ -7740,7 +8069,7 @@ function start_cold() {
                         slot = own[i];
                         return [
                             4,
-                            fingerprintIn2(context, etcd, slot, found[slots.indexOf(slot)])
+                            fingerprintOfValue(context, etcd, slot, found[slots.indexOf(slot)])
                         ];
                     case 2:
                         fingerprint = _state.sent();
@@ -7760,7 +8089,7 @@ function start_cold() {
             });
         })();
     }
-    function fingerprintIn2(context, etcd, slot, kv) {
+    function fingerprintOfValue(context, etcd, slot, kv) {
         return _async_to_generator(function() {
             var held, sent, e;
             return _ts_generator(this, function(_state) {
@@ -7813,7 +8142,7 @@ function start_cold() {
         var held = findVersion(etcd.zone, slot);
         return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
     }
-    function takeBack(etcd, slots, before, revision) {
+    function rollBack(etcd, slots, before, revision) {
         return _async_to_generator(function() {
             var keys, compare2, operations, e;
             return _ts_generator(this, function(_state) {
@@ -8548,7 +8877,7 @@ function start_cold() {
             });
         })();
     }
-    var FOLDER2 = "/certs/";
+    var NAMES_PATH = "/certs/";
     /**
      * Reads the name in a request's path, after `/certs/`.
      *
@@ -8556,8 +8885,8 @@ function start_cold() {
      * @throws malformed: the text there is neither a name nor a wildcard
      */
     function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER2);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
+        var at = r.uri.indexOf(NAMES_PATH);
+        var text = at < 0 ? "" : r.uri.slice(at + NAMES_PATH.length);
         var name = normaliseWithWildcard(text);
         if (text && !name) refuse("malformed", "The path has to name a server name or a wildcard.");
         return name;
@@ -9704,11 +10033,10 @@ function start_cold() {
                                 "POST"
                             ], function(context) {
                                 return _async_to_generator(function() {
-                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, conditions, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
+                                    var zone, asked, sent, pair, names, proven, _ref, isNew, record, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
-                                                settings = context.settings;
                                                 zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
@@ -9727,61 +10055,12 @@ function start_cold() {
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();
-                                                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
-                                                if (goesToRsa) {
-                                                    names.forEach(function(name) {
-                                                        return refreshSlot(context, name);
-                                                    });
-                                                }
-                                                conditions = conditionsOf(r);
-                                                targetsNow = function targetsNow2() {
-                                                    return names.map(function(name) {
-                                                        return goesToRsa ? rsaTargets(context, name) : [
-                                                            name
-                                                        ];
-                                                    });
-                                                };
-                                                putHere = function putHere2() {
-                                                    var targets = targetsNow();
-                                                    var replaced = targets.map(function(own) {
-                                                        return findFirst(context, own);
-                                                    });
-                                                    names.forEach(function(name, i) {
-                                                        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
-                                                    });
-                                                    var records = installPair(context, zone, flat(targets), proven, "");
-                                                    return {
-                                                        isNew: replaced.indexOf(null) >= 0,
-                                                        record: records[0]
-                                                    };
-                                                };
-                                                etcd = etcdOf(variablesOf(r), zone);
-                                                if (!etcd) return [
-                                                    3,
-                                                    3
-                                                ];
                                                 return [
                                                     4,
-                                                    putThrough(context, conditions, etcd, names, targetsNow(), proven)
+                                                    replacePairs(r, context, zone, names, proven)
                                                 ];
                                             case 2:
-                                                _tmp = _state2.sent();
-                                                return [
-                                                    3,
-                                                    5
-                                                ];
-                                            case 3:
-                                                return [
-                                                    4,
-                                                    withLocks(zone, flat(names.map(function(name) {
-                                                        return slotsOf(settings, name);
-                                                    })), putHere)
-                                                ];
-                                            case 4:
-                                                _tmp = _state2.sent();
-                                                _state2.label = 5;
-                                            case 5:
-                                                _ref = _tmp, isNew = _ref.isNew, record = _ref.record;
+                                                _ref = _state2.sent(), isNew = _ref.isNew, record = _ref.record;
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
@@ -9804,6 +10083,52 @@ function start_cold() {
                             2
                         ];
                 }
+            });
+        })();
+    }
+    function replacePairs(r, context, zone, names, pair) {
+        return _async_to_generator(function() {
+            var settings, goesToRsa, conditions, targetsNow, etcd;
+            return _ts_generator(this, function(_state) {
+                settings = context.settings;
+                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
+                if (goesToRsa) {
+                    names.forEach(function(name) {
+                        return refreshSlot(context, name);
+                    });
+                }
+                conditions = conditionsOf(r);
+                targetsNow = function targetsNow2() {
+                    return names.map(function(name) {
+                        return goesToRsa ? rsaTargets(context, name) : [
+                            name
+                        ];
+                    });
+                };
+                etcd = etcdOf(variablesOf(r), zone);
+                if (etcd) return [
+                    2,
+                    putThrough(context, conditions, etcd, names, targetsNow(), pair)
+                ];
+                return [
+                    2,
+                    withLocks(zone, flat(names.map(function(name) {
+                        return slotsOf(settings, name);
+                    })), function() {
+                        var targets = targetsNow();
+                        var replaced = targets.map(function(own) {
+                            return findFirst(context, own);
+                        });
+                        names.forEach(function(name, i) {
+                            if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
+                        });
+                        var records = installPair(context, zone, flat(targets), pair, "");
+                        return {
+                            isNew: replaced.indexOf(null) >= 0,
+                            record: records[0]
+                        };
+                    })
+                ];
             });
         })();
     }

@@ -38,7 +38,7 @@ import type { Context } from './context';
 //   {"file":"*file:STEM","others":[…]}                    a pointer
 //   {"deleted":true}                                      a mark: the slot's pair was deleted
 
-interface Entry {
+interface StoreEntry {
   version?: string;
   token?: string;
   meta?: RecordMeta;
@@ -74,7 +74,7 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   // The version may lie in another store than the one that is set now, or in one that is out of reach.
   if (!store) return isHere && !exists(pathOf(text)) ? none : known;
   const entry = readEntry(store, slot);
-  const { version, meta: stored, file, others, deleted } = parse(entry);
+  const { version, meta: stored, file, others, deleted } = parseEntry(entry);
   if (isPastStore(text, meta, store, version)) {
     return { record: text, version: version || '', entry: entry || '', isAdopted: false };
   }
@@ -108,13 +108,13 @@ function isPastStore(
 }
 
 /**
- * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
+ * The record of a slot by its entry alone. The next handshake reads and checks the version.
  *
- * @param entry the text of the slot's entry
- * @returns '' where the entry is a mark, or unreadable
+ * @returns '' where there is no entry, or one that is a mark or unreadable
+ * @throws Error of the file system
  */
-export function dormantRecord(store: Store, entry: string): string {
-  const { version, meta, file, others } = parse(entry);
+export function dormantRecord(store: Store, slot: string): string {
+  const { version, meta, file, others } = parseEntry(readEntry(store, slot));
   if (file !== undefined) return makePointer(file, others ? { others } : {});
   if (version === undefined || !meta) return '';
   const known = Object.assign({}, meta, { store: store.id });
@@ -127,10 +127,10 @@ export function hasEntry({ store }: Context, slot: string): boolean {
 }
 
 /** @returns an empty entry where the text is not JSON */
-function parse(text: string | undefined): Entry {
+function parseEntry(text: string | undefined): StoreEntry {
   if (text === undefined) return {};
   try {
-    return (JSON.parse(text) as Entry | null) || {};
+    return (JSON.parse(text) as StoreEntry | null) || {};
   } catch {
     return {};
   }
@@ -143,7 +143,7 @@ function parse(text: string | undefined): Entry {
  * @returns undefined where both are damaged
  */
 function adopt(context: Context, store: Store, slot: string, entry: string): string | undefined {
-  const { version = '', token, meta: stored } = parse(entry);
+  const { version = '', token, meta: stored } = parseEntry(entry);
   const meta = Object.assign({}, stored, { store: store.id }) as RecordMeta;
   const recordOf = (pair: Pair, name: string): string => {
     if (isFileKey(slot)) meta.found = foundIn(pair);
@@ -218,12 +218,12 @@ export function entryOfVersion(version: string, token: string, meta: RecordMeta)
 
 /** The version that an entry leads to; '' where it leads to none. */
 export function versionOfEntry(entry: string | undefined): string {
-  return parse(entry).version || '';
+  return parseEntry(entry).version || '';
 }
 
 /** The clear token that an entry has seen. */
 export function tokenIn(entry: string): string {
-  return parse(entry).token || STALE_TOKEN;
+  return parseEntry(entry).token || STALE_TOKEN;
 }
 
 /**
@@ -232,7 +232,7 @@ export function tokenIn(entry: string): string {
  * @throws Error of the file system
  */
 export function clearEntry(store: Store, slot: string): void {
-  const entry = parse(readEntry(store, slot));
+  const entry = parseEntry(readEntry(store, slot));
   if (entry.version === undefined) return;
   entry.token = STALE_TOKEN;
   placeEntry(store, slot, JSON.stringify(entry));
@@ -290,10 +290,10 @@ export function sweepStore(store: Store, most: number): boolean {
     {
       isCurrent: (version, owner) =>
         slotsOfOwner(store, version, owner).some(
-          (slot) => parse(readEntry(store, slot)).version === version,
+          (slot) => parseEntry(readEntry(store, slot)).version === version,
         ),
       removeMark: (slot) => {
-        if (parse(readEntry(store, slot)).deleted) removeEntry(store, slot);
+        if (parseEntry(readEntry(store, slot)).deleted) removeEntry(store, slot);
       },
     },
     most,

@@ -56,6 +56,25 @@ export function placeClearToken(store: Store, token: string): void {
   placeLink(store, `${store.root}/clear`, token);
 }
 
+/**
+ * The store's note which history of etcd its pairs come from.
+ *
+ * @returns undefined where there is none
+ * @throws Error of the file system
+ */
+export function readHistory({ root }: Store): string | undefined {
+  return readLink(`${root}/etcd`);
+}
+
+/**
+ * Replaces that note.
+ *
+ * @throws Error of the file system. The note that was there stays
+ */
+export function placeHistory(store: Store, text: string): void {
+  placeLink(store, `${store.root}/etcd`, text);
+}
+
 /** One of the folders that entries are divided into. */
 export interface Shard {
   /** Its path below the store's root, such as `names/0a`. */

@@ -12,8 +12,9 @@ import { makeFolder, statLink, userOfProcess } from './fs';
 //     retired/TIME/FINGERPRINT.ID     versions that may have to be removed: see versions.ts
 //     temporary/ID                    files that are being written
 //     clear                           a symlink, whose target is the clear token
+//     etcd                            a symlink, whose target says which history of etcd the pairs come from
 
-const FOLDER = '/cert-rotation.v1';
+const OWN_FOLDER = '/cert-rotation.v1';
 
 /** The rights of the group and of others. */
 const FOREIGN_RIGHTS = 0o077;
@@ -34,7 +35,7 @@ export interface Store {
  */
 export function openStore(path: string): Store {
   if (path.charAt(0) !== '/') throw new Error(`$cert_store "${path}" has to be an absolute path`);
-  const root = path.replace(/\/+$/, '') + FOLDER;
+  const root = path.replace(/\/+$/, '') + OWN_FOLDER;
   const { dev, ino, mode, uid, isFolder } = statOrMake(root);
   if (!isFolder) throw new Error(`${root}: this has to be a folder, and is something else`);
   if ((mode & FOREIGN_RIGHTS) !== 0) {

@@ -153,13 +153,18 @@ export function historyIdIn(version: string): string {
 }
 
 /** The position at the beginning of a history: one range of all keys, of which nothing is known. */
-export function newPosition(etcd: Etcd, { cluster, term }: Header, token: string): Position {
+export function newPosition(
+  etcd: Etcd,
+  { cluster, term }: Header,
+  token: string,
+  historyId: string,
+): Position {
   return {
     prefix: etcd.prefix,
     cluster,
     term,
     token,
-    historyId: Date.now().toString(36),
+    historyId,
     ranges: [
       {
         after: '',
