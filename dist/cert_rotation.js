@@ -2231,7 +2231,10 @@ function start_cold() {
         "2a8648ce3d040303": "ecdsa-with-SHA384",
         "2a8648ce3d040304": "ecdsa-with-SHA512",
         "2b6570": "ED25519",
-        "2b6571": "ED448"
+        "2b6571": "ED448",
+        "608648016503040311": "ML-DSA-44",
+        "608648016503040312": "ML-DSA-65",
+        "608648016503040313": "ML-DSA-87"
     };
     var WEAK_SIGNATURES = {
         "2a864886f70d010102": "md2WithRSAEncryption",
@@ -10500,11 +10503,10 @@ function start_cold() {
                                 "POST"
                             ], function(context) {
                                 return _async_to_generator(function() {
-                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, conditions, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
+                                    var zone, asked, sent, pair, names, proven, _ref, isNew, record, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
-                                                settings = context.settings;
                                                 zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
@@ -10523,61 +10525,12 @@ function start_cold() {
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();
-                                                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
-                                                if (goesToRsa) {
-                                                    names.forEach(function(name) {
-                                                        return refreshSlot(context, name);
-                                                    });
-                                                }
-                                                conditions = conditionsOf(r);
-                                                targetsNow = function targetsNow2() {
-                                                    return names.map(function(name) {
-                                                        return goesToRsa ? rsaTargets(context, name) : [
-                                                            name
-                                                        ];
-                                                    });
-                                                };
-                                                putHere = function putHere2() {
-                                                    var targets = targetsNow();
-                                                    var replaced = targets.map(function(own) {
-                                                        return findFirst(context, own);
-                                                    });
-                                                    names.forEach(function(name, i) {
-                                                        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
-                                                    });
-                                                    var records = installPair(context, zone, flat(targets), proven, "");
-                                                    return {
-                                                        isNew: replaced.indexOf(null) >= 0,
-                                                        record: records[0]
-                                                    };
-                                                };
-                                                etcd = etcdOf(variablesOf(r), zone);
-                                                if (!etcd) return [
-                                                    3,
-                                                    3
-                                                ];
                                                 return [
                                                     4,
-                                                    putThrough(context, conditions, etcd, names, targetsNow(), proven)
+                                                    replacePairs(r, context, zone, names, proven)
                                                 ];
                                             case 2:
-                                                _tmp = _state2.sent();
-                                                return [
-                                                    3,
-                                                    5
-                                                ];
-                                            case 3:
-                                                return [
-                                                    4,
-                                                    withLocks(zone, flat(names.map(function(name) {
-                                                        return slotsOf(settings, name);
-                                                    })), putHere)
-                                                ];
-                                            case 4:
-                                                _tmp = _state2.sent();
-                                                _state2.label = 5;
-                                            case 5:
-                                                _ref = _tmp, isNew = _ref.isNew, record = _ref.record;
+                                                _ref = _state2.sent(), isNew = _ref.isNew, record = _ref.record;
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
@@ -10600,6 +10553,52 @@ function start_cold() {
                             2
                         ];
                 }
+            });
+        })();
+    }
+    function replacePairs(r, context, zone, names, pair) {
+        return _async_to_generator(function() {
+            var settings, goesToRsa, conditions, targetsNow, etcd;
+            return _ts_generator(this, function(_state) {
+                settings = context.settings;
+                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
+                if (goesToRsa) {
+                    names.forEach(function(name) {
+                        return refreshSlot(context, name);
+                    });
+                }
+                conditions = conditionsOf(r);
+                targetsNow = function targetsNow2() {
+                    return names.map(function(name) {
+                        return goesToRsa ? rsaTargets(context, name) : [
+                            name
+                        ];
+                    });
+                };
+                etcd = etcdOf(variablesOf(r), zone);
+                if (etcd) return [
+                    2,
+                    putThrough(context, conditions, etcd, names, targetsNow(), pair)
+                ];
+                return [
+                    2,
+                    withLocks(zone, flat(names.map(function(name) {
+                        return slotsOf(settings, name);
+                    })), function() {
+                        var targets = targetsNow();
+                        var replaced = targets.map(function(own) {
+                            return findFirst(context, own);
+                        });
+                        names.forEach(function(name, i) {
+                            if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
+                        });
+                        var records = installPair(context, zone, flat(targets), pair, "");
+                        return {
+                            isNew: replaced.indexOf(null) >= 0,
+                            record: records[0]
+                        };
+                    })
+                ];
             });
         })();
     }

@@ -7,7 +7,7 @@ import { type KeyKind, RSASSA_PSS, WEAKEST_RSA_BITS, readPss } from './public_ke
 // The strength that OpenSSL wants of certificates at security level 2, the default of OpenSSL 3.2 and of Debian: 112 bits of
 // security for each key and each signature's hash, in the leaf and in the chain (ssl_security_cert in ssl/t1_lib.c).
 
-/** The names of strong algorithms by object identifier in hex: RFC 8017 (A.2.4), RFC 5758, RFC 8410. */
+/** The names of strong algorithms by object identifier in hex: RFC 8017 (A.2.4), RFC 5758, RFC 8410, RFC 9881. */
 const SIGNATURES: Record<string, string | undefined> = {
   '2a864886f70d01010b': 'sha256WithRSAEncryption',
   '2a864886f70d01010c': 'sha384WithRSAEncryption',
@@ -19,6 +19,9 @@ const SIGNATURES: Record<string, string | undefined> = {
   '2a8648ce3d040304': 'ecdsa-with-SHA512',
   '2b6570': 'ED25519',
   '2b6571': 'ED448',
+  '608648016503040311': 'ML-DSA-44',
+  '608648016503040312': 'ML-DSA-65',
+  '608648016503040313': 'ML-DSA-87',
 };
 
 /** The names of weak algorithms, likewise. */
