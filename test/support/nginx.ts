@@ -91,6 +91,8 @@ export interface NginxOptions {
   logLevel?: 'debug' | 'info' | 'notice';
   /** Run nginx in the background, as a service does: it takes `SIGUSR2` then. */
   isDaemon?: boolean;
+  /** Let root mount in the container. */
+  mayMount?: boolean;
   /** Ports of the container to publish; default: 8443 and 8444, on random ports of the host. */
   ports?: (number | { container: number; host: number })[];
 }
@@ -175,7 +177,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const errorLog = join(runDirectory, basename(ERROR_LOG));
   const log = (): string => readLog(errorLog);
 
-  const container = await new NginxContainer(runtime.image)
+  const container = await new NginxContainer(runtime.image, options.mayMount ?? false)
     .withBindMounts([
       ...Object.entries(mounts).map(([target, source]) => ({
         source,
@@ -229,10 +231,22 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
 }
 
 class NginxContainer extends OwnContainer {
+  constructor(
+    image: string,
+    private readonly mayMount: boolean,
+  ) {
+    super(image);
+  }
+
   /** What the tests and the demo serve is nobody else's business: publish it on loopback only. */
   protected override beforeContainerCreated(): Promise<void> {
     const bindings = this.hostConfig.PortBindings as Record<string, { HostIp?: string }[]>;
     for (const binding of Object.values(bindings).flat()) binding.HostIp = '127.0.0.1';
+    if (this.mayMount) {
+      this.hostConfig.CapAdd = ['SYS_ADMIN'];
+      // Docker's own profile of AppArmor forbids it, where there is AppArmor.
+      this.hostConfig.SecurityOpt = ['apparmor=unconfined'];
+    }
     return Promise.resolve();
   }
 }

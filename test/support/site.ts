@@ -34,6 +34,7 @@ export interface SiteOptions {
   mounts?: Record<string, string>;
   logLevel?: 'debug' | 'info' | 'notice';
   isDaemon?: boolean;
+  mayMount?: boolean;
   /** Set `$cert_store`, and give nginx what the handlers return as it is. */
   store?: boolean;
   /** As `NginxOptions` has it. */
@@ -171,6 +172,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     mounts: options.mounts ?? {},
     logLevel: options.logLevel ?? 'info',
     isDaemon: options.isDaemon ?? false,
+    mayMount: options.mayMount ?? false,
     ...(options.storeDirectory ? { storeDirectory: options.storeDirectory } : {}),
     runtime,
     config: nginxConf({

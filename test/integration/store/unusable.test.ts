@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../setup/command.js';
 import { writePair } from '../../support/certificates.js';
+import { mountBind, mountTmpfs, remountTmpfs, unmount } from '../../support/mounts.js';
 import { STORE, makeWorkDirectory, type Nginx } from '../../support/nginx.js';
 import { expectProblem, startPutSite, type PutSite } from '../../support/putting.js';
 import { readStore } from '../../support/stored.js';
@@ -11,9 +12,9 @@ const LONG = { timeout: 120_000 };
 
 const FAILURES = /^cert_rotation_store_failures_total (\d+)$/m;
 
-/** Runs a script in a container, as root who may mount. */
+/** Runs a script in a container, as root. */
 const asRoot = ({ containerId }: Nginx, script: string): Promise<string> =>
-  run('docker', ['exec', '--privileged', containerId, 'sh', '-c', script]);
+  run('docker', ['exec', containerId, 'sh', '-c', script]);
 
 async function failures(site: PutSite): Promise<number> {
   return Number(FAILURES.exec((await site.nginx.admin('/metrics')).body)?.[1]);
@@ -50,8 +51,8 @@ const FULL = [
   {
     title: 'is mounted read-only',
     mount: 'size=4m,mode=0777',
-    spoil: `mount -o remount,ro ${STORE}`,
-    mend: `mount -o remount,rw ${STORE}`,
+    spoil: remountTmpfs(STORE, 'size=4m,mode=0777', true),
+    mend: remountTmpfs(STORE, 'size=4m,mode=0777', false),
     mayDelete: false,
   },
   {
@@ -64,7 +65,7 @@ const FULL = [
 ];
 
 describe.each(FULL)('a store that $title', async ({ mount, spoil, mend, mayDelete }) => {
-  const site = await startPutSite({ store: true, tmpfs: { [STORE]: mount } });
+  const site = await startPutSite({ store: true, tmpfs: { [STORE]: mount }, mayMount: true });
   const [old, next] = await Promise.all(
     [0, 1].map(() => site.authority.issue({ names: ['*.put.example'] })),
   );
@@ -156,6 +157,7 @@ describe.each([
   const site = await startPutSite({
     store: true,
     withoutCache: true,
+    mayMount: true,
     settings: { store: mounted, check_interval: `${INTERVAL_MS / 1000}` },
     names: ['files.example'],
   });
@@ -164,10 +166,10 @@ describe.each([
     ['put.example', 'deleted.example', 'other.example'].map(issue),
   );
   const names = ['put.example', 'files.example'];
-  const mount = `mount --bind /backing ${mounted}`;
+  const mount = mountBind('/backing', mounted);
   await asRoot(
     site.nginx,
-    `mkdir -m ${mode} ${mounted} && mkdir /backing && mount -t tmpfs -o mode=777 tmpfs /backing && ${mount}`,
+    `mkdir -m ${mode} ${mounted} && mkdir /backing && ${mountTmpfs('/backing', 'mode=777')} && ${mount}`,
   );
 
   test('has everything, and nothing else, when it is mounted again', LONG, async () => {
@@ -186,7 +188,7 @@ describe.each([
     }
     for (const name of names) expect(await served(name)).toBe(before[name as keyof typeof before]);
 
-    await asRoot(site.nginx, `umount -l ${mounted}`);
+    await asRoot(site.nginx, unmount(mounted));
     // For as long as paths are fresh, they lead to nothing.
     await servedFor(INTERVAL_MS + 200);
     expect((await servedFor(1000))['files.example']).toEqual(new Set([before['files.example']]));
