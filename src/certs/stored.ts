@@ -1,8 +1,9 @@
 import { isFileKey, nameOf, rsaKey, slotKeys } from '../config/slot';
-import { LONGEST_ENTRY, placeEntry, readEntry, removeEntry } from '../disk/entries';
+import { fitsEntry, placeEntry, readEntry, removeEntry } from '../disk/entries';
 import { exists } from '../disk/fs';
 import { type Store, versionPath } from '../disk/store';
 import {
+  type Swept,
   ALL_NAMES,
   fingerprintIn,
   readVersion,
@@ -81,7 +82,7 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   if (deleted) return text !== undefined && isAnswer(text) ? none : known;
   if (file !== undefined) {
     const isSame = text !== undefined && isPointer(text) && targetOf(text) === file;
-    const record = isSame ? text : makePointer(file, others ? { others } : {});
+    const record = isSame ? text : pointerTo(file, others);
     return Object.assign({}, none, { record, isAdopted: !isSame });
   }
   if (version === undefined || !stored) {
@@ -115,10 +116,15 @@ function isPastStore(
  */
 export function dormantRecord(store: Store, slot: string): string {
   const { version, meta, file, others } = parseEntry(readEntry(store, slot));
-  if (file !== undefined) return makePointer(file, others ? { others } : {});
+  if (file !== undefined) return pointerTo(file, others);
   if (version === undefined || !meta) return '';
   const known = Object.assign({}, meta, { store: store.id });
   return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
+}
+
+/** The pointer that an entry with `file` and `others` stands for. */
+function pointerTo(file: string, others: string[] | undefined): string {
+  return makePointer(file, others ? { others } : {});
 }
 
 /** Whether the store has an entry for a slot, a mark included. */
@@ -210,7 +216,7 @@ export function entryOfVersion(version: string, token: string, meta: RecordMeta)
   delete kept.problem;
   delete kept.store;
   const text = JSON.stringify({ version, token, meta: kept });
-  if (text.length <= LONGEST_ENTRY) return text;
+  if (fitsEntry(text)) return text;
   // The names of a scanned file are in its certificate as well.
   delete kept.found;
   return JSON.stringify({ version, token, meta: kept });
@@ -247,7 +253,7 @@ export function clearEntry(store: Store, slot: string): void {
  */
 export function placePointer(store: Store, slot: string, file: string, others: string[]): void {
   let text = JSON.stringify({ file, others });
-  if (text.length > LONGEST_ENTRY) text = JSON.stringify({ file });
+  if (!fitsEntry(text)) text = JSON.stringify({ file });
   placeEntry(store, slot, text);
 }
 
@@ -281,10 +287,8 @@ function retireIfRoom(store: Store, version: string, slot: string): void {
  * Removes versions and marks that are due.
  *
  * @param most the number of them to look at
- * @returns whether more may be due
- * @throws Error of the file system
  */
-export function sweepStore(store: Store, most: number): boolean {
+export function sweepStore(store: Store, most: number): Swept {
   return sweep(
     store,
     {
