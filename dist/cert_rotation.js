@@ -3267,7 +3267,7 @@ function start_cold() {
     var OPEN_FILES = "/proc/self/fd";
     function naming(path, work) {
         try {
-            work();
+            return work();
         } catch (e) {
             var message = e.message, code = e.code;
             var error = new Error("".concat(path, ": ").concat(message));
@@ -3290,11 +3290,9 @@ function start_cold() {
      * @throws FileError with a message that names the path
      */
     function listFolder(folder) {
-        var names = [];
-        naming(folder, function() {
-            names = fs.readdirSync(folder);
+        return naming(folder, function() {
+            return fs.readdirSync(folder);
         });
-        return names;
     }
     /** The names of a folder's entries, in no order; none where there is no folder. It throws as `listFolder` does. */
     function listIfThere(folder) {
@@ -3362,11 +3360,13 @@ function start_cold() {
      * The target of a symlink.
      *
      * @returns undefined where there is no symlink under the path
-     * @throws FileError without the path
+     * @throws FileError with the path
      */
     function readLink(path) {
         try {
-            return fs.readlinkSync(path);
+            return naming(path, function() {
+                return fs.readlinkSync(path);
+            });
         } catch (e) {
             var code = e.code;
             if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return void 0;
@@ -3427,11 +3427,13 @@ function start_cold() {
     /**
      * Removes an entry that is no folder, if it is there.
      *
-     * @throws FileError without the path
+     * @throws FileError with the path
      */
     function unlink(path) {
         ifThere(function() {
-            fs.unlinkSync(path);
+            naming(path, function() {
+                fs.unlinkSync(path);
+            });
         });
     }
     /** Removes a folder if it is there and empty. */
@@ -3676,6 +3678,10 @@ function start_cold() {
     }
     // src/disk/entries.ts
     var LONGEST_ENTRY = 1e3;
+    /** Whether a text is short enough for an entry. */
+    function fitsEntry(text) {
+        return Buffer.byteLength(text) <= LONGEST_ENTRY;
+    }
     /**
      * The text of a slot's entry.
      *
@@ -3692,7 +3698,7 @@ function start_cold() {
      * Replaces a slot's entry. With a condition it is the way to change an entry that was read: what another nginx has placed since
      * is not undone.
      *
-     * @param text at most LONGEST_ENTRY characters
+     * @param text for which `fitsEntry` is true
      * @param mayReplace gets the text of the entry that is there; undefined where there is none
      * @returns false where the entry that is there does not meet the condition
      * @throws Error of the file system. The entry that was there stays
@@ -3942,20 +3948,51 @@ function start_cold() {
     /**
      * Removes versions that were retired for long enough, and what killed workers left in temporary/ and changing/.
      *
-     * @param most the number of files to look at
-     * @returns whether more may be due
-     * @throws Error of the file system
+     * @param most the number of notes to look at, and of files in temporary/
      */
     function sweep(store, sweeper, most) {
-        var left = most - sweepUnfinished(store, most);
+        var sweeping = {
+            store: store,
+            sweeper: sweeper,
+            most: most,
+            left: most,
+            removed: 0,
+            fault: ""
+        };
+        tryTo(sweeping, function() {
+            sweepUnfinished(sweeping);
+        });
         var folder = "".concat(store.root, "/retired");
-        var buckets = listIfThere(folder);
-        for(var i = 0; i < buckets.length && left > 0; i++){
-            var bucket = dueBucket(folder, buckets[i]);
-            if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
-        }
-        return left <= 0;
+        tryTo(sweeping, function() {
+            var _loop = function _loop(i2) {
+                tryTo(sweeping, function() {
+                    var bucket = dueBucket(folder, buckets[i2]);
+                    if (bucket) sweepBucket(sweeping, bucket);
+                });
+            };
+            var buckets = fromAnywhere(listIfThere(folder).filter(function(name) {
+                return BUCKET_NAME.test(name);
+            }));
+            for(var i = 0; i < buckets.length && sweeping.left > 0; i++)_loop(i);
+        });
+        var left = sweeping.left, removed = sweeping.removed, fault = sweeping.fault;
+        return {
+            isMoreDue: removed > 0 && (left <= 0 || removed >= most),
+            fault: fault
+        };
     }
+    function tryTo(sweeping, step) {
+        try {
+            step();
+        } catch (e) {
+            sweeping.fault = e.message;
+        }
+    }
+    function fromAnywhere(names) {
+        var first = Math.floor(Math.random() * names.length);
+        return names.slice(first).concat(names.slice(0, first));
+    }
+    var BUCKET_NAME = /^\d+(-.*)?$/;
     function dueBucket(folder, name) {
         var now = Date.now();
         var begins = parseInt(name, 10) * BUCKET_MS;
@@ -3966,57 +4003,62 @@ function start_cold() {
         });
         return "";
     }
-    function sweepBucket(store, bucket, sweeper, most) {
-        var _loop = function _loop(i2) {
-            var version = versions[i2];
-            var owner = readLink("".concat(bucket, "/").concat(version));
-            ifThere(function() {
+    function sweepBucket(sweeping, bucket) {
+        var store = sweeping.store, sweeper = sweeping.sweeper;
+        var names = fromAnywhere(listIfThere(bucket)).slice(0, sweeping.left);
+        sweeping.left -= names.length + 1;
+        var notes = [];
+        var replaced = [];
+        names.forEach(function(name) {
+            tryTo(sweeping, function() {
+                var owner = readLink("".concat(bucket, "/").concat(name));
                 if (owner === void 0) return;
-                if (version.startsWith(MARK)) sweeper.removeMark(owner);
-                else if (!sweeper.isCurrent(version, owner) && !isNotedAnew(store, version, bucket)) {
-                    unlink(versionPath(store, version));
-                }
+                if (name.startsWith(MARK)) sweeper.removeMark(owner);
+                else if (!sweeper.isCurrent(name, owner)) replaced.push(name);
+                notes.push(name);
             });
-            unlink("".concat(bucket, "/").concat(version));
-        };
-        var versions = listIfThere(bucket);
-        var count2 = Math.min(versions.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        if (count2 === versions.length) removeFolder(bucket);
-        return count2 + 1;
+        });
+        var buckets = replaced.length > 0 ? otherBuckets(store, bucket) : [];
+        notes.forEach(function(name) {
+            tryTo(sweeping, function() {
+                var isNotedAnew = buckets.some(function(other) {
+                    return exists("".concat(other, "/").concat(name));
+                });
+                if (replaced.indexOf(name) >= 0 && !isNotedAnew) unlink(versionPath(store, name));
+                unlink("".concat(bucket, "/").concat(name));
+                sweeping.removed++;
+            });
+        });
+        removeFolder(bucket);
     }
-    function isNotedAnew(param, version, bucket) {
+    function otherBuckets(param, bucket) {
         var root = param.root;
         var folder = "".concat(root, "/retired");
         return listIfThere(folder).map(function(name) {
             return "".concat(folder, "/").concat(name);
-        }).some(function(other) {
-            return other !== bucket && exists("".concat(other, "/").concat(version));
+        }).filter(function(other) {
+            return other !== bucket;
         });
     }
-    function sweepUnfinished(param, most) {
-        var root = param.root;
-        var folders = [
+    function sweepUnfinished(sweeping) {
+        var root = sweeping.store.root;
+        [
             "temporary"
         ].concat(KINDS.map(function(kind) {
             return "changing/".concat(kind);
-        }));
-        return folders.reduce(function(count2, folder) {
-            return count2 + sweepFolder("".concat(root, "/").concat(folder), most - count2);
-        }, 0);
-    }
-    function sweepFolder(folder, most) {
-        var _loop = function _loop(i2) {
-            var path = "".concat(folder, "/").concat(names[i2]);
-            ifThere(function() {
-                var age = Date.now() - statLink(path).ctimeMs;
-                if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
+        })).forEach(function(folder) {
+            fromAnywhere(listIfThere("".concat(root, "/").concat(folder))).slice(0, sweeping.most).forEach(function(name) {
+                tryTo(sweeping, function() {
+                    ifThere(function() {
+                        var path = "".concat(root, "/").concat(folder, "/").concat(name);
+                        var age = Date.now() - statLink(path).mtimeMs;
+                        if (age <= KEPT_MS && age >= -KEPT_MS) return;
+                        unlink(path);
+                        sweeping.removed++;
+                    });
+                });
             });
-        };
-        var names = listIfThere(folder);
-        var count2 = Math.min(names.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        return count2;
+        });
     }
 
     // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
@@ -4726,11 +4768,13 @@ function start_cold() {
     /**
      * The record of a version with the time until which it is fresh. Other records are returned as they are.
      *
-     * @param until in milliseconds since 1970
+     * @param since when the store was looked at, in milliseconds since 1970
+     * @param interval how long the record would be fresh after that without a store, in milliseconds
      */
-    function withFreshUntil(record, until) {
+    function withFreshUntil(record, since, interval) {
         if (!isVersion(record)) return record;
-        var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
+        var until = Math.floor(since + Math.min(interval, LONGEST_FRESH_MS2));
+        var digits = "00000000000000".concat(until).slice(-FRESH_LENGTH2);
         return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
     }
     /** The record, stale: the next handshake looks at its files. */
@@ -5375,7 +5419,7 @@ function start_cold() {
             token: token,
             meta: kept
         });
-        if (text.length <= LONGEST_ENTRY) return text;
+        if (fitsEntry(text)) return text;
         delete kept.found;
         return JSON.stringify({
             version: version,
@@ -5443,9 +5487,7 @@ function start_cold() {
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
             var isSame2 = text !== void 0 && isPointer(text) && targetOf(text) === file;
-            var record2 = isSame2 ? text : makePointer(file, others ? {
-                others: others
-            } : {});
+            var record2 = isSame2 ? text : pointerTo(file, others);
             return Object.assign({}, none2, {
                 record: record2,
                 isAdopted: !isSame2
@@ -5476,14 +5518,17 @@ function start_cold() {
      */
     function dormantRecord(store, slot) {
         var _parseEntry = parseEntry(readEntry(store, slot)), version = _parseEntry.version, meta = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others;
-        if (file !== void 0) return makePointer(file, others ? {
-            others: others
-        } : {});
+        if (file !== void 0) return pointerTo(file, others);
         if (version === void 0 || !meta) return "";
         var known = Object.assign({}, meta, {
             store: store.id
         });
         return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
+    }
+    function pointerTo(file, others) {
+        return makePointer(file, others ? {
+            others: others
+        } : {});
     }
     /** Whether the store has an entry for a slot, a mark included. */
     function hasEntry(param, slot) {
@@ -5578,7 +5623,7 @@ function start_cold() {
             file: file,
             others: others
         });
-        if (text.length > LONGEST_ENTRY) text = JSON.stringify({
+        if (!fitsEntry(text)) text = JSON.stringify({
             file: file
         });
         placeEntry(store, slot, text, mayReplace);
@@ -5611,8 +5656,6 @@ function start_cold() {
      * Removes versions and marks that are due.
      *
      * @param most the number of them to look at
-     * @returns whether more may be due
-     * @throws Error of the file system
      */
     function sweepStore(store, most) {
         return sweep(store, {
@@ -5699,10 +5742,10 @@ function start_cold() {
      */
     function keepInStore(context, slot, current, result, attempt) {
         var _a;
-        var store = context.store, settings = context.settings, zone = context.zone;
+        var store = context.store, settings = context.settings;
         var record = result.record, pair = result.pair;
         if (!store) {
-            if (settings.store && pair && zone) count(zone, FAILURES, "");
+            if (settings.store && pair) countFault(context);
             return record;
         }
         var mayPlace = attempt.state === "no-room" || attempt.isLocked();
@@ -5811,10 +5854,19 @@ function start_cold() {
             sayFault(context, e.message);
         }
     }
-    var FAILURES = "store_failures_total";
-    function sayFault(param, fault) {
-        var r = param.r, zone = param.zone;
-        if (fault && zone) count(zone, FAILURES, "");
+    /** Counts a pair that the store could not take. */
+    function countFault(param) {
+        var zone = param.zone;
+        if (zone) count(zone, "store_failures_total", "");
+    }
+    /**
+     * Counts a fault of the store, and logs it where it is not the last one.
+     *
+     * @param fault '' where the store could be written: a later fault is logged again then
+     */
+    function sayFault(context, fault) {
+        var r = context.r, zone = context.zone;
+        if (fault) countFault(context);
         var reason = fault.slice(fault.lastIndexOf(": ") + 1);
         if (zone ? isNewToSay(zone, "store-write", reason) : fault) {
             r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
@@ -5828,12 +5880,9 @@ function start_cold() {
         if (!store) return;
         var last = zone && findSwept(zone);
         if (last !== void 0 && isWithin2(last, 0, SWEEP_INTERVAL_MS)) return;
-        try {
-            if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp2());
-        } catch (e) {
-            if (zone) putSwept(zone, timestamp2());
-            r.log("cert_rotation: the store: ".concat(e.message));
-        }
+        var _sweepStore = sweepStore(store, MOST_SWEPT), isMoreDue = _sweepStore.isMoreDue, fault = _sweepStore.fault;
+        if (!isMoreDue && zone) putSwept(zone, timestamp2());
+        if (fault) r.log("cert_rotation: the store: ".concat(fault));
     }
     // src/certs/install.ts
     var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
@@ -5922,17 +5971,23 @@ function start_cold() {
         sweepIfDue(context);
         return records;
     }
-    function storePair(param, slots, pair, isOptional) {
-        var r = param.r, store = param.store, settings = param.settings;
+    function storePair(context, slots, pair, isOptional) {
+        var store = context.store, settings = context.settings;
+        if (!settings.store && !store) return "";
         try {
-            if (store) return writePair(store, pair, slots, true);
-            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-            return "";
+            var version = writePair(store || storeAway(settings), pair, slots, true);
+            sayFault(context, "");
+            return version;
         } catch (e) {
             if (!isOptional) throw storeFailed(e);
-            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
+            if (store) sayFault(context, e.message);
+            else countFault(context);
             return "";
         }
+    }
+    function storeAway(param) {
+        var store = param.store;
+        throw new Error('$cert_store "'.concat(store, '" cannot be used'));
     }
     function placeVersion(context, store, slot, version, meta, undone) {
         var before = orStoreFailed(function() {
@@ -5966,7 +6021,7 @@ function start_cold() {
     function versionRecord(param, zone, store, version, meta) {
         var interval = param.interval;
         var record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
-        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
+        return withFreshUntil(record, Date.now(), interval);
     }
     function undoneBy(zone, slot) {
         var before = findRecord(zone, slot);
@@ -5991,6 +6046,26 @@ function start_cold() {
     /** The record of a pair that was put into a slot now, for its description in an answer. */
     function recordOfPut(context, slot, pair, etcd) {
         return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
+    }
+    /**
+     * Checks that the store is there in which the slots may have pairs: one that is away would bring them back.
+     *
+     * @param slots their keys
+     * @throws store-failed
+     */
+    function expectStore(param, zone, slots) {
+        var store = param.store, settings = param.settings;
+        if (!settings.store) return;
+        orStoreFailed(function() {
+            if (!store) return storeAway(settings);
+            slots.forEach(function(slot) {
+                var _a;
+                var record = findRecord(zone, slot) || "";
+                if (!isVersion(record) || ((_a = readMeta(record)) == null ? void 0 : _a.store) === store.id) return;
+                var path = pathOf(record);
+                if (!exists(path)) throw new Error("".concat(path, ": the store that has it is away"));
+            });
+        });
     }
     /**
      * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
@@ -6026,9 +6101,7 @@ function start_cold() {
     }
     function expectNotStored(param, zone, slot) {
         var settings = param.settings;
-        if (settings.store && isVersion(findRecord(zone, slot) || "")) {
-            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-        }
+        if (settings.store && isVersion(findRecord(zone, slot) || "")) storeAway(settings);
     }
     function quietly2(work) {
         try {
@@ -6302,7 +6375,7 @@ function start_cold() {
         var current = currentOf(context, slot, zone && findRecord(zone, slot));
         var result = look(context, slot, current, timestamp2());
         var stored = keepInStore(context, slot, current, result, attempt);
-        var record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS2));
+        var record = withFreshUntil(stored, began, context.interval);
         if (zone && attempt.isLocked()) {
             keep(context, slot, record, result);
         } else if (!zone && result.message !== void 0 && result.isError) {
@@ -6672,13 +6745,14 @@ function start_cold() {
         return version.slice(0, version.indexOf(":"));
     }
     /** The position at the beginning of a history: one range of all keys, of which nothing is known. */
-    function newPosition(etcd, param, token, historyId) {
+    function newPosition(etcd, param, token, store, historyId) {
         var cluster = param.cluster, term = param.term;
         return {
             prefix: etcd.prefix,
             cluster: cluster,
             term: term,
             token: token,
+            store: store,
             historyId: historyId,
             ranges: [
                 {
@@ -6687,6 +6761,7 @@ function start_cold() {
                     since: 0,
                     count: 0,
                     needsListing: true,
+                    includesStore: true,
                     isCleared: false,
                     resumeAfter: "",
                     resumeRevision: 0
@@ -7774,6 +7849,7 @@ function start_cold() {
                         range.count = kvs.length;
                         range.needsListing = false;
                         range.isCleared = false;
+                        range.includesStore = false;
                         range.resumeAfter = "";
                         return [
                             2
@@ -7955,7 +8031,7 @@ function start_cold() {
                         ];
                     case 1:
                         _state.sent();
-                        if (range.since > 0 || !context.store) return [
+                        if (!range.includesStore || !context.store) return [
                             2,
                             missing
                         ];
@@ -8115,7 +8191,7 @@ function start_cold() {
                         ];
                     case 1:
                         header = _state.sent();
-                        if (isUpToDate(zone, findPosition(etcd), header)) return [
+                        if (isUpToDate(context, zone, findPosition(etcd), header)) return [
                             2
                         ];
                         left = findNote(zone, "follower");
@@ -8192,9 +8268,10 @@ function start_cold() {
             });
         })();
     }
-    function isUpToDate(zone, position, header) {
-        return position !== null && position.token === clearToken(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
-            var since = param.since, needsListing = param.needsListing;
+    function isUpToDate(param, zone, position, header) {
+        var store = param.store;
+        return position !== null && position.token === clearToken(zone) && position.store === idOf(store) && isSameHistory(position, header) && position.ranges.every(function(param2) {
+            var since = param2.since, needsListing = param2.needsListing;
             return since === header.revision && !needsListing;
         });
     }
@@ -8206,6 +8283,7 @@ function start_cold() {
                     case 0:
                         position = positionAt(round, header);
                         position.term = header.term;
+                        notePosition(round, position);
                         _state.label = 1;
                     case 1:
                         if (!(Date.now() < round.end)) return [
@@ -8255,23 +8333,30 @@ function start_cold() {
     function positionAt(round, header) {
         var context = round.context, zone = round.zone, etcd = round.etcd;
         var token = clearToken(zone);
+        var storeId = idOf(context.store);
         var known = findPosition(etcd);
         if (!known || !isSameHistory(known, header)) {
             var historyId = historyIdFor(context.store, etcd, header, known ? known.historyId : "");
-            var position = newPosition(etcd, header, token, historyId);
+            var position = newPosition(etcd, header, token, storeId, historyId);
             keepHistory(context.store, position, header.revision, true);
-            notePosition(round, position);
             return position;
         }
-        if (known.token !== token) {
-            known.token = token;
+        var isCleared2 = known.token !== token;
+        var includesStore = storeId !== "" && known.store !== storeId;
+        known.token = token;
+        known.store = storeId;
+        if (isCleared2 || includesStore) {
             known.ranges.forEach(function(range) {
                 range.needsListing = true;
-                range.isCleared = true;
+                range.isCleared = range.isCleared || isCleared2;
+                range.includesStore = range.includesStore || includesStore;
                 range.resumeAfter = "";
             });
         }
         return known;
+    }
+    function idOf(store) {
+        return store ? store.id : "";
     }
     function oldest(param) {
         var ranges = param.ranges;
@@ -8539,6 +8624,7 @@ function start_cold() {
                                                 ];
                                             case 1:
                                                 _state2.sent();
+                                                expectStore(context, zone, slots);
                                                 isThere = found.some(function(kv) {
                                                     return kv !== void 0;
                                                 }) || findAllHeld(context, name).length > 0;
@@ -9439,8 +9525,10 @@ function start_cold() {
             detail: detail
         }) + "\n");
     }
+    var BEGINS_WITH_NAME = /^[^ ]*[./_]/;
     function sentence(reason) {
-        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
+        var first = reason.charAt(0);
+        var text = (BEGINS_WITH_NAME.test(reason) ? first : first.toUpperCase()) + reason.slice(1);
         return /[.?!]$/.test(text) ? text : "".concat(text, ".");
     }
     /** Answers with a body of JSON. */
@@ -9921,6 +10009,7 @@ function start_cold() {
                                 var held = findAllHeld(context, name)[0];
                                 var conditions = conditionsOf(r);
                                 if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
+                                expectStore(context, zone, slots);
                                 if (!held) refuse("not-found", "Nothing is held under ".concat(name, "."));
                                 removePair(context, zone, slots);
                             })

@@ -41,11 +41,11 @@ export function keepInStore(
   result: CheckResult,
   attempt: LockAttempt,
 ): string {
-  const { store, settings, zone } = context;
+  const { store, settings } = context;
   const { record, pair } = result;
   if (!store) {
     // Why the folder is no store, is said where it is opened.
-    if (settings.store && pair && zone) count(zone, FAILURES, '');
+    if (settings.store && pair) countFault(context);
     return record;
   }
   const mayPlace = attempt.state === 'no-room' || attempt.isLocked();
@@ -195,15 +195,19 @@ export function keepPointer(
   }
 }
 
-const FAILURES = 'store_failures_total';
+/** Counts a pair that the store could not take. */
+export function countFault({ zone }: Context): void {
+  if (zone) count(zone, 'store_failures_total', '');
+}
 
 /**
  * Counts a fault of the store, and logs it where it is not the last one.
  *
  * @param fault '' where the store could be written: a later fault is logged again then
  */
-function sayFault({ r, zone }: Context, fault: string): void {
-  if (fault && zone) count(zone, FAILURES, '');
+export function sayFault(context: Context, fault: string): void {
+  const { r, zone } = context;
+  if (fault) countFault(context);
   // Each file has another path.
   const reason = fault.slice(fault.lastIndexOf(': ') + 1);
   if (zone ? isNewToSay(zone, 'store-write', reason) : fault) {
@@ -222,10 +226,7 @@ export function sweepIfDue({ r, store, zone }: Context): void {
   if (!store) return;
   const last = zone && findSwept(zone);
   if (last !== undefined && isWithin(last, 0, SWEEP_INTERVAL_MS)) return;
-  try {
-    if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp());
-  } catch (e) {
-    if (zone) putSwept(zone, timestamp());
-    r.log(`cert_rotation: the store: ${(e as Error).message}`);
-  }
+  const { isMoreDue, fault } = sweepStore(store, MOST_SWEPT);
+  if (!isMoreDue && zone) putSwept(zone, timestamp());
+  if (fault) r.log(`cert_rotation: the store: ${fault}`);
 }

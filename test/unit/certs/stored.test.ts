@@ -191,8 +191,11 @@ describe('a slot with a pointer in the store', () => {
     expect(readMeta(record!)!.others).toEqual([fileKey('other')]);
   });
 
-  test('has the file alone where there are too many others', () => {
-    const others = Array.from({ length: 100 }, (_, i) => fileKey(`other-${i}`));
+  test.each([
+    ['by their number', 100, 'other'],
+    ['by their bytes', 50, 'ä'.repeat(7)],
+  ])('has the file alone where there are too many others, %s', (_, length, stem) => {
+    const others = Array.from({ length }, (__, i) => fileKey(`${stem}${i}`));
     placePointer(store, NAME, FILE, others);
     expect(readEntry(store, NAME)).toBe(JSON.stringify({ file: FILE }));
     const record = current(undefined).record!;
