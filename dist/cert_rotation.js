@@ -191,6 +191,17 @@ function start_cold() {
             });
         };
     }
+    function _define_property(obj, key, value) {
+        if (key in obj) {
+            Object.defineProperty(obj, key, {
+                value: value,
+                enumerable: true,
+                configurable: true,
+                writable: true
+            });
+        } else obj[key] = value;
+        return obj;
+    }
     function _instanceof(left, right) {
         "@swc/helpers - instanceof";
         if (right != null && typeof Symbol !== "undefined" && right[Symbol.hasInstance]) {
@@ -1014,6 +1025,17 @@ function start_cold() {
         return element.bytes.toString("hex", element.start + 1, element.end);
     }
     /**
+     * Checks the value of a BIT STRING. The tag is not checked.
+     *
+     * @throws malformed
+     */
+    function expectBitString(param) {
+        var bytes = param.bytes, start = param.start, end = param.end;
+        if (start === end || bytes[start] > 7) {
+            refuse("malformed", "unreadable DER: not a string of bits");
+        }
+    }
+    /**
      * Reads an OBJECT IDENTIFIER (X.690, 8.19).
      *
      * @returns its value in lower-case hex, which is cheaper to compare than the dotted form
@@ -1092,48 +1114,100 @@ function start_cold() {
         return (tag < 16 ? "0" : "") + tag.toString(16) + length + content;
     }
     // src/x509/names.ts
-    var OTHER_STRINGS = [
+    var BYTE_STRINGS = [
         19,
         20,
-        BMP_STRING,
         18,
         22
     ];
+    var UNIVERSAL_STRING = 28;
     /**
      * Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does.
      *
      * @throws malformed
      */
     function expectName(name) {
-        var bytes = name.bytes;
         var at = name.start;
         while(at < name.end){
             var set = readTagged(name, at, SET, "a relative name");
-            at = set.start;
-            do {
-                var attribute = readTagged(set, at, SEQUENCE, "an attribute");
-                var type = readElement(bytes, attribute.start, attribute.end);
-                objectIdentifier(type);
-                var value = readElement(bytes, type.end, attribute.end);
-                expectEnd(attribute.end, value.end, "an attribute");
-                expectText(value);
-                at = attribute.end;
-            }while (at < set.end);
+            expectRelativeName(set);
+            at = set.end;
         }
     }
-    function expectText(value) {
-        if (!isText(value)) refuse("malformed", "a name in a certificate is not text");
+    /**
+     * Checks a RelativeDistinguishedName, whatever its tag.
+     *
+     * @throws malformed
+     */
+    function expectRelativeName(set) {
+        var at = set.start;
+        do {
+            var attribute = readTagged(set, at, SEQUENCE, "an attribute");
+            var type = readElement(attribute.bytes, attribute.start, attribute.end);
+            objectIdentifier(type);
+            var value = readElement(attribute.bytes, type.end, attribute.end);
+            expectEnd(attribute.end, value.end, "an attribute");
+            expectValue(value);
+            at = attribute.end;
+        }while (at < set.end);
     }
+    function expectValue(value) {
+        if (value.tag === SEQUENCE) return;
+        if (value.tag === BIT_STRING) expectBitString(value);
+        else if (!isText(value)) refuse("malformed", "a name in a certificate is not text");
+    }
+    /** Checks that a DirectoryString or an attribute's value is text, in the encoding of its type. */
     function isText(value) {
-        if (value.tag === UTF8_STRING) {
+        var bytes = value.bytes, tag = value.tag, start = value.start, end = value.end;
+        if (tag === UTF8_STRING) {
             var text = utf8Of(value);
-            return text.indexOf("�") < 0 && Buffer.byteLength(text) === value.end - value.start;
+            return text.indexOf("�") < 0 && Buffer.byteLength(text) === end - start;
         }
-        if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
-        for(var at = value.start; at < value.end; at += 2){
-            if (at + 1 === value.end || (value.bytes[at] & 248) === 216) return false;
+        var width = widthOf(tag);
+        if (width < 2) return width === 1;
+        if ((end - start) % width !== 0) return false;
+        for(var at = start; at < end; at += width){
+            var char = bytes.readUIntBE(at, width);
+            if (char >= 55296 && char < 57344 || char > 1114111) return false;
         }
         return true;
+    }
+    function widthOf(tag) {
+        if (tag === BMP_STRING) return 2;
+        if (tag === UNIVERSAL_STRING) return 4;
+        return BYTE_STRINGS.indexOf(tag) >= 0 ? 1 : 0;
+    }
+    /** The text of an attribute's value that was checked. It is null where the value is no text. */
+    function textOf(value) {
+        var width = widthOf(value.tag);
+        if (width === 0 && value.tag !== UTF8_STRING) return null;
+        if (width < 2) {
+            var text2 = utf8Of(value);
+            if (width === 0 || !/[\u0080-\uffff]/.test(text2)) return text2;
+        }
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            var char = value.bytes.readUIntBE(at, width);
+            var high = char - 65536;
+            text += high < 0 ? String.fromCharCode(char) : String.fromCharCode(55296 + (high >> 10), 56320 + (high & 1023));
+        }
+        return text;
+    }
+    /**
+     * A Name in a form in which names that RFC 5280, 7.1, has as equal are equal: whatever their string types, letter case and blanks,
+     * and the order of attributes in one relative name. OpenSSL compares so (x509_name_canon in crypto/x509/x_name.c), but for the
+     * letter case outside ASCII.
+     */
+    function comparableName(name) {
+        return children(name).map(function(set) {
+            return children(set).map(comparableAttribute).sort().join("\n");
+        }).join("\n\n");
+    }
+    function comparableAttribute(attribute) {
+        var _children = _sliced_to_array(children(attribute), 2), type = _children[0], value = _children[1];
+        var text = textOf(value);
+        var comparable = text === null ? hexOfWhole(value) : text.replace(/[ \t\n\v\f\r]+/g, " ").replace(/^ | $/g, "").toLowerCase();
+        return "".concat(hexOf(type), "=").concat(comparable);
     }
     // src/x509/extension.ts
     var WHAT = "an extension";
@@ -1142,28 +1216,75 @@ function start_cold() {
             return void readOnly(content, OCTET_STRING, WHAT);
         },
         // subjectKeyIdentifier
-        "551d0f": expectBits,
-        // keyUsage
-        "551d11": expectGeneralNames,
+        "551d0f": expectKeyUsage,
+        "551d11": function(content) {
+            expectGeneralNames(sequenceIn(content));
+        },
         // subjectAltName
-        "551d12": expectGeneralNames,
-        // issuerAltName
         "551d13": expectBasicConstraints,
-        "551d1e": expectNameConstraints,
-        "551d1f": expectDistributionPoints,
+        "551d1e": function(content) {
+            expectFields(sequenceIn(content), [
+                [
+                    constructedTag(0),
+                    expectSubtrees
+                ],
+                [
+                    constructedTag(1),
+                    expectSubtrees
+                ]
+            ]);
+        },
+        // nameConstraints
+        "551d1f": function(content) {
+            children(sequenceIn(content)).forEach(expectDistributionPoint);
+        },
         // cRLDistributionPoints
-        "551d23": expectAuthorityKeyId,
+        "551d23": function(content) {
+            expectFields(sequenceIn(content), [
+                [
+                    contextTag(0),
+                    anything
+                ],
+                [
+                    constructedTag(1),
+                    expectGeneralNames
+                ],
+                [
+                    contextTag(2),
+                    expectNumber
+                ]
+            ]);
+        },
+        // authorityKeyIdentifier
         "551d25": function(content) {
-            membersOf(content).forEach(objectIdentifier);
+            children(sequenceIn(content)).forEach(objectIdentifier);
         },
         // extKeyUsage
-        "6086480186f8420101": expectBits,
+        "6086480186f8420101": function(content) {
+            expectBitString(readOnly(content, BIT_STRING, WHAT));
+        },
         // Netscape's certificate type
-        // Proxies, addresses and network numbers (RFC 3820, RFC 3779) are not in the certificates of servers.
-        "2b0601050507010e": refuseExtension,
-        "2b06010505070107": refuseExtension,
-        "2b06010505070108": refuseExtension
+        "2b06010505070107": expectAddressBlocks,
+        "2b06010505070108": function(content) {
+            expectFields(sequenceIn(content), [
+                [
+                    constructedTag(0),
+                    expectSystemNumbers
+                ],
+                [
+                    constructedTag(1),
+                    expectSystemNumbers
+                ]
+            ]);
+        },
+        // autonomousSysIds
+        // A proxy certificate (RFC 3820) is no server's: OpenSSL refuses one that has a subjectAltName, and clients refuse the others.
+        "2b0601050507010e": refuseExtension
     };
+    /** Whether OpenSSL reads an extension when a certificate is used. It may then not be there twice. */
+    function isRead(type) {
+        return CHECKS[type] !== void 0;
+    }
     /**
      * Checks the content of an extension, if it is one that OpenSSL reads.
      *
@@ -1178,173 +1299,332 @@ function start_cold() {
     function refuseExtension() {
         return refuse("malformed", "unreadable extension in a certificate");
     }
-    function membersOf(content) {
-        return children(readOnly(content, SEQUENCE, WHAT));
+    function sequenceIn(content) {
+        return readOnly(content, SEQUENCE, WHAT);
     }
-    function expectBits(content) {
-        expectBitString(readOnly(content, BIT_STRING, WHAT));
+    function anything() {}
+    function expectFields(parent, fields) {
+        var next = 0;
+        children(parent).forEach(function(part) {
+            while(next < fields.length && fields[next][0] !== part.tag)next++;
+            var field = fields[next++] || refuseExtension();
+            field[1](part);
+        });
     }
-    function expectBitString(param) {
-        var bytes = param.bytes, start = param.start, end = param.end;
-        var unused = end > start ? bytes[start] : 8;
+    function expectNumber(integer) {
+        expectInteger(Object.assign({}, integer, {
+            tag: INTEGER
+        }), WHAT);
+    }
+    function expectKeyUsage(content) {
+        var usage = readOnly(content, BIT_STRING, WHAT);
+        expectBitString(usage);
+        var bytes = usage.bytes, start = usage.start, end = usage.end;
         var bits = 0;
-        for(var at = start + 1; at < end; at++)bits |= bytes[at];
-        if (unused > 7 || bits === 0) refuseExtension();
+        for(var at = start + 1; at < Math.min(end, start + 3); at++){
+            var unused = at === end - 1 ? bytes[start] : 0;
+            bits |= bytes[at] >> unused;
+        }
+        if (bits === 0) refuseExtension();
     }
     function expectBasicConstraints(content) {
-        var members = membersOf(content);
-        var first = members[0];
-        if (first !== void 0 && first.tag === BOOLEAN) {
-            if (first.end - first.start !== 1) refuseExtension();
-            members.shift();
-        }
-        var length = members.shift();
-        if (members.length > 0) refuseExtension();
-        if (length === void 0) return;
-        expectInteger(length, WHAT);
-        if (length.tag !== INTEGER || length.bytes[length.start] >= 128) refuseExtension();
+        expectFields(sequenceIn(content), [
+            [
+                BOOLEAN,
+                function(param) {
+                    var start = param.start, end = param.end;
+                    if (end - start !== 1) refuseExtension();
+                }
+            ],
+            [
+                INTEGER,
+                function(length) {
+                    expectInteger(length, WHAT);
+                    if (length.bytes[length.start] >= 128) refuseExtension();
+                }
+            ]
+        ]);
     }
-    function expectAuthorityKeyId(content) {
-        var previous = -1;
-        membersOf(content).forEach(function(part) {
-            var number = [
-                contextTag(0),
-                constructedTag(1),
-                contextTag(2)
-            ].indexOf(part.tag);
-            if (number <= previous) refuseExtension();
-            previous = number;
-            if (number === 1) children(part).forEach(expectGeneralName);
-            if (number === 2) expectInteger(Object.assign({}, part, {
-                tag: INTEGER
-            }), WHAT);
-        });
+    function expectGeneralNames(names) {
+        children(names).forEach(expectGeneralName);
     }
-    function expectGeneralNames(content) {
-        membersOf(content).forEach(expectGeneralName);
-    }
+    var _obj;
+    var NAME_FORMS = (_obj = {}, _define_property(_obj, constructedTag(0), expectOtherName), _define_property(_obj, contextTag(1), anything), _define_property(_obj, contextTag(2), anything), _define_property(_obj, constructedTag(3), anything), _define_property(_obj, constructedTag(4), function(name) {
+        expectName(readOnly(name, SEQUENCE, WHAT));
+    }), _define_property(_obj, constructedTag(5), expectPartyName), _define_property(_obj, contextTag(6), anything), _define_property(_obj, contextTag(7), anything), _define_property(_obj, contextTag(8), function(name) {
+        objectIdentifier(Object.assign({}, name, {
+            tag: OBJECT_IDENTIFIER
+        }));
+    }), _obj);
     function expectGeneralName(name) {
-        switch(name.tag){
-            case contextTag(1):
-            // rfc822Name, dNSName, URI: ASCII
-            case contextTag(2):
-            case contextTag(6):
-            case contextTag(7):
-                return;
-            case contextTag(8):
-                objectIdentifier(Object.assign({}, name, {
-                    tag: 6
-                }));
-                return;
-            case constructedTag(0):
-                {
-                    var type = readElement(name.bytes, name.start, name.end);
-                    objectIdentifier(type);
-                    var value = readElement(name.bytes, type.end, name.end);
-                    expectEnd(name.end, value.end, WHAT);
-                    if (value.tag !== constructedTag(0) || children(value).length !== 1) refuseExtension();
-                    return;
-                }
-            case constructedTag(4):
-                expectName(readOnly(name, SEQUENCE, WHAT));
-                return;
-            default:
-                refuseExtension();
+        var check = NAME_FORMS[name.tag] || refuseExtension();
+        check(name);
+    }
+    function expectOtherName(name) {
+        var type = readElement(name.bytes, name.start, name.end);
+        objectIdentifier(type);
+        var value = readElement(name.bytes, type.end, name.end);
+        if (value.end !== name.end || value.tag !== constructedTag(0) || children(value).length !== 1) {
+            refuseExtension();
         }
     }
-    function expectNameConstraints(content) {
-        var previous = -1;
-        membersOf(content).forEach(function(subtrees) {
-            var number = [
+    function expectPartyName(name) {
+        expectFields(name, [
+            [
                 constructedTag(0),
-                constructedTag(1)
-            ].indexOf(subtrees.tag);
-            if (number <= previous) refuseExtension();
-            previous = number;
-            children(subtrees).forEach(function(subtree) {
-                var parts = subtree.tag === SEQUENCE ? children(subtree) : [];
-                if (parts.length !== 1) refuseExtension();
-                parts.forEach(expectGeneralName);
+                expectDirectoryString
+            ],
+            [
+                constructedTag(1),
+                expectDirectoryString
+            ]
+        ]);
+        if (!children(name).some(function(param) {
+            var tag = param.tag;
+            return tag === constructedTag(1);
+        })) refuseExtension();
+    }
+    function expectDirectoryString(wrapper) {
+        var text = readElement(wrapper.bytes, wrapper.start, wrapper.end);
+        var isOne2 = text.tag !== 18 && text.tag !== 22 && isText(text);
+        if (text.end !== wrapper.end || !isOne2) refuseExtension();
+    }
+    function expectSubtrees(subtrees) {
+        children(subtrees).forEach(function(subtree) {
+            var parts = subtree.tag === SEQUENCE ? children(subtree) : [];
+            var base = parts[0] || refuseExtension();
+            expectGeneralName(base);
+            var distances = Object.assign({}, subtree, {
+                start: base.end
+            });
+            expectFields(distances, [
+                [
+                    contextTag(0),
+                    expectNumber
+                ],
+                [
+                    contextTag(1),
+                    expectNumber
+                ]
+            ]);
+        });
+    }
+    function expectDistributionPoint(point) {
+        if (point.tag !== SEQUENCE) refuseExtension();
+        expectFields(point, [
+            [
+                constructedTag(0),
+                expectPointName
+            ],
+            [
+                contextTag(1),
+                expectBitString
+            ],
+            [
+                constructedTag(2),
+                expectGeneralNames
+            ]
+        ]);
+        var isNamed = children(point).some(function(param) {
+            var tag = param.tag, start = param.start, end = param.end;
+            return tag === constructedTag(0) || tag === constructedTag(2) && end > start;
+        });
+        if (!isNamed) refuseExtension();
+    }
+    function expectPointName(wrapper) {
+        var name = readElement(wrapper.bytes, wrapper.start, wrapper.end);
+        if (name.end !== wrapper.end) refuseExtension();
+        if (name.tag === constructedTag(1)) expectRelativeName(name);
+        else expectGeneralNames(readOnly(wrapper, constructedTag(0), WHAT));
+    }
+    function expectInheritedOr(choice, item) {
+        if (choice.tag === SEQUENCE) children(choice).forEach(item);
+        else if (choice.tag !== NULL || choice.end !== choice.start) refuseExtension();
+    }
+    function expectAddressBlocks(content) {
+        children(sequenceIn(content)).forEach(function(family) {
+            var parts = family.tag === SEQUENCE ? children(family) : [];
+            var _parts = _sliced_to_array(parts, 2), name = _parts[0], addresses = _parts[1];
+            if (parts.length !== 2 || (name == null ? void 0 : name.tag) !== OCTET_STRING) refuseExtension();
+            expectInheritedOr(addresses, function(block) {
+                if (block.tag === BIT_STRING) expectBitString(block);
+                else expectRange(block, BIT_STRING, expectBitString);
             });
         });
     }
-    function expectDistributionPoints(content) {
-        membersOf(content).forEach(function(point) {
-            if (point.tag !== SEQUENCE) refuseExtension();
-            var previous = -1;
-            children(point).forEach(function(part) {
-                var number = [
-                    constructedTag(0),
-                    contextTag(1),
-                    constructedTag(2)
-                ].indexOf(part.tag);
-                if (number <= previous) refuseExtension();
-                previous = number;
-                if (number === 1) {
-                    expectBitString(part);
+    function expectSystemNumbers(wrapper) {
+        var numbers = readElement(wrapper.bytes, wrapper.start, wrapper.end);
+        if (numbers.end !== wrapper.end) refuseExtension();
+        expectInheritedOr(numbers, function(one) {
+            if (one.tag === INTEGER) expectNumber(one);
+            else expectRange(one, INTEGER, expectNumber);
+        });
+    }
+    function expectRange(range, tag, member) {
+        var members = range.tag === SEQUENCE ? children(range) : [];
+        if (members.length !== 2 || members.some(function(one) {
+            return one.tag !== tag;
+        })) refuseExtension();
+        members.forEach(member);
+    }
+    // src/x509/extension_fields.ts
+    var SUBJECT_KEY_ID = "551d0e";
+    var SUBJECT_ALT_NAME = "551d11";
+    var BASIC_CONSTRAINTS = "551d13";
+    var AUTHORITY_KEY_ID = "551d23";
+    var FALSE = "00";
+    /**
+     * Reads the fields after the public key: two unique identifiers, which are obsolete, and the extensions (RFC 5280, 4.1.2.8 and
+     * 4.1.2.9).
+     *
+     * @param from the offset after the public key
+     * @throws malformed
+     */
+    function readExtensionFields(inner, from) {
+        var fields = {
+            subjectKeyId: "",
+            authorityKeyId: "",
+            authorityIssuer: null,
+            authoritySerial: "",
+            isAuthority: false,
+            altNames: null
+        };
+        var at = afterIdentifiers(inner, from);
+        if (at === inner.end) return fields;
+        var wrapper = readTagged(inner, at, constructedTag(3), "extensions");
+        expectEnd(inner.end, wrapper.end, "extensions");
+        var seen = {};
+        children(readOnly(wrapper, SEQUENCE, "extensions")).forEach(function(extension) {
+            var _contentOf = contentOf(extension), type = _contentOf.type, content = _contentOf.content;
+            if (seen[type] && isRead(type)) refuse("malformed", "a certificate with one extension twice");
+            seen[type] = true;
+            expectExtension(type, content);
+            readInto(fields, type, content);
+        });
+        return fields;
+    }
+    function afterIdentifiers(inner, from) {
+        var at = from;
+        for(var number = 1; number <= 2; number++){
+            if (at < inner.end && inner.bytes[at] === contextTag(number)) {
+                var identifier = readElement(inner.bytes, at, inner.end);
+                bitString(identifier, "a unique identifier");
+                at = identifier.end;
+            }
+        }
+        return at;
+    }
+    function contentOf(extension) {
+        if (extension.tag !== SEQUENCE) refuse("malformed", "unreadable DER: an extension expected");
+        var bytes = extension.bytes;
+        var type = readElement(bytes, extension.start, extension.end);
+        var content = readElement(bytes, type.end, extension.end);
+        if (content.tag === BOOLEAN && content.end - content.start === 1) {
+            content = readElement(bytes, content.end, extension.end);
+        }
+        if (content.tag !== OCTET_STRING) refuse("malformed", "unreadable extension in a certificate");
+        expectEnd(extension.end, content.end, "an extension");
+        return {
+            type: objectIdentifier(type),
+            content: content
+        };
+    }
+    function readInto(fields, type, content) {
+        switch(type){
+            case SUBJECT_ALT_NAME:
+                fields.altNames = readOnly(content, SEQUENCE, "subjectAltName");
+                return;
+            case SUBJECT_KEY_ID:
+                fields.subjectKeyId = hexOf(readOnly(content, OCTET_STRING, "a key identifier"));
+                return;
+            case BASIC_CONSTRAINTS:
+                {
+                    var first = children(readOnly(content, SEQUENCE, "basicConstraints"))[0];
+                    fields.isAuthority = first !== void 0 && first.tag === BOOLEAN && hexOf(first) !== FALSE;
                     return;
                 }
-                var names = number === 0 ? readOnly(part, constructedTag(0), WHAT) : part;
-                children(names).forEach(expectGeneralName);
-            });
-        });
+            case AUTHORITY_KEY_ID:
+                children(readOnly(content, SEQUENCE, "an authority key identifier")).forEach(function(part) {
+                    if (part.tag === contextTag(0)) fields.authorityKeyId = hexOf(part);
+                    else if (part.tag === contextTag(2)) fields.authoritySerial = hexOf(part);
+                    else fields.authorityIssuer = directoryNameIn(part);
+                });
+        }
+    }
+    function directoryNameIn(names) {
+        var name = children(names).filter(function(param) {
+            var tag = param.tag;
+            return tag === constructedTag(4);
+        })[0];
+        return name ? readOnly(name, SEQUENCE, "a name") : null;
     }
     // src/x509/pem.ts
     var BEGIN = "-----BEGIN ";
     var END = "-----END ";
     var DASHES = "-----";
-    var LONGEST_LABEL = 64;
+    var LONGEST_LINE = 254;
     var LINE = 64;
     /**
      * Splits text into its PEM blocks, in their order. The time is linear in the length of the text.
      *
      * @returns an empty list where there is no block
-     * @throws malformed: a block is incomplete, as in a file half written, or in two files joined without a line break
+     * @throws malformed: the text ends within a block, as in a file half written, or a block ends otherwise than it began
      */
     function readBlocks(text) {
         var blocks = [];
-        var begin = text.indexOf(BEGIN);
+        var begin = nextLine(text, BEGIN, 0);
         while(begin >= 0){
-            if (!startsLine(text, begin)) {
-                begin = text.indexOf(BEGIN, begin + BEGIN.length);
+            var bodyAt = endOfLine(text, begin);
+            var label = labelIn(text, begin + BEGIN.length, bodyAt);
+            if (label === null) {
+                if (bodyAt === text.length) refuse("malformed", "a BEGIN line is not complete");
+                begin = nextLine(text, BEGIN, bodyAt);
                 continue;
             }
-            var label = readLabel(text, begin + BEGIN.length);
-            var bodyStart = begin + BEGIN.length + label.length + DASHES.length;
-            expectLineEnd(text, bodyStart, "BEGIN", label);
-            var end = text.indexOf(END, bodyStart);
-            var closing = END + label + DASHES;
-            if (end < 0 || text.slice(end, end + closing.length) !== closing || !startsLine(text, end)) {
-                refuse("malformed", "no END line for ".concat(quote(label), ": is the file complete?"));
-            }
-            expectLineEnd(text, end + closing.length, "END", label);
-            blocks.push(readBlock(label, text.slice(bodyStart, end)));
-            begin = text.indexOf(BEGIN, end + closing.length);
+            var bodyEnd = nextLine(text, DASHES, bodyAt);
+            if (bodyEnd >= 0) blocks.push(blockOf(label, text.slice(bodyAt, bodyEnd)));
+            begin = nextLine(text, BEGIN, afterBlock(text, label, bodyEnd));
         }
         return blocks;
     }
-    function startsLine(text, at) {
+    function nextLine(text, start, from) {
+        var at = text.indexOf(start, from);
+        while(at >= 0 && !startsLine(text, at, from))at = text.indexOf(start, at + start.length);
+        return at;
+    }
+    function startsLine(text, at, from) {
         var before = at - 1;
-        while(before >= 0 && isBlank(text.charCodeAt(before)))before--;
-        return before < 0 || text.charCodeAt(before) === 10;
+        while(before >= from && isBlank(text.charCodeAt(before)))before--;
+        return before < from || text.charCodeAt(before) === 10;
     }
     function isBlank(char) {
-        return char === 32 || char === 9 || char === 13 || char === 65279;
+        return char <= 32 && char !== 10 || char === 65279;
     }
-    function readLabel(text, at) {
-        var line = text.slice(at, at + LONGEST_LABEL);
-        var label = line.slice(0, Math.max(line.indexOf(DASHES), 0));
-        if (!/^[A-Z0-9 ]+$/.test(label)) refuse("malformed", "a BEGIN line is not complete");
-        return label;
+    function endOfLine(text, at) {
+        var end = text.indexOf("\n", at);
+        return end < 0 ? text.length : end;
     }
-    function expectLineEnd(text, at, line, label) {
-        var next = at;
-        while(next < text.length && isBlank(text.charCodeAt(next)))next++;
-        if (next < text.length && text.charCodeAt(next) !== 10) {
-            refuse("malformed", "no line break after the ".concat(line, " line of ").concat(quote(label)));
+    function labelIn(text, at, lineEnd) {
+        if (lineEnd - at > LONGEST_LINE) return null;
+        var line = text.slice(at, lineEnd).replace(/[^!-~]+$/, "");
+        return line.endsWith(DASHES) ? line.slice(0, -DASHES.length) : null;
+    }
+    function afterBlock(text, label, at) {
+        if (at >= 0 && text.startsWith(BEGIN, at)) return at;
+        var closing = END + label + DASHES;
+        if (at < 0 || !text.startsWith(closing, at)) {
+            refuse("malformed", "no END line for ".concat(quote(label), ": is the file complete?"));
         }
+        var after = at + closing.length;
+        var next = after;
+        while(next < text.length && isBlank(text.charCodeAt(next)))next++;
+        var isAlone = next === text.length || text.charCodeAt(next) === 10;
+        if (!isAlone && !text.startsWith(BEGIN, next)) {
+            refuse("malformed", "no line break after the END line of ".concat(quote(label)));
+        }
+        return after;
     }
-    function readBlock(label, content) {
+    function blockOf(label, content) {
         if (content.indexOf(":") < 0) return {
             label: label,
             encrypted: false,
@@ -1352,12 +1632,12 @@ function start_cold() {
         };
         var text = content.replace(/^\s+/, "\n");
         var blankLine = /\n[ \t\r]*\n/.exec(text);
-        if (blankLine === null) refuse("malformed", "no blank line after the headers of ".concat(quote(label)));
-        var encrypted = /\nProc-Type:\s*4,\s*ENCRYPTED/.test(text.slice(0, blankLine.index));
+        var headersEnd = blankLine ? blankLine.index : text.length;
+        var encrypted = /\nProc-Type:\s*4,\s*ENCRYPTED/.test(text.slice(0, headersEnd));
         return {
             label: label,
             encrypted: encrypted,
-            body: text.slice(blankLine.index)
+            body: blankLine ? text.slice(headersEnd) : text
         };
     }
     /**
@@ -1366,16 +1646,20 @@ function start_cold() {
      * @throws malformed: the body is empty, or not base64 with its padding (RFC 4648, section 4)
      */
     function decodeBlock(block) {
-        var base64 = block.body.replace(/[ \t\r\n]+/g, "");
-        var bytes = Buffer.from(base64, "base64");
-        if (bytes.length === 0 || bytes.toString("base64") !== base64) {
+        var base64 = block.body.replace(/[\u0000-\u0020]+/g, "");
+        var padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
+        var digits = padding > 0 ? base64.slice(0, -padding) : base64;
+        if (digits === "" || base64.length % 4 !== 0 || /[^A-Za-z0-9+/]/.test(digits)) {
             refuse("malformed", "bad base64 in ".concat(quote(block.label)));
         }
-        return bytes;
+        return Buffer.from(base64, "base64");
     }
-    /** A label for a message, in lower case, so that a search of the logs for private keys finds no such message. */
+    /**
+     * A label for a message, in lower case, so that a search of the logs for private keys finds no such message. Text that is no usual
+     * label is left out: it may be anything.
+     */
     function quote(label) {
-        return '"'.concat(label.toLowerCase(), '"');
+        return /^[A-Z0-9 .]{1,40}$/.test(label) ? '"'.concat(label.toLowerCase(), '"') : "a PEM block";
     }
     /** Writes a PEM block, in lines of 64 characters, each of which ends in LF. */
     function encodeBlock(label, bytes) {
@@ -1532,7 +1816,7 @@ function start_cold() {
         "608648016503040203": 64
     };
     var DEFAULT_SALT = "14";
-    var WEAKEST_RSA_BITS = 2048;
+    var WEAKEST_RSA_BITS = 2047;
     var LONGEST_RSA_BITS = 16384;
     /**
      * Reads the AlgorithmIdentifier of a public or private key.
@@ -1747,12 +2031,7 @@ function start_cold() {
         return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
     }
     // src/x509/certificate.ts
-    var SUBJECT_KEY_ID = "551d0e";
-    var SUBJECT_ALT_NAME = "551d11";
-    var BASIC_CONSTRAINTS = "551d13";
-    var AUTHORITY_KEY_ID = "551d23";
     var COMMON_NAME = "550403";
-    var FALSE = "00";
     var CERTIFICATE_LABELS = [
         "CERTIFICATE",
         "X509 CERTIFICATE",
@@ -1772,16 +2051,17 @@ function start_cold() {
      * @throws malformed, unsupported-key, weak (an EC key on a short curve)
      */
     function readCertificate(block, whose) {
+        return parseCertificate(certificateIn(block), whose);
+    }
+    /**
+     * The bytes of the certificate in a PEM block. What follows it is cut off: the trust settings (X509_CERT_AUX) that OpenSSL appends for its own
+     * tools are not sent to clients, and in a chain OpenSSL ignores all that follows.
+     *
+     * @throws malformed
+     */
+    function certificateIn(block) {
         var der = decodeBlock(block);
-        if (block.label === "TRUSTED CERTIFICATE") {
-            var certificate = readElement(der, 0, der.length);
-            if (certificate.end < der.length) {
-                var trust = readElement(der, certificate.end, der.length);
-                expectEnd(der.length, trust.end, "a certificate");
-            }
-            der = der.slice(0, certificate.end);
-        }
-        return parseCertificate(der, whose);
+        return der.slice(0, readElement(der, 0, der.length).end);
     }
     /**
      * Reads the first certificate in PEM text, such as that of a record.
@@ -1796,6 +2076,33 @@ function start_cold() {
         }
         return refuse("malformed", "no certificate");
     }
+    function fieldsOf(inner) {
+        var serial = afterVersion(inner);
+        var algorithm2 = readTagged(inner, serial.end, SEQUENCE, "a signature algorithm");
+        var issuer = readTagged(inner, algorithm2.end, SEQUENCE, "an issuer");
+        var validity = readTagged(inner, issuer.end, SEQUENCE, "a validity");
+        var subject = readTagged(inner, validity.end, SEQUENCE, "a subject");
+        var publicKeyInfo2 = readTagged(inner, subject.end, SEQUENCE, "a public key");
+        return {
+            serial: serial,
+            algorithm: algorithm2,
+            issuer: issuer,
+            validity: validity,
+            subject: subject,
+            publicKeyInfo: publicKeyInfo2
+        };
+    }
+    /**
+     * The subject of a certificate that is read no further, in the form of `comparableName`.
+     *
+     * @throws malformed
+     */
+    function comparableSubject(der) {
+        var outer = readWhole(der, SEQUENCE, "a certificate");
+        var subject = fieldsOf(readTagged(outer, outer.start, SEQUENCE, "a certificate")).subject;
+        expectName(subject);
+        return comparableName(subject);
+    }
     function parseCertificate(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
@@ -1803,46 +2110,35 @@ function start_cold() {
         var signature = readTagged(outer, signatureAlgorithm.end, BIT_STRING, "a signature");
         expectEnd(outer.end, signature.end, "a signature");
         bitString(signature, "a signature");
-        var serial = afterVersion(inner);
+        var _fieldsOf = fieldsOf(inner), serial = _fieldsOf.serial, algorithm2 = _fieldsOf.algorithm, issuer = _fieldsOf.issuer, validity = _fieldsOf.validity, subject = _fieldsOf.subject, publicKeyInfo2 = _fieldsOf.publicKeyInfo;
         expectInteger(serial, "a serial number");
-        var innerAlgorithm = readTagged(inner, serial.end, SEQUENCE, "a signature algorithm");
-        var issuer = readTagged(inner, innerAlgorithm.end, SEQUENCE, "an issuer");
-        var validity = readTagged(inner, issuer.end, SEQUENCE, "a validity");
-        var subject = readTagged(inner, validity.end, SEQUENCE, "a subject");
-        var publicKeyInfo2 = readTagged(inner, subject.end, SEQUENCE, "a public key");
         expectAlgorithm(signatureAlgorithm);
-        if (hexOf(innerAlgorithm) !== hexOf(signatureAlgorithm)) {
+        if (hexOf(algorithm2) !== hexOf(signatureAlgorithm)) {
             refuse("malformed", "".concat(whose, " has two different signature algorithms"));
         }
-        var issuerHex = hexOfWhole(issuer);
-        var subjectHex = hexOfWhole(subject);
         expectName(issuer);
-        if (subjectHex !== issuerHex) expectName(subject);
-        var notBefore = readElement(der, validity.start, validity.end);
-        var notAfter = readElement(der, notBefore.end, validity.end);
-        expectEnd(validity.end, notAfter.end, "a validity");
-        var certificate = {
+        expectName(subject);
+        var publicKey = readPublicKey(publicKeyInfo2, whose);
+        var extensions = readExtensionFields(inner, publicKeyInfo2.end);
+        return Object.assign({}, extensions, readValidity(validity), {
             der: der,
             serial: serial,
             issuer: issuer,
-            issuerHex: issuerHex,
             subject: subject,
-            subjectHex: subjectHex,
-            notBefore: readTime(notBefore, "notBefore"),
-            notAfter: readTime(notAfter, "notAfter"),
             signatureAlgorithm: signatureAlgorithm,
-            publicKey: readPublicKey(publicKeyInfo2, whose),
+            publicKey: publicKey,
             publicKeyInfo: publicKeyInfo2,
-            subjectKeyId: "",
-            authorityKeyId: "",
-            authorityByName: false,
-            isAuthority: false,
-            altNames: null,
-            names: []
+            names: serverNames(extensions.altNames, subject)
+        });
+    }
+    function readValidity(validity) {
+        var notBefore = readElement(validity.bytes, validity.start, validity.end);
+        var notAfter = readElement(validity.bytes, notBefore.end, validity.end);
+        expectEnd(validity.end, notAfter.end, "a validity");
+        return {
+            notBefore: readTime(notBefore, "notBefore"),
+            notAfter: readTime(notAfter, "notAfter")
         };
-        readExtensions(certificate, inner, publicKeyInfo2.end);
-        certificate.names = serverNames(certificate);
-        return certificate;
     }
     function afterVersion(inner) {
         var first = readElement(inner.bytes, inner.start, inner.end);
@@ -1861,77 +2157,20 @@ function start_cold() {
             expectEnd(algorithm2.end, parameters.end, "a signature algorithm");
         }
     }
-    function readExtensions(certificate, inner, from) {
-        var at = from;
-        for(var number = 1; number <= 2; number++){
-            if (at < inner.end && inner.bytes[at] === contextTag(number)) {
-                var identifier = readElement(inner.bytes, at, inner.end);
-                bitString(identifier, "a unique identifier");
-                at = identifier.end;
-            }
-        }
-        if (at === inner.end) return;
-        var wrapper = readTagged(inner, at, constructedTag(3), "extensions");
-        expectEnd(inner.end, wrapper.end, "extensions");
-        var extensions = readOnly(wrapper, SEQUENCE, "extensions");
-        var types = [];
-        at = extensions.start;
-        while(at < extensions.end){
-            var extension = readTagged(extensions, at, SEQUENCE, "an extension");
-            var type = readExtension(certificate, extension);
-            if (types.indexOf(type) >= 0) refuse("malformed", "a certificate with one extension twice");
-            types.push(type);
-            at = extension.end;
-        }
-    }
-    function readExtension(certificate, extension) {
-        var bytes = extension.bytes;
-        var type = readElement(bytes, extension.start, extension.end);
-        var value = readElement(bytes, type.end, extension.end);
-        if (value.tag === BOOLEAN && value.end - value.start === 1) {
-            value = readElement(bytes, value.end, extension.end);
-        }
-        if (value.tag !== OCTET_STRING) refuse("malformed", "unreadable extension in a certificate");
-        expectEnd(extension.end, value.end, "an extension");
-        var identifier = objectIdentifier(type);
-        expectExtension(identifier, value);
-        switch(identifier){
-            case SUBJECT_ALT_NAME:
-                certificate.altNames = readOnly(value, SEQUENCE, "subjectAltName");
-                break;
-            case SUBJECT_KEY_ID:
-                certificate.subjectKeyId = hexOf(readOnly(value, OCTET_STRING, "a key identifier"));
-                break;
-            case BASIC_CONSTRAINTS:
-                {
-                    var first = children(readOnly(value, SEQUENCE, "basicConstraints"))[0];
-                    certificate.isAuthority = first !== void 0 && first.tag === BOOLEAN && hexOf(first) !== FALSE;
-                    break;
-                }
-            case AUTHORITY_KEY_ID:
-                {
-                    var parts = children(readOnly(value, SEQUENCE, "an authority key identifier"));
-                    for(var i = 0; i < parts.length; i++){
-                        var part = parts[i];
-                        if (part.tag === contextTag(0)) certificate.authorityKeyId = hexOf(part);
-                        else certificate.authorityByName = true;
-                    }
-                    break;
-                }
-        }
-        return identifier;
-    }
-    function serverNames(certificate) {
-        var names = dnsNames(certificate);
+    function serverNames(altNames, subject) {
+        var names = dnsNames({
+            altNames: altNames
+        });
         if (names.length > 0) return names.map(canonicalName);
-        return commonNames(certificate.subject).map(canonicalName).filter(function(name) {
+        return commonNames(subject).map(canonicalName).filter(function(name) {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
     }
     /** The dNSNames of the subjectAltName (RFC 5280, 4.2.1.6) as they are written. */
-    function dnsNames(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
+    function dnsNames(param) {
+        var altNames = param.altNames;
+        if (altNames === null) return [];
+        return children(altNames).filter(function(name) {
             return name.tag === DNS_NAME;
         }).map(utf8Of);
     }
@@ -1941,7 +2180,7 @@ function start_cold() {
             children(set).forEach(function(attribute) {
                 var type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, "an attribute");
                 var value = readElement(attribute.bytes, type.end, attribute.end);
-                if (hexOf(type) === COMMON_NAME) names.push(utf8Of(value));
+                if (hexOf(type) === COMMON_NAME) names.push(textOf(value) || "");
             });
         });
         return names;
@@ -1969,50 +2208,14 @@ function start_cold() {
     function isExpired(certificate, nowSeconds) {
         return nowSeconds > certificate.notAfter;
     }
-    // src/x509/chain.ts
-    var LONGEST_CHAIN = 10;
-    var LARGEST_CHAIN = 14e4;
-    var MOST_ISSUERS = 8;
-    var issuers = [];
     /**
-     * Reads a certificate above the leaf, unless it is remembered.
+     * Whether a certificate is valid.
      *
-     * @param position in the chain; 1 for the leaf's issuer
-     * @throws malformed, unsupported-key, weak (an EC key on a short curve)
+     * @param nowSeconds seconds since 1970
      */
-    function readIssuer(block, position) {
-        var known = issuers.filter(function(issuer) {
-            return issuer.block.body === block.body && issuer.block.label === block.label;
-        })[0];
-        if (known) return known.certificate;
-        var certificate = readCertificate(block, "certificate ".concat(position + 1));
-        issuers = [
-            {
-                block: block,
-                certificate: certificate
-            }
-        ].concat(issuers).slice(0, MOST_ISSUERS);
-        return certificate;
-    }
-    /**
-     * Checks that a certificate can have issued the one before it in the chain, by names and key identifiers, and that its own key is
-     * usable. The signature is not checked.
-     *
-     * @param position of the issuer in the chain; 1 for the leaf's issuer
-     * @throws bad-chain, malformed, unsupported-key
-     */
-    function expectIssuer(issued, issuer, position) {
-        var whose = "certificate ".concat(position + 1);
-        if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
-        if (issued.issuerHex !== issuer.subjectHex) {
-            refuse("bad-chain", "".concat(whose, " is not the issuer of the one before it"));
-        }
-        var authorityKeyId = issued.authorityKeyId;
-        var subjectKeyId = issuer.subjectKeyId;
-        if (authorityKeyId !== "" && subjectKeyId !== "" && authorityKeyId !== subjectKeyId) {
-            refuse("bad-chain", "".concat(whose, " has the issuer's name, but not the key that signed"));
-        }
-        expectPoint(issuer.publicKey, whose);
+    function isValidAt(param, nowSeconds) {
+        var notBefore = param.notBefore, notAfter = param.notAfter;
+        return notBefore <= nowSeconds && nowSeconds <= notAfter;
     }
     // src/x509/description.ts
     // src/x509/signature.ts
@@ -2066,27 +2269,45 @@ function start_cold() {
         };
     }
     /**
-     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count, because no client checks
-     * it. The signature of a self-signed leaf counts, although OpenSSL ignores it as well.
+     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed certificate does not count: no client checks it.
      *
-     * @param position in the chain; 0 for the leaf
+     * @param whose the name of the certificate in a refusal, such as "certificate 2"
      * @throws weak
      */
-    function expectStrength(certificate, position) {
-        var whose = "certificate ".concat(position + 1);
+    function expectStrength(certificate, whose) {
         var _certificate_publicKey = certificate.publicKey, kind = _certificate_publicKey.kind, bits = _certificate_publicKey.bits;
         if ((kind === "RSA" || kind === "RSA-PSS") && bits < WEAKEST_RSA_BITS) {
             refuse("weak", "".concat(whose, " has an RSA key of ").concat(bits, " bits; ").concat(WEAKEST_RSA_BITS, " are needed"));
         }
         var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
-        if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
+        if (!isStrong && !(isSelfSigned(certificate) && isByKind(name, kind))) {
             refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued again"));
         }
     }
-    function isSelfSigned(certificate, signature) {
-        var keyId = certificate.authorityKeyId;
-        var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
-        return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
+    function isByKind(signature, kind) {
+        if (/WithRSA/.test(signature)) return kind === "RSA";
+        if (signature === "rsassaPss") return kind === "RSA" || kind === "RSA-PSS";
+        return signature === "ecdsa-with-SHA1" && kind === "EC";
+    }
+    /**
+     * Whether a certificate is its own issuer, by its names and its authority key identifier, as OpenSSL has it (X509_check_akid). The signature
+     * is not checked.
+     */
+    function isSelfSigned(certificate) {
+        return comparableName(certificate.issuer) === comparableName(certificate.subject) && hasKeyOf(certificate, certificate) && namesSerialOf(certificate, certificate);
+    }
+    /**
+     * Whether the key identifiers of a certificate and of an issuer agree, or one is missing. They tell which key signed where an authority has
+     * several under one name.
+     */
+    function hasKeyOf(param, param1) {
+        var authorityKeyId = param.authorityKeyId, subjectKeyId = param1.subjectKeyId;
+        return authorityKeyId === "" || subjectKeyId === "" || authorityKeyId === subjectKeyId;
+    }
+    /** Whether the serial number and the issuer in a certificate's authority key identifier are those of an issuer, or are left out. */
+    function namesSerialOf(issued, issuer) {
+        var authoritySerial = issued.authoritySerial, authorityIssuer = issued.authorityIssuer;
+        return (authoritySerial === "" || authoritySerial === hexOf(issuer.serial)) && (authorityIssuer === null || comparableName(authorityIssuer) === comparableName(issuer.issuer));
     }
     // src/x509/description.ts
     var ATTRIBUTES = {
@@ -2111,7 +2332,6 @@ function start_cold() {
         "2b0601040182373c020102": "jurisdictionST",
         "2b0601040182373c020103": "jurisdictionC"
     };
-    var T61_STRING = 20;
     var IP_ADDRESS = contextTag(7);
     /** Describes a certificate that `readPair` or `readLeaf` returned. */
     function describe(certificate) {
@@ -2136,6 +2356,12 @@ function start_cold() {
     function isoTime(seconds) {
         return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
     }
+    var LONGEST_NAME2 = 100;
+    /** A Name for a message, or its beginning. */
+    function nameText(name) {
+        var text = distinguishedName(name);
+        return text.length > LONGEST_NAME2 ? "".concat(text.slice(0, LONGEST_NAME2), "...") : text;
+    }
     function distinguishedName(name) {
         return children(name).map(function(set) {
             return children(set).map(attributeOf).reverse().join("+");
@@ -2146,8 +2372,11 @@ function start_cold() {
         var type = parts[0];
         var value = parts[1];
         var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dottedForm(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+        var text = textOf(value);
+        if (name === void 0 || text === null) {
+            return "".concat(name || dottedForm(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        }
+        var escaped2 = text.replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
             return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
         });
         return "".concat(name, "=").concat(escaped2);
@@ -2155,15 +2384,7 @@ function start_cold() {
     function hexByte(byte) {
         return (byte < 16 ? "0" : "") + byte.toString(16);
     }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING) return utf8Of(value);
-        var width = value.tag === BMP_STRING ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
+    /** The iPAddresses of the subjectAltName, IPv6 in the form of RFC 5952. */
     function ipAddresses(certificate) {
         if (certificate.altNames === null) return [];
         return children(certificate.altNames).filter(function(name) {
@@ -2185,6 +2406,166 @@ function start_cold() {
             if (zeros.test(address)) return address.replace(zeros, "::");
         }
         return address;
+    }
+    // src/x509/chain.ts
+    var LONGEST_CHAIN = 10;
+    var LARGEST_CHAIN = 102300;
+    function faultsIn(faults) {
+        return Object.keys(faults).map(function(number) {
+            return faults[+number];
+        });
+    }
+    var MOST_ISSUERS = 8;
+    var issuers = [];
+    function readIssuer(param) {
+        var block = param.block, number = param.number;
+        var known = issuers.filter(function(issuer) {
+            return issuer.block.body === block.body && issuer.block.label === block.label;
+        })[0];
+        if (known) return known.certificate;
+        var whose = "certificate ".concat(number);
+        var certificate = readCertificate(block, whose);
+        expectStrength(certificate, whose);
+        expectPoint(certificate.publicKey, whose);
+        issuers = [
+            {
+                block: block,
+                certificate: certificate
+            }
+        ].concat(issuers).slice(0, MOST_ISSUERS);
+        return certificate;
+    }
+    /**
+     * Builds the chain above a leaf. Signatures are not checked.
+     *
+     * @param candidates the other certificates, in the order of their file. The work grows with the square of their number
+     * @param now the time by which valid ones come first, in seconds since 1970; undefined where the order of the file decides alone
+     * @throws bad-chain where none of the candidates is the leaf's issuer; the reason where its only issuer cannot be used
+     */
+    function buildChain(leaf, candidates, now) {
+        var _poolOf = poolOf(leaf, candidates), pool = _poolOf.pool, faults = _poolOf.faults;
+        var unusable = {};
+        var certificates = [
+            leaf
+        ];
+        var numbers = [];
+        var size = leaf.der.length;
+        function addIssuers(issued, depth) {
+            inOrder(issued, issuersOf(issued, pool, unusable), now).forEach(function(param) {
+                var number = param.number, certificate = param.certificate;
+                if (numbers.indexOf(number) >= 0) return;
+                var isFull = certificates.length === LONGEST_CHAIN || size + certificate.der.length > LARGEST_CHAIN;
+                if (isFull && depth === certificates.length) refuseLong();
+                if (isFull) return;
+                certificates.push(certificate);
+                numbers.push(number);
+                size += certificate.der.length;
+                addIssuers(certificate, depth + 1);
+            });
+        }
+        if (size > LARGEST_CHAIN) refuseLong();
+        addIssuers(leaf, 1);
+        var hasIssuer = numbers.length > 0 || isSelfSigned(leaf);
+        if (!hasIssuer) expectAlone(leaf, pool, faultsIn(unusable).concat(faults));
+        return {
+            certificates: certificates,
+            numbers: numbers,
+            leftOut: candidates.map(function(param) {
+                var number = param.number;
+                return number;
+            }).filter(function(number) {
+                return numbers.indexOf(number) < 0 && !unusable[number];
+            }),
+            faults: faultsIn(unusable).map(function(param) {
+                var message = param.message;
+                return message;
+            }),
+            hasIssuer: hasIssuer
+        };
+    }
+    function poolOf(leaf, candidates) {
+        var seen = _define_property({}, leaf.der.toString("base64"), true);
+        var pool = [];
+        var faults = [];
+        candidates.forEach(function(param) {
+            var block = param.block, number = param.number;
+            try {
+                var der = certificateIn(block);
+                var text = der.toString("base64");
+                if (seen[text]) return;
+                seen[text] = true;
+                pool.push({
+                    block: block,
+                    number: number,
+                    der: der,
+                    subject: comparableSubject(der)
+                });
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                faults.push(e);
+            }
+        });
+        return {
+            pool: pool,
+            faults: faults
+        };
+    }
+    function issuersOf(issued, pool, unusable) {
+        if (isSelfSigned(issued)) return [];
+        var name = comparableName(issued.issuer);
+        var found = [];
+        pool.forEach(function(one) {
+            if (one.subject !== name || one.certificate === null) return;
+            try {
+                one.certificate = one.certificate || readIssuer(one);
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                one.certificate = null;
+                unusable[one.number] = e;
+                return;
+            }
+            if (hasKeyOf(issued, one.certificate)) {
+                found.push({
+                    number: one.number,
+                    certificate: one.certificate
+                });
+            }
+        });
+        return found;
+    }
+    function inOrder(issued, found, now) {
+        var rankOf = function rankOf2(param) {
+            var certificate = param.certificate;
+            var isUntimely = now !== void 0 && !isValidAt(certificate, now);
+            return (isUntimely ? 2 : 0) + (namesSerialOf(issued, certificate) ? 0 : 1);
+        };
+        return [
+            0,
+            1,
+            2,
+            3
+        ].reduce(function(all, rank) {
+            return all.concat(found.filter(function(one) {
+                return rankOf(one) === rank;
+            }));
+        }, []);
+    }
+    function expectAlone(leaf, pool, faults) {
+        var fault = faults[0];
+        if (fault) throw fault;
+        if (pool.length === 0) return;
+        var name = comparableName(leaf.issuer);
+        var namesake = pool.filter(function(param) {
+            var subject = param.subject;
+            return subject === name;
+        })[0];
+        if (namesake) {
+            refuse("bad-chain", "certificate ".concat(namesake.number, " has the issuer's name, but not the key that signed"));
+        }
+        refuse("bad-chain", "none of the other certificates is the issuer, ".concat(nameText(leaf.issuer)));
+    }
+    function refuseLong() {
+        return refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
     }
     // src/x509/rsa_numbers.ts
     var LONGEST_BITS = 8192;
@@ -2658,7 +3039,50 @@ function start_cold() {
         var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
+    // src/x509/warnings.ts
+    var MOST_NUMBERS = 5;
+    /**
+     * The warnings about a pair that is served: what was repaired in it, and what clients may refuse.
+     *
+     * @param leafNumber the number of the leaf in its file
+     * @param keys how many private keys there were
+     * @returns plain sentences, each of up to some 200 characters
+     */
+    function warningsOf(chain, leafNumber, keys) {
+        var leaf = chain.certificates[0];
+        var warnings = chain.faults.map(function(fault) {
+            return "A certificate was left out: ".concat(fault, ".");
+        });
+        if (chain.leftOut.length > 0) warnings.push(leftOutText(chain.leftOut));
+        if (keys > 1) warnings.push("There are ".concat(keys, " private keys: the certificate's own was taken."));
+        if (!isAscending([
+            leafNumber
+        ].concat(chain.numbers))) {
+            warnings.push("The certificates were put in order: the leaf, then the issuer of each.");
+        }
+        if (!chain.hasIssuer) {
+            warnings.push("The certificate of the issuer, ".concat(nameText(leaf.issuer), ", is not there: clients that do not have it refuse the connection."));
+        }
+        if (dnsNames(leaf).length === 0 && ipAddresses(leaf).length === 0) {
+            warnings.push("The certificate has no DNS name and no address as subjectAltName: browsers refuse it.");
+        }
+        return warnings;
+    }
+    function isAscending(numbers) {
+        return numbers.every(function(number, i) {
+            return i === 0 || number > numbers[i - 1];
+        });
+    }
+    function leftOutText(numbers) {
+        var first = numbers.slice(0, MOST_NUMBERS).join(", ");
+        if (numbers.length === 1) return "Certificate ".concat(first, " was left out: the chain does not need it.");
+        var more = numbers.length - MOST_NUMBERS;
+        var all = more > 0 ? "".concat(first, " and ").concat(more, " more") : first;
+        return "Certificates ".concat(all, " were left out: the chain does not need them.");
+    }
     // src/x509/pair.ts
+    var MOST_CERTIFICATES = 100;
+    var MOST_KEYS = 20;
     /** Whether a pair belongs in the RSA slot. An RSA-PSS pair does not, because older clients cannot use it. */
     function isRsa(pair) {
         return pair.privateKey.kind === "RSA";
@@ -2666,51 +3090,53 @@ function start_cold() {
     /**
      * Reads a chain and its key, and checks that nginx can serve them, in this order:
      *
-     * 1. The text is PEM with one unencrypted key of a usable type. A repeated key counts once.
-     * 2. Every certificate is well formed.
-     * 3. The key belongs to the first certificate, as far as its public part tells; the numbers of an RSA key are those of one key, and
-     *    an EC point is on its curve.
-     * 4. No certificate is too weak for OpenSSL at its default security level.
-     * 5. Each certificate's issuer is the next one's subject. The chain may include the root.
+     * 1. The text is PEM with an unencrypted key of a usable type. Blocks of other kinds are skipped.
+     * 2. The leaf is the first certificate that belongs to one of the keys, as far as their public parts tell, and is valid now; the first, where none
+     *    is valid. nginx takes the first certificate and the first key.
+     * 3. The numbers of an RSA key are those of one key, and an EC point is on its curve.
+     * 4. The chain is built from the leaf upwards, whatever the order of the other certificates; what is not part of it is left out: see
+     *    `buildChain`.
+     * 5. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level.
      *
-     * Validity, names and the signatures in the chain are not checked. The time is linear in the length of the input.
+     * Validity, names and the signatures in the chain are not checked.
      *
-     * @param pem the chain, the leaf first; also the key, anywhere in it, where `keyPem` is not given
+     * @param pem the certificates in any order; also the keys, anywhere among them, where `keyPem` is not given
      * @param keyPem the text of the key's own file. Keys in `pem` and certificates in `keyPem` are then skipped, as nginx does
+     * @param now the time by which a certificate is valid, in seconds since 1970; undefined where the order decides alone
      * @throws malformed, encrypted-key, unsupported-key, key-mismatch, weak, bad-chain
      */
-    function readPair(pem, keyPem) {
+    function readPair(pem, keyPem, now) {
         var blocks = readBlocks(pem);
-        var certificateBlocks = blocks.filter(function(block) {
+        var candidates = blocks.filter(function(block) {
             return isCertificateLabel(block.label);
+        }).map(function(block, i) {
+            return {
+                block: block,
+                number: i + 1
+            };
         });
-        if (certificateBlocks.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
-        var privateKey = readPrivateKey(onlyKey(keyPem === void 0 ? blocks : readBlocks(keyPem)));
-        var size = certificateBlocks.reduce(function(sum2, block) {
-            return sum2 + block.body.length;
-        }, 0);
-        if (certificateBlocks.length > LONGEST_CHAIN || size > LARGEST_CHAIN) {
-            refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
+        if (candidates.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
+        if (candidates.length > MOST_CERTIFICATES) {
+            refuse("bad-chain", "over ".concat(MOST_CERTIFICATES, " certificates; send the leaf and its issuers"));
         }
-        var chain = certificateBlocks.map(function(block, i2) {
-            return i2 === 0 ? readCertificate(block, "certificate 1") : readIssuer(block, i2);
-        });
-        var leaf = chain[0];
-        expectKeyOf(chain, privateKey);
-        expectSound(privateKey);
-        expectPoint(leaf.publicKey, "certificate 1");
-        chain.forEach(expectStrength);
-        for(var i = 1; i < chain.length; i++){
-            expectIssuer(chain[i - 1], chain[i], i);
-        }
+        var keys = readKeys(keyPem === void 0 ? blocks : readBlocks(keyPem));
+        var _findLeaf = findLeaf(candidates, keys, now), leaf = _findLeaf.leaf, number = _findLeaf.number, key = _findLeaf.key;
+        expectSound(key);
+        expectPoint(leaf.publicKey, "certificate ".concat(number));
+        expectStrength(leaf, "certificate ".concat(number));
+        var chain = buildChain(leaf, candidates.filter(function(candidate) {
+            return candidate.number !== number;
+        }), now);
         return {
-            chain: chain.map(function(certificate) {
-                return encodeBlock("CERTIFICATE", certificate.der);
+            chain: chain.certificates.map(function(param) {
+                var der = param.der;
+                return encodeBlock("CERTIFICATE", der);
             }).join(""),
-            key: encodeBlock(privateKey.label, privateKey.der),
+            key: encodeBlock(key.label, key.der),
             leaf: leaf,
-            privateKey: privateKey,
-            keyProven: provesItself(privateKey)
+            privateKey: key,
+            keyProven: provesItself(key),
+            warnings: warningsOf(chain, number, keys.count)
         };
     }
     /** The PEM of a pair that nginx gets: see `servedForm`. */
@@ -2720,32 +3146,74 @@ function start_cold() {
             key: servedForm(pair.privateKey)
         };
     }
-    function onlyKey(blocks) {
-        var keys = blocks.filter(function(block) {
-            return isKeyLabel(block.label);
+    function readKeys(blocks) {
+        var seen = {};
+        var distinct2 = blocks.filter(function(param) {
+            var label = param.label, body = param.body;
+            var text = "".concat(label, "\n").concat(body.trim());
+            var isNew = isKeyLabel(label) && !seen[text];
+            seen[text] = true;
+            return isNew;
         });
-        var first = keys[0];
-        if (first === void 0) return refuse("malformed", "no private key: is it PEM, and complete?");
-        for(var i = 1; i < keys.length; i++){
-            var other = keys[i];
-            if (other.label !== first.label || other.body.trim() !== first.body.trim()) {
-                refuse("malformed", "two different private keys");
+        if (distinct2.length === 0) refuse("malformed", "no private key: is it PEM, and complete?");
+        if (distinct2.length > MOST_KEYS) refuse("malformed", "over ".concat(MOST_KEYS, " private keys"));
+        var usable = [];
+        var faults = [];
+        distinct2.forEach(function(block) {
+            try {
+                usable.push(readPrivateKey(block));
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                faults.push(e);
             }
-        }
-        return first;
-    }
-    function expectKeyOf(chain, key) {
-        var fits = function fits2(certificate) {
-            var publicKey = certificate.publicKey;
-            return key.value === "" ? publicKey.kind === key.kind && publicKey.curve === key.curve : isSameKey(publicKey, key);
+        });
+        if (usable.length === 0) throw faults[0];
+        return {
+            usable: usable,
+            count: distinct2.length,
+            fault: faults[0]
         };
-        if (fits(chain[0])) return;
-        for(var i = 1; i < chain.length; i++){
-            if (key.value !== "" && fits(chain[i])) {
-                refuse("bad-chain", "the key belongs to certificate ".concat(i + 1, ", which must come first"));
+    }
+    function findLeaf(candidates, param, now) {
+        var _loop = function _loop(i2) {
+            var _candidates_i = candidates[i2], block = _candidates_i.block, number = _candidates_i.number;
+            var leaf = void 0;
+            try {
+                leaf = readCertificate(block, "certificate ".concat(number));
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                if (i2 === 0) reason = e;
+                return "continue";
             }
+            var key = usable.filter(function(one) {
+                return fits(one, leaf);
+            })[0];
+            if (!key) return "continue";
+            var isSure = key.value !== "" || !leaf.isAuthority;
+            var found = {
+                leaf: leaf,
+                number: number,
+                key: key
+            };
+            if (isSure && (now === void 0 || isValidAt(leaf, now))) return {
+                v: found
+            };
+            first = first || found;
+        };
+        var usable = param.usable, fault = param.fault;
+        var first;
+        var reason = fault;
+        for(var i = 0; i < candidates.length; i++){
+            var _ret = _loop(i);
+            if (_type_of(_ret) === "object") return _ret.v;
         }
-        refuse("key-mismatch", "the private key is not the first certificate's");
+        if (first) return first;
+        if (reason) throw reason;
+        return refuse("key-mismatch", "the private key belongs to none of the certificates");
+    }
+    function fits(key, param) {
+        var publicKey = param.publicKey;
+        return key.value === "" ? publicKey.kind === key.kind && publicKey.curve === key.curve : isSameKey(publicKey, key);
     }
     // src/x509/server_name.ts
     var LONGEST = 253;
@@ -4241,7 +4709,7 @@ function start_cold() {
     }
     // src/zone/slots.ts
     var SUMMARY_PREFIX = "#summary:";
-    var MOST_KEYS = 2147483647;
+    var MOST_KEYS2 = 2147483647;
     /**
      * The value under the key of a slot. `readMeta` tells whether it is a record.
      *
@@ -4297,7 +4765,7 @@ function start_cold() {
      * keys each. Other workers can read meanwhile, and writes wait.
      */
     function keysOf(zone) {
-        return zone.keys(MOST_KEYS);
+        return zone.keys(MOST_KEYS2);
     }
     /** Whether a key is that of a slot with a record, with a pair or without. */
     function isSlot(key) {
@@ -5419,7 +5887,7 @@ function start_cold() {
      */
     function readText(text) {
         var start = text.replace(/^\ufeff?\s*/, "").charAt(0);
-        return start === "{" ? fieldsOf(readJson(text), "members") : {
+        return start === "{" ? fieldsOf2(readJson(text), "members") : {
             pem: text
         };
     }
@@ -5436,7 +5904,7 @@ function start_cold() {
      * @param kind the word for them in a refusal
      * @throws malformed
      */
-    function fieldsOf(fields, kind) {
+    function fieldsOf2(fields, kind) {
         var cert = fields.cert, key = fields.key;
         if (typeof cert !== "string" || typeof key !== "string") {
             return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
@@ -6581,7 +7049,7 @@ function start_cold() {
     }
     /** The message of the gateway's error; '' where there is none. */
     function messageOf(fields) {
-        return wordsOf(textOf(fields["message"]) || textOf(fields["error"]));
+        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
     }
     /** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
     function excerpt(text) {
@@ -6599,7 +7067,7 @@ function start_cold() {
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
         var header = memberOf(answer2, "header");
-        var cluster = textOf(header["cluster_id"]);
+        var cluster = textOf2(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
         if (!cluster || !(term > 0) || !(revision > 0)) unavailable("the answer has no revision");
@@ -6612,8 +7080,8 @@ function start_cold() {
     function keyValues(kvs) {
         return listOf(kvs).map(function(kv) {
             return {
-                key: bytesOf(Buffer.from(textOf(kv["key"]), "base64")),
-                value: Buffer.from(textOf(kv["value"]), "base64").toString(),
+                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
+                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
                 createRevision: numberOf(kv["create_revision"]),
                 modRevision: numberOf(kv["mod_revision"])
             };
@@ -6629,7 +7097,7 @@ function start_cold() {
     function isFields(value) {
         return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
     }
-    function textOf(value) {
+    function textOf2(value) {
         return typeof value === "string" ? value : "";
     }
     function numberOf(value) {
@@ -6708,7 +7176,7 @@ function start_cold() {
      * @param to the last key of the range, which need not exist; '' for the end
      * @throws (rejects with) store-unavailable
      */
-    function readKeys(etcd, after, to, options) {
+    function readKeys2(etcd, after, to, options) {
         return _async_to_generator(function() {
             var answer2;
             return _ts_generator(this, function(_state) {
@@ -6872,7 +7340,7 @@ function start_cold() {
                         fields = expectDone.apply(void 0, [
                             _state.sent()
                         ]);
-                        token = textOf(fields["token"]) || unavailable("the answer to the log-in has no token");
+                        token = textOf2(fields["token"]) || unavailable("the answer to the log-in has no token");
                         putNote(etcd.zone, "token", token);
                         return [
                             2,
@@ -7091,7 +7559,7 @@ function start_cold() {
                     case 0:
                         return [
                             4,
-                            readKeys(round.etcd, range.after, range.to, {
+                            readKeys2(round.etcd, range.after, range.to, {
                                 keysOnly: true,
                                 limit: PAGE
                             })
@@ -7651,7 +8119,7 @@ function start_cold() {
                         after = range.after, to = range.to, since = range.since;
                         return [
                             4,
-                            readKeys(round.etcd, after, to, {
+                            readKeys2(round.etcd, after, to, {
                                 minModRevision: since + 1,
                                 limit: BATCH
                             })
@@ -8613,7 +9081,7 @@ function start_cold() {
     function readBody(r) {
         var text = bodyText(r);
         var type = r.headersIn["Content-Type"] || "";
-        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
+        return isForm(type) ? fieldsOf2(readForm(text, type), "fields") : readText(text);
     }
     function bodyText(r) {
         if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
@@ -9082,10 +9550,10 @@ function start_cold() {
      * The request is a `GET` or `POST` of any path, from a client on loopback or a unix socket.
      */
     function clear_stream2(s) {
-        var isRead = false;
+        var isRead2 = false;
         s.on("upload", function(text) {
-            if (isRead || text.indexOf("\r\n\r\n") < 0) return;
-            isRead = true;
+            if (isRead2 || text.indexOf("\r\n\r\n") < 0) return;
+            isRead2 = true;
             clearFor(s, text).then(function() {
                 s.allow();
             }, function(e) {

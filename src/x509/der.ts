@@ -195,6 +195,17 @@ export function bitString(element: Element, what: string): string {
 }
 
 /**
+ * Checks the value of a BIT STRING. The tag is not checked.
+ *
+ * @throws malformed
+ */
+export function expectBitString({ bytes, start, end }: Element): void {
+  if (start === end || (bytes[start] as number) > 7) {
+    refuse('malformed', 'unreadable DER: not a string of bits');
+  }
+}
+
+/**
  * Reads an OBJECT IDENTIFIER (X.690, 8.19).
  *
  * @returns its value in lower-case hex, which is cheaper to compare than the dotted form
