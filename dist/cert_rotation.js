@@ -421,6 +421,9 @@ function start_cold() {
             log: function log(message) {
                 ngx.log(ngx.INFO, message);
             },
+            warn: function warn(message) {
+                ngx.log(ngx.WARN, message);
+            },
             error: function error(message) {
                 ngx.log(ngx.ERR, message);
             }
@@ -2232,6 +2235,16 @@ function start_cold() {
         "2a8648ce3d040304": "ecdsa-with-SHA512",
         "2b6570": "ED25519",
         "2b6571": "ED448",
+        "2a864886f70d01010f": "sha512-224WithRSAEncryption",
+        "2a864886f70d010110": "sha512-256WithRSAEncryption",
+        "608648016503040309": "ecdsa_with_SHA3-224",
+        "60864801650304030a": "ecdsa_with_SHA3-256",
+        "60864801650304030b": "ecdsa_with_SHA3-384",
+        "60864801650304030c": "ecdsa_with_SHA3-512",
+        "60864801650304030d": "RSA-SHA3-224",
+        "60864801650304030e": "RSA-SHA3-256",
+        "60864801650304030f": "RSA-SHA3-384",
+        "608648016503040310": "RSA-SHA3-512",
         "608648016503040311": "ML-DSA-44",
         "608648016503040312": "ML-DSA-65",
         "608648016503040313": "ML-DSA-87"
@@ -2973,7 +2986,7 @@ function start_cold() {
                         _state.sent();
                         return [
                             2,
-                            refuse("key-mismatch", "the private key is not the first certificate's")
+                            refuse("key-mismatch", "the private key is not the certificate's")
                         ];
                 }
             });
@@ -5013,7 +5026,7 @@ function start_cold() {
     }
     function withoutFiles(param) {
         var context = param.context, current = param.current, meta = param.meta;
-        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before, isUnproven = meta.isUnproven;
+        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before, isUnproven = meta.isUnproven, warnings = meta.warnings;
         var kept = {
             source: source,
             files: "",
@@ -5021,6 +5034,7 @@ function start_cold() {
             loadedAt: loadedAt
         };
         if (isUnproven) kept.isUnproven = true;
+        if (warnings) kept.warnings = warnings;
         if (store !== void 0) kept.store = store;
         if (before !== void 0) kept.before = before;
         if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
@@ -5056,7 +5070,8 @@ function start_cold() {
             var stamp = stampOf(files);
             try {
                 var text = readFile(files.cert);
-                var pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
+                var keyText = files.key === files.cert ? void 0 : readFile(files.key);
+                var pair = readPair(text, keyText, Date.now() / 1e3);
                 expectAcceptable(context, slot, pair, {
                     from: "files",
                     heldUntil: heldUntil
@@ -5068,7 +5083,8 @@ function start_cold() {
         }
     }
     function accepted(seen, pair) {
-        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
+        var _a;
+        var slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
         var notAfter = pair.leaf.notAfter;
         var pem = servedPem(pair);
         var isSame = meta !== null && pemIn(current) === pem.key + pem.chain;
@@ -5086,16 +5102,24 @@ function start_cold() {
             if (!isSettled(stamp)) next.files = "";
             whose = inShort(next.found.names);
         }
-        if (isSame) return {
+        if (pair.warnings.length > 0) next.warnings = pair.warnings;
+        var result = isSame ? {
             record: unchanged(seen, next, pair),
             result: "unchanged"
-        };
+        } : loaded(seen, next, pair, whose);
+        var warning = pair.warnings.join(" ");
+        var isTold = warning === "" || isSame && ((_a = meta.warnings) == null ? void 0 : _a.join(" ")) === warning;
+        if (!isTold) result.warning = "cert_rotation: ".concat(whose, ": ").concat(files.cert, ": ").concat(warning);
+        return result;
+    }
+    function loaded(param, next, pair, whose) {
+        var context = param.context, files = param.files;
         var isLate = isExpired(pair.leaf, Date.now() / 1e3);
-        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
+        var end = new Date(pair.leaf.notAfter * 1e3).toISOString();
         return {
-            record: makeRecord(context.token, next, pem),
+            record: makeRecord(context.token, next, servedPem(pair)),
             pair: pair,
-            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
+            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(isLate ? "EXPIRED" : "valid until", " ").concat(end),
             isError: isLate,
             result: "loaded"
         };
@@ -5348,6 +5372,7 @@ function start_cold() {
             var pair = readStored(store, meta.before || "");
             if (pair.keyProven) delete meta.isUnproven;
             else meta.isUnproven = true;
+            meta.warnings = pair.warnings;
             record = recordOf2(pair, writePair(store, pair, [
                 slot
             ], true));
@@ -5388,18 +5413,16 @@ function start_cold() {
         var kept = Object.assign({}, meta);
         delete kept.problem;
         delete kept.store;
-        var text = JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-        if (text.length <= LONGEST_ENTRY) return text;
-        delete kept.found;
-        return JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
+        var textOf3 = function textOf32() {
+            return JSON.stringify({
+                version: version,
+                token: token,
+                meta: kept
+            });
+        };
+        if (Buffer.byteLength(textOf3()) > LONGEST_ENTRY) delete kept.warnings;
+        if (textOf3().length > LONGEST_ENTRY) delete kept.found;
+        return textOf3();
     }
     /** The version that an entry leads to; '' where it leads to none. */
     function versionOfEntry(entry) {
@@ -5570,6 +5593,7 @@ function start_cold() {
     }
     function withoutUnproven(current, result) {
         delete result.message;
+        delete result.warning;
         delete result.result;
         return current.record || "";
     }
@@ -5820,6 +5844,7 @@ function start_cold() {
         };
         if (etcd) meta.etcd = etcd;
         if (!pair.keyProven) meta.isUnproven = true;
+        if (pair.warnings.length > 0) meta.warnings = pair.warnings;
         return meta;
     }
     /** The record of a pair that was put into a slot now, for its description in an answer. */
@@ -6168,6 +6193,7 @@ function start_cold() {
         else removeRecord(zone, slot);
         if (result.result) count(zone, "loads_total", 'result="'.concat(result.result, '"'));
         if (result.code) count(zone, "refusals_total", refusalLabels("disk", result.code));
+        if (result.warning !== void 0) context.r.warn(result.warning);
         if (result.message === void 0) return;
         if (result.isError) context.r.error(result.message);
         else context.r.log(result.message);
@@ -6707,7 +6733,7 @@ function start_cold() {
                         sent = readText.apply(void 0, [
                             _state.sent()
                         ]);
-                        pair = readPair(sent.pem, sent.keyPem);
+                        pair = readPair(sent.pem, sent.keyPem, Date.now() / 1e3);
                         expectAcceptable(context, slot, pair, {
                             from: "sender"
                         });
@@ -8592,7 +8618,7 @@ function start_cold() {
                         ]);
                         return [
                             2,
-                            fingerprintOf(readPair(sent.pem, sent.keyPem).leaf)
+                            fingerprintOf(readPair(sent.pem, sent.keyPem, Date.now() / 1e3).leaf)
                         ];
                     case 3:
                         e = _state.sent();
@@ -8870,10 +8896,10 @@ function start_cold() {
         }
         if (!summary || stamp === "" || stamp !== known.files) {
             effort.read++;
-            var loaded = refreshSlot(context, key);
+            var loaded2 = refreshSlot(context, key);
             var record = findRecord(zone, key);
             if (record !== void 0 && holdsPair(record) && isCleared(record, context.token)) return false;
-            if (loaded && record === void 0) {
+            if (loaded2 && record === void 0) {
                 if (isRoomy(zone)) return false;
                 effort.lacksRoom = true;
             }
@@ -9214,7 +9240,7 @@ function start_cold() {
         "bad-chain": {
             status: 422,
             title: "The certificates do not form a chain",
-            advice: "Send the leaf first, followed by the issuer of each certificate."
+            advice: "Send the intermediates that the authority gave with the leaf."
         },
         internal: {
             status: 500,
@@ -9768,6 +9794,13 @@ function start_cold() {
     }
     // src/admin/entry.ts
     var DAY_S = 86400;
+    function endsSoon(param, left) {
+        var notAfter = param.notAfter;
+        if (left < 0 || left > DAY_S) return [];
+        return [
+            "The certificate ends at ".concat(new Date(notAfter * 1e3).toISOString(), ", within a day.")
+        ];
+    }
     /**
      * Describes the pair of a name.
      *
@@ -9787,6 +9820,7 @@ function start_cold() {
             source: meta.source,
             state: left < 0 ? "expired" : problem ? "last-good" : "ok",
             error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            warnings: (meta.warnings || []).concat(endsSoon(leaf, left)),
             loaded_at: new Date(meta.loadedAt).toISOString(),
             checked_at: new Date(checkedAt(record)).toISOString()
         });
@@ -10510,7 +10544,7 @@ function start_cold() {
                                                 zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
-                                                pair = readPair(sent.pem, sent.keyPem);
+                                                pair = readPair(sent.pem, sent.keyPem, Date.now() / 1e3);
                                                 names = asked ? [
                                                     asked
                                                 ] : namesOf(pair);

@@ -162,6 +162,7 @@ function adopt(context: Context, store: Store, slot: string, entry: string): str
     const pair = readStored(store, meta.before || '');
     if (pair.keyProven) delete meta.isUnproven;
     else meta.isUnproven = true;
+    meta.warnings = pair.warnings;
     // A sweep is about to remove the file of the version before.
     record = recordOf(pair, writePair(store, pair, [slot], true));
   } catch {
@@ -209,11 +210,12 @@ export function entryOfVersion(version: string, token: string, meta: RecordMeta)
   const kept: Partial<RecordMeta> = Object.assign({}, meta);
   delete kept.problem;
   delete kept.store;
-  const text = JSON.stringify({ version, token, meta: kept });
-  if (text.length <= LONGEST_ENTRY) return text;
+  const textOf = (): string => JSON.stringify({ version, token, meta: kept });
+  // The names of an issuer may take more bytes than characters.
+  if (Buffer.byteLength(textOf()) > LONGEST_ENTRY) delete kept.warnings;
   // The names of a scanned file are in its certificate as well.
-  delete kept.found;
-  return JSON.stringify({ version, token, meta: kept });
+  if (textOf().length > LONGEST_ENTRY) delete kept.found;
+  return textOf();
 }
 
 /** The version that an entry leads to; '' where it leads to none. */
