@@ -38,11 +38,11 @@ export function entryOfVersion(version: string, token: string, meta: RecordMeta)
   const kept: Partial<RecordMeta> = Object.assign({}, meta);
   delete kept.problem;
   delete kept.store;
-  const text = JSON.stringify({ version, token, meta: kept });
-  if (fitsEntry(text)) return text;
+  const textOf = (): string => JSON.stringify({ version, token, meta: kept });
+  if (!fitsEntry(textOf())) delete kept.warnings;
   // The names of a scanned file are in its certificate as well.
-  delete kept.found;
-  return JSON.stringify({ version, token, meta: kept });
+  if (!fitsEntry(textOf())) delete kept.found;
+  return textOf();
 }
 
 /** The version that an entry leads to; '' where it leads to none. */

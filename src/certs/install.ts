@@ -204,6 +204,7 @@ function metaOf({ settings }: Context, slot: string, pair: Pair, etcd: string): 
   };
   if (etcd) meta.etcd = etcd;
   if (!pair.keyProven) meta.isUnproven = true;
+  if (pair.warnings.length > 0) meta.warnings = pair.warnings;
   return meta;
 }
 

@@ -72,6 +72,7 @@ export function keepInStore(
  */
 function withoutUnproven(current: Current, result: CheckResult): string {
   delete result.message;
+  delete result.warning;
   delete result.result;
   return current.record || '';
 }

@@ -104,6 +104,7 @@ function keep(context: Context, slot: string, record: string, result: CheckResul
   else removeRecord(zone, slot);
   if (result.result) count(zone, 'loads_total', `result="${result.result}"`);
   if (result.code) count(zone, 'refusals_total', refusalLabels('disk', result.code));
+  if (result.warning !== undefined) context.r.warn(result.warning);
   if (result.message === undefined) return;
   if (result.isError) context.r.error(result.message);
   else context.r.log(result.message);

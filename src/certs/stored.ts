@@ -151,6 +151,7 @@ function adopt(context: Context, store: Store, slot: string, entry: string): str
     const pair = readStored(store, meta.before || '');
     if (pair.keyProven) delete meta.isUnproven;
     else meta.isUnproven = true;
+    meta.warnings = pair.warnings;
     // A sweep is about to remove the file of the version before.
     record = recordOf(pair, writePair(store, pair, [slot], true));
   } catch {

@@ -238,7 +238,7 @@ async function fingerprintOfValue(
     return fingerprintOfHeld(held);
   try {
     const sent = readText(await openValue(etcd, slot, kv.value));
-    return fingerprintOf(readPair(sent.pem, sent.keyPem).leaf);
+    return fingerprintOf(readPair(sent.pem, sent.keyPem, Date.now() / 1000).leaf);
   } catch {
     // A value that cannot be used is served nowhere.
     return fingerprintOfHeld(held);
