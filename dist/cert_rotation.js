@@ -6279,6 +6279,15 @@ function start_cold() {
             return work();
         });
     }
+    function withSlotIfRoom(param, slot, work) {
+        var zone = param.zone, ticket = param.ticket;
+        return withLocksIfRoom(zone, [
+            slot
+        ], function() {
+            if (ticket) expectFollower(zone, ticket);
+            return work();
+        });
+    }
     /**
      * Installs the pair of a value. A value that is refused is counted, logged, and noted in the slot's record; the pair that the slot
      * holds stays.
@@ -6412,7 +6421,7 @@ function start_cold() {
                         context = into.context, zone = into.zone;
                         return [
                             4,
-                            withSlot(into, slot, function() {
+                            withSlotIfRoom(into, slot, function() {
                                 var held = findRecord(zone, slot) || "";
                                 var last = readMeta(held);
                                 var token = clearToken(zone);
@@ -6490,7 +6499,7 @@ function start_cold() {
                         r = into.context.r;
                         return [
                             4,
-                            withSlot(into, slot, function() {
+                            withSlotIfRoom(into, slot, function() {
                                 return removeOrKeep(into, slot, listing);
                             })
                         ];
@@ -6510,7 +6519,7 @@ function start_cold() {
         })();
     }
     function removeOrKeep(param, slot, listing) {
-        var context = param.context, zone = param.zone;
+        var context = param.context, zone = param.zone, ticket = param.ticket;
         var _a, _b, _c;
         var stored = storedIn(context, slot);
         var current = (_a = findRecord(zone, slot)) != null ? _a : stored;
@@ -6532,7 +6541,10 @@ function start_cold() {
             putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
             return void 0;
         }
-        if (historyIdIn(meta.etcd) !== listing.historyId && !listing.isCleared) return keepFor(GONE);
+        if (historyIdIn(meta.etcd) !== listing.historyId) {
+            if (!ticket) return void 0;
+            if (!listing.isCleared) return keepFor(GONE);
+        }
         try {
             removePair(context, zone, [
                 slot
@@ -6617,7 +6629,8 @@ function start_cold() {
         return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
     }
     // src/etcd/wire.ts
-    var LONGEST_EXCERPT = 120;
+    var LONGEST_MESSAGE = 120;
+    var LOOKS_LIKE_KEY = /-----|[A-Za-z0-9+/]{32}/;
     function getOperation(key) {
         return {
             request_range: {
@@ -6655,17 +6668,15 @@ function start_cold() {
     function unavailable(detail) {
         return refuse("store-unavailable", "etcd: ".concat(detail));
     }
-    /** The message of the gateway's error; '' where there is none. */
+    /**
+     * The message of the gateway's error, as the beginning of a line of printable ASCII.
+     *
+     * @returns '' where the answer is no error in the gateway's format, or may quote a key that it was sent
+     */
     function messageOf(fields) {
-        return wordsOf(textOf(fields["message"]) || textOf(fields["error"]));
-    }
-    /** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
-    function excerpt(text) {
-        var words = wordsOf(text.replace(/<[^>]*>/g, " "));
-        return words ? ": ".concat(words) : "";
-    }
-    function wordsOf(text) {
-        return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_EXCERPT);
+        var text = textOf(fields["message"]) || textOf(fields["error"]);
+        if (typeof fields["code"] !== "number" || LOOKS_LIKE_KEY.test(text)) return "";
+        return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_MESSAGE);
     }
     /** The key after the last one that begins with a prefix: the `range_end` of a request for all of them. */
     function endOf(prefix) {
@@ -6685,22 +6696,46 @@ function start_cold() {
             revision: revision
         };
     }
-    function keyValues(kvs) {
+    /**
+     * The keys of an answer. One that cannot be read must not pass for one that is not there: its pair would be removed.
+     *
+     * @param kvs the member of the answer; undefined for none
+     * @param prefix of all keys that are asked for
+     * @throws store-unavailable: the answer is not etcd's
+     */
+    function keyValues(kvs, prefix) {
         return listOf(kvs).map(function(kv) {
+            var key = bytesOf(Buffer.from(base64Of(kv["key"]), "base64"));
+            var value = kv["value"] === void 0 ? "" : base64Of(kv["value"]);
+            var createRevision = numberOf(kv["create_revision"]);
+            var modRevision = numberOf(kv["mod_revision"]);
+            if (!key.startsWith(prefix) || !(createRevision > 0) || !(modRevision >= createRevision)) {
+                unavailable("the answer has a key that was not asked for, or one without a revision");
+            }
             return {
-                key: bytesOf(Buffer.from(textOf(kv["key"]), "base64")),
-                value: Buffer.from(textOf(kv["value"]), "base64").toString(),
-                createRevision: numberOf(kv["create_revision"]),
-                modRevision: numberOf(kv["mod_revision"])
+                key: key,
+                value: Buffer.from(value, "base64").toString(),
+                createRevision: createRevision,
+                modRevision: modRevision
             };
         });
+    }
+    var BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+    function base64Of(value) {
+        return typeof value === "string" && BASE64.test(value) ? value : unavailable("the answer has a key that cannot be read");
     }
     function memberOf(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
+    /**
+     * The objects of a list; none where the gateway has left it out.
+     *
+     * @throws store-unavailable: it is something else
+     */
     function listOf(value) {
-        return Array.isArray(value) ? value.filter(isFields) : [];
+        if (value === void 0) return [];
+        return Array.isArray(value) && value.every(isFields) ? value : unavailable("the answer has something else where its keys should be");
     }
     function isFields(value) {
         return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
@@ -6786,7 +6821,7 @@ function start_cold() {
      */
     function readKeys(etcd, after, to, options) {
         return _async_to_generator(function() {
-            var answer2;
+            var answer2, header, kvs, more, count2, isWhole22;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6802,13 +6837,19 @@ function start_cold() {
                         ];
                     case 1:
                         answer2 = _state.sent();
+                        header = headerOf(answer2);
+                        kvs = keyValues(answer2["kvs"], etcd.prefix);
+                        more = answer2["more"] === true;
+                        count2 = numberOf(answer2["count"]);
+                        isWhole22 = options.minModRevision || more ? kvs.length <= count2 : kvs.length === count2;
+                        if (!isWhole22) unavailable("the answer lacks keys that it counts");
                         return [
                             2,
                             {
-                                header: headerOf(answer2),
-                                kvs: keyValues(answer2["kvs"]),
-                                more: answer2["more"] === true,
-                                count: numberOf(answer2["count"])
+                                header: header,
+                                kvs: kvs,
+                                more: more,
+                                count: count2
                             }
                         ];
                 }
@@ -6822,7 +6863,7 @@ function start_cold() {
      */
     function transact(etcd, compare2, success) {
         return _async_to_generator(function() {
-            var answer2;
+            var answer2, header, succeeded, responses, found;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6835,22 +6876,36 @@ function start_cold() {
                         ];
                     case 1:
                         answer2 = _state.sent();
+                        header = headerOf(answer2);
+                        succeeded = answer2["succeeded"] === true;
+                        responses = listOf(answer2["responses"]);
+                        if (succeeded && responses.length !== success.length) {
+                            unavailable("the answer lacks responses to what was asked");
+                        }
+                        found = responses.map(function(response) {
+                            return keyValues(kvsIn(response), etcd.prefix)[0];
+                        });
                         return [
                             2,
                             {
-                                header: headerOf(answer2),
-                                succeeded: answer2["succeeded"] === true,
-                                found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(memberOf(response, "response_range")["kvs"]).concat(listOf([
-                                        memberOf(response, "response_put")["prev_kv"]
-                                    ]), listOf(memberOf(response, "response_delete_range")["prev_kvs"]));
-                                    return keyValues(kvs)[0];
-                                })
+                                header: header,
+                                succeeded: succeeded,
+                                found: found
                             }
                         ];
                 }
             });
         })();
+    }
+    function kvsIn(response) {
+        var response_range = response.response_range, response_put = response.response_put, response_delete_range = response.response_delete_range;
+        if (isFields(response_range)) return response_range["kvs"];
+        if (isFields(response_delete_range)) return response_delete_range["prev_kvs"];
+        if (!isFields(response_put)) return unavailable("the answer has a response to something else");
+        var prev_kv = response_put.prev_kv;
+        return prev_kv === void 0 ? void 0 : [
+            prev_kv
+        ];
     }
     function call(etcd, path, body) {
         return _async_to_generator(function() {
@@ -7013,7 +7068,7 @@ function start_cold() {
                         } catch (e2) {}
                         return [
                             2,
-                            unavailable("the answer has status ".concat(status).concat(status === 200 ? ", but is no JSON object" : excerpt(text)))
+                            unavailable("the answer has status ".concat(status, ", and is no JSON object"))
                         ];
                 }
             });
@@ -7161,7 +7216,7 @@ function start_cold() {
      */
     function listRange(round, position, range) {
         return _async_to_generator(function() {
-            var found, header, kvs, changed, slots;
+            var found, header, kvs, _tmp, changed, slots;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -7177,6 +7232,23 @@ function start_cold() {
                         header = found.header, kvs = found.kvs;
                         expectSameHistory(position, header);
                         if (!range.resumeAfter) range.resumeRevision = header.revision;
+                        splitRange(position, range, found);
+                        _tmp = !isRoomy(round.zone);
+                        if (!_tmp) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            removeMissing(round, position, range, found)
+                        ];
+                    case 2:
+                        _tmp = !_state.sent();
+                        _state.label = 3;
+                    case 3:
+                        if (_tmp) return [
+                            2
+                        ];
                         changed = kvs.filter(function(kv) {
                             return isToRead(round, position, range, kv);
                         });
@@ -7184,16 +7256,15 @@ function start_cold() {
                             4,
                             readAndApply(round, position, range, changed)
                         ];
-                    case 2:
+                    case 4:
                         if (!_state.sent()) return [
                             2
                         ];
-                        splitRange(position, range, found);
                         return [
                             4,
                             removeMissing(round, position, range, found)
                         ];
-                    case 3:
+                    case 5:
                         if (!_state.sent()) return [
                             2
                         ];
@@ -7214,6 +7285,63 @@ function start_cold() {
                         range.isCleared = false;
                         range.includesStore = false;
                         range.resumeAfter = "";
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Removes the pairs whose keys are gone, without the follower's lock, where the zone has no room for that one. It is safe without: a
+     * pair that is newer than the listing stays. The position stays, so that a round with the lock does it all again.
+     *
+     * @param position may be changed by this function alone
+     */
+    function removeAllMissing(round, position) {
+        return _async_to_generator(function() {
+            var ranges, first, open, i, range, after, to, found, last;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        ranges = position.ranges;
+                        first = Math.floor(Math.random() * ranges.length);
+                        open = ranges.slice(first).concat(ranges.slice(0, first));
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < open.length && Date.now() < round.end)) return [
+                            3,
+                            5
+                        ];
+                        range = open[i];
+                        after = range.after, to = range.to;
+                        return [
+                            4,
+                            readKeys(round.etcd, after, to, {
+                                keysOnly: true,
+                                limit: PAGE
+                            })
+                        ];
+                    case 2:
+                        found = _state.sent();
+                        expectSameHistory(position, found.header);
+                        last = splitRange(position, range, found);
+                        if (last) open.push(last);
+                        return [
+                            4,
+                            removeMissing(round, position, range, found)
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
                         return [
                             2
                         ];
@@ -7285,12 +7413,13 @@ function start_cold() {
     function splitRange(position, range, param) {
         var kvs = param.kvs, more = param.more;
         var last = more ? kvs[kvs.length - 1] : void 0;
-        if (!last) return;
+        if (!last) return void 0;
         var rest = Object.assign({}, range, {
             after: last.key
         });
         position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
         range.to = last.key;
+        return rest;
     }
     function removeMissing(_0, _1, _2, _3) {
         return _async_to_generator(function(round, position, range, param) {
@@ -7560,6 +7689,19 @@ function start_cold() {
                         left = findNote(zone, "follower");
                         if (left !== void 0 && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
                         lock = tryLock(zone, FOLLOWER);
+                        if (!(lock.state === "no-room")) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            makeRoom(context, etcd, header, end)
+                        ];
+                    case 2:
+                        _state.sent();
+                        lock = tryLock(zone, FOLLOWER);
+                        _state.label = 3;
+                    case 3:
                         if (lock.state === "no-room") return [
                             2,
                             refuse("zone-full", NO_ROOM_FOR_LOCK)
@@ -7569,34 +7711,34 @@ function start_cold() {
                         ];
                         ticket = lock.ticket;
                         putNote(zone, "follower", ticket);
-                        _state.label = 2;
-                    case 2:
+                        _state.label = 4;
+                    case 4:
                         _state.trys.push([
-                            2,
+                            4,
                             ,
-                            7,
-                            8
+                            9,
+                            10
                         ]);
                         position = findPosition(etcd);
                         isSame = !position || isSameHistory(position, header);
                         if (!isSame) return [
                             3,
-                            3
+                            5
                         ];
                         _tmp = header;
                         return [
                             3,
-                            5
+                            7
                         ];
-                    case 3:
+                    case 5:
                         return [
                             4,
                             readHeader(etcd)
                         ];
-                    case 4:
+                    case 6:
                         _tmp = _state.sent();
-                        _state.label = 5;
-                    case 5:
+                        _state.label = 7;
+                    case 7:
                         newest = _tmp;
                         revision = newest.revision;
                         return [
@@ -7611,25 +7753,59 @@ function start_cold() {
                                 hasChanged: false
                             }, newest)
                         ];
-                    case 6:
+                    case 8:
                         _state.sent();
                         return [
                             3,
-                            8
+                            10
                         ];
-                    case 7:
+                    case 9:
                         dropNote(zone, "follower");
                         unlock(zone, FOLLOWER, ticket);
                         return [
                             7
                         ];
-                    case 8:
+                    case 10:
                         return [
                             2
                         ];
                 }
             });
         })();
+    }
+    function makeRoom(_0, _1, _2, _3) {
+        return _async_to_generator(function(context, etcd, param, end) {
+            var revision, position, zone, round;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        revision = param.revision;
+                        position = findPosition(etcd);
+                        if (!position) return [
+                            2
+                        ];
+                        zone = etcd.zone;
+                        round = {
+                            context: context,
+                            zone: zone,
+                            etcd: etcd,
+                            ticket: "",
+                            end: end,
+                            revision: revision,
+                            hasChanged: false
+                        };
+                        return [
+                            4,
+                            removeAllMissing(round, position)
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
     }
     function isUpToDate(param, zone, position, header) {
         var store = param.store;
