@@ -421,6 +421,9 @@ function start_cold() {
             log: function log(message) {
                 ngx.log(ngx.INFO, message);
             },
+            warn: function warn(message) {
+                ngx.log(ngx.WARN, message);
+            },
             error: function error(message) {
                 ngx.log(ngx.ERR, message);
             }
@@ -2232,6 +2235,16 @@ function start_cold() {
         "2a8648ce3d040304": "ecdsa-with-SHA512",
         "2b6570": "ED25519",
         "2b6571": "ED448",
+        "2a864886f70d01010f": "sha512-224WithRSAEncryption",
+        "2a864886f70d010110": "sha512-256WithRSAEncryption",
+        "608648016503040309": "ecdsa_with_SHA3-224",
+        "60864801650304030a": "ecdsa_with_SHA3-256",
+        "60864801650304030b": "ecdsa_with_SHA3-384",
+        "60864801650304030c": "ecdsa_with_SHA3-512",
+        "60864801650304030d": "RSA-SHA3-224",
+        "60864801650304030e": "RSA-SHA3-256",
+        "60864801650304030f": "RSA-SHA3-384",
+        "608648016503040310": "RSA-SHA3-512",
         "608648016503040311": "ML-DSA-44",
         "608648016503040312": "ML-DSA-65",
         "608648016503040313": "ML-DSA-87"
@@ -2973,7 +2986,7 @@ function start_cold() {
                         _state.sent();
                         return [
                             2,
-                            refuse("key-mismatch", "the private key is not the first certificate's")
+                            refuse("key-mismatch", "the private key is not the certificate's")
                         ];
                 }
             });
@@ -5170,7 +5183,7 @@ function start_cold() {
     }
     function withoutFiles(param) {
         var context = param.context, current = param.current, meta = param.meta;
-        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before, isUnproven = meta.isUnproven;
+        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before, isUnproven = meta.isUnproven, warnings = meta.warnings;
         var kept = {
             source: source,
             files: "",
@@ -5178,6 +5191,7 @@ function start_cold() {
             loadedAt: loadedAt
         };
         if (isUnproven) kept.isUnproven = true;
+        if (warnings) kept.warnings = warnings;
         if (store !== void 0) kept.store = store;
         if (before !== void 0) kept.before = before;
         if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
@@ -5213,7 +5227,8 @@ function start_cold() {
             var stamp = stampOf(files);
             try {
                 var text = readFile(files.cert);
-                var pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
+                var keyText = files.key === files.cert ? void 0 : readFile(files.key);
+                var pair = readPair(text, keyText, Date.now() / 1e3);
                 expectAcceptable(context, slot, pair, {
                     from: "files",
                     heldUntil: heldUntil
@@ -5225,7 +5240,8 @@ function start_cold() {
         }
     }
     function accepted(seen, pair) {
-        var context = seen.context, slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
+        var _a;
+        var slot = seen.slot, name = seen.name, files = seen.files, stamp = seen.stamp, current = seen.current, meta = seen.meta;
         var notAfter = pair.leaf.notAfter;
         var pem = servedPem(pair);
         var isSame = meta !== null && pemIn(current) === pem.key + pem.chain;
@@ -5243,16 +5259,24 @@ function start_cold() {
             if (!isSettled(stamp)) next.files = "";
             whose = inShort(next.found.names);
         }
-        if (isSame) return {
+        if (pair.warnings.length > 0) next.warnings = pair.warnings;
+        var result = isSame ? {
             record: unchanged(seen, next, pair),
             result: "unchanged"
-        };
+        } : loaded(seen, next, pair, whose);
+        var warning = pair.warnings.join(" ");
+        var isTold = warning === "" || isSame && ((_a = meta.warnings) == null ? void 0 : _a.join(" ")) === warning;
+        if (!isTold) result.warning = "cert_rotation: ".concat(whose, ": ").concat(files.cert, ": ").concat(warning);
+        return result;
+    }
+    function loaded(param, next, pair, whose) {
+        var context = param.context, files = param.files;
         var isLate = isExpired(pair.leaf, Date.now() / 1e3);
-        var validity = "".concat(isLate ? "EXPIRED" : "valid until", " ").concat(new Date(notAfter * 1e3).toISOString());
+        var end = new Date(pair.leaf.notAfter * 1e3).toISOString();
         return {
-            record: makeRecord(context.token, next, pem),
+            record: makeRecord(context.token, next, servedPem(pair)),
             pair: pair,
-            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(validity),
+            message: "cert_rotation: ".concat(whose, ": loaded from ").concat(files.cert, ", ").concat(isLate ? "EXPIRED" : "valid until", " ").concat(end),
             isError: isLate,
             result: "loaded"
         };
@@ -5414,18 +5438,16 @@ function start_cold() {
         var kept = Object.assign({}, meta);
         delete kept.problem;
         delete kept.store;
-        var text = JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-        if (fitsEntry(text)) return text;
-        delete kept.found;
-        return JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
+        var textOf3 = function textOf32() {
+            return JSON.stringify({
+                version: version,
+                token: token,
+                meta: kept
+            });
+        };
+        if (!fitsEntry(textOf3())) delete kept.warnings;
+        if (!fitsEntry(textOf3())) delete kept.found;
+        return textOf3();
     }
     /** The version that an entry leads to; '' where it leads to none. */
     function versionOfEntry(entry) {
@@ -5557,6 +5579,7 @@ function start_cold() {
             var pair = readStored(store, meta.before || "");
             if (pair.keyProven) delete meta.isUnproven;
             else meta.isUnproven = true;
+            meta.warnings = pair.warnings;
             record = recordOf2(pair, writePair(store, pair, [
                 slot
             ], true));
@@ -5762,6 +5785,7 @@ function start_cold() {
     }
     function withoutUnproven(current, result) {
         delete result.message;
+        delete result.warning;
         delete result.result;
         return current.record || "";
     }
@@ -6041,6 +6065,7 @@ function start_cold() {
         };
         if (etcd) meta.etcd = etcd;
         if (!pair.keyProven) meta.isUnproven = true;
+        if (pair.warnings.length > 0) meta.warnings = pair.warnings;
         return meta;
     }
     /** The record of a pair that was put into a slot now, for its description in an answer. */
@@ -6409,6 +6434,7 @@ function start_cold() {
         else removeRecord(zone, slot);
         if (result.result) count(zone, "loads_total", 'result="'.concat(result.result, '"'));
         if (result.code) count(zone, "refusals_total", refusalLabels("disk", result.code));
+        if (result.warning !== void 0) context.r.warn(result.warning);
         if (result.message === void 0) return;
         if (result.isError) context.r.error(result.message);
         else context.r.log(result.message);
@@ -6916,6 +6942,15 @@ function start_cold() {
             return work();
         });
     }
+    function withSlotIfRoom(param, slot, work) {
+        var zone = param.zone, ticket = param.ticket;
+        return withLocksIfRoom(zone, [
+            slot
+        ], function() {
+            if (ticket) expectFollower(zone, ticket);
+            return work();
+        });
+    }
     /**
      * Installs the pair of a value. A value that is refused is counted, logged, and noted in the slot's record; the pair that the slot
      * holds stays.
@@ -6950,7 +6985,7 @@ function start_cold() {
                         sent = readText.apply(void 0, [
                             _state.sent()
                         ]);
-                        pair = readPair(sent.pem, sent.keyPem);
+                        pair = readPair(sent.pem, sent.keyPem, Date.now() / 1e3);
                         expectAcceptable(context, slot, pair, {
                             from: "sender"
                         });
@@ -7049,7 +7084,7 @@ function start_cold() {
                         context = into.context, zone = into.zone;
                         return [
                             4,
-                            withSlot(into, slot, function() {
+                            withSlotIfRoom(into, slot, function() {
                                 var held = findRecord(zone, slot) || "";
                                 var last = readMeta(held);
                                 var token = clearToken(zone);
@@ -7127,7 +7162,7 @@ function start_cold() {
                         r = into.context.r;
                         return [
                             4,
-                            withSlot(into, slot, function() {
+                            withSlotIfRoom(into, slot, function() {
                                 return removeOrKeep(into, slot, listing);
                             })
                         ];
@@ -7147,7 +7182,7 @@ function start_cold() {
         })();
     }
     function removeOrKeep(param, slot, listing) {
-        var context = param.context, zone = param.zone;
+        var context = param.context, zone = param.zone, ticket = param.ticket;
         var _a, _b, _c;
         var stored = storedIn(context, slot);
         var current = (_a = findRecord(zone, slot)) != null ? _a : stored;
@@ -7169,7 +7204,10 @@ function start_cold() {
             putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
             return void 0;
         }
-        if (historyIdIn(meta.etcd) !== listing.historyId && !listing.isCleared) return keepFor(GONE);
+        if (historyIdIn(meta.etcd) !== listing.historyId) {
+            if (!ticket) return void 0;
+            if (!listing.isCleared) return keepFor(GONE);
+        }
         try {
             removePair(context, zone, [
                 slot
@@ -7254,7 +7292,8 @@ function start_cold() {
         return Math.max(+(findNote(misses || zone, "success") || 0), failure ? failure.succeededAt : 0, position ? +position.at : 0);
     }
     // src/etcd/wire.ts
-    var LONGEST_EXCERPT = 120;
+    var LONGEST_MESSAGE = 120;
+    var LOOKS_LIKE_KEY = /-----|[A-Za-z0-9+/]{32}/;
     function getOperation(key) {
         return {
             request_range: {
@@ -7292,17 +7331,15 @@ function start_cold() {
     function unavailable(detail) {
         return refuse("store-unavailable", "etcd: ".concat(detail));
     }
-    /** The message of the gateway's error; '' where there is none. */
+    /**
+     * The message of the gateway's error, as the beginning of a line of printable ASCII.
+     *
+     * @returns '' where the answer is no error in the gateway's format, or may quote a key that it was sent
+     */
     function messageOf(fields) {
-        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
-    }
-    /** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
-    function excerpt(text) {
-        var words = wordsOf(text.replace(/<[^>]*>/g, " "));
-        return words ? ": ".concat(words) : "";
-    }
-    function wordsOf(text) {
-        return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_EXCERPT);
+        var text = textOf2(fields["message"]) || textOf2(fields["error"]);
+        if (typeof fields["code"] !== "number" || LOOKS_LIKE_KEY.test(text)) return "";
+        return text.replace(/[^!-~]+/g, " ").trim().slice(0, LONGEST_MESSAGE);
     }
     /** The key after the last one that begins with a prefix: the `range_end` of a request for all of them. */
     function endOf(prefix) {
@@ -7322,22 +7359,46 @@ function start_cold() {
             revision: revision
         };
     }
-    function keyValues(kvs) {
+    /**
+     * The keys of an answer. One that cannot be read must not pass for one that is not there: its pair would be removed.
+     *
+     * @param kvs the member of the answer; undefined for none
+     * @param prefix of all keys that are asked for
+     * @throws store-unavailable: the answer is not etcd's
+     */
+    function keyValues(kvs, prefix) {
         return listOf(kvs).map(function(kv) {
+            var key = bytesOf(Buffer.from(base64Of(kv["key"]), "base64"));
+            var value = kv["value"] === void 0 ? "" : base64Of(kv["value"]);
+            var createRevision = numberOf(kv["create_revision"]);
+            var modRevision = numberOf(kv["mod_revision"]);
+            if (!key.startsWith(prefix) || !(createRevision > 0) || !(modRevision >= createRevision)) {
+                unavailable("the answer has a key that was not asked for, or one without a revision");
+            }
             return {
-                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
-                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
-                createRevision: numberOf(kv["create_revision"]),
-                modRevision: numberOf(kv["mod_revision"])
+                key: key,
+                value: Buffer.from(value, "base64").toString(),
+                createRevision: createRevision,
+                modRevision: modRevision
             };
         });
+    }
+    var BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+    function base64Of(value) {
+        return typeof value === "string" && BASE64.test(value) ? value : unavailable("the answer has a key that cannot be read");
     }
     function memberOf(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
+    /**
+     * The objects of a list; none where the gateway has left it out.
+     *
+     * @throws store-unavailable: it is something else
+     */
     function listOf(value) {
-        return Array.isArray(value) ? value.filter(isFields) : [];
+        if (value === void 0) return [];
+        return Array.isArray(value) && value.every(isFields) ? value : unavailable("the answer has something else where its keys should be");
     }
     function isFields(value) {
         return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
@@ -7423,7 +7484,7 @@ function start_cold() {
      */
     function readKeys2(etcd, after, to, options) {
         return _async_to_generator(function() {
-            var answer2;
+            var answer2, header, kvs, more, count2, isWhole22;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -7439,13 +7500,19 @@ function start_cold() {
                         ];
                     case 1:
                         answer2 = _state.sent();
+                        header = headerOf(answer2);
+                        kvs = keyValues(answer2["kvs"], etcd.prefix);
+                        more = answer2["more"] === true;
+                        count2 = numberOf(answer2["count"]);
+                        isWhole22 = options.minModRevision || more ? kvs.length <= count2 : kvs.length === count2;
+                        if (!isWhole22) unavailable("the answer lacks keys that it counts");
                         return [
                             2,
                             {
-                                header: headerOf(answer2),
-                                kvs: keyValues(answer2["kvs"]),
-                                more: answer2["more"] === true,
-                                count: numberOf(answer2["count"])
+                                header: header,
+                                kvs: kvs,
+                                more: more,
+                                count: count2
                             }
                         ];
                 }
@@ -7459,7 +7526,7 @@ function start_cold() {
      */
     function transact(etcd, compare2, success) {
         return _async_to_generator(function() {
-            var answer2;
+            var answer2, header, succeeded, responses, found;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -7472,22 +7539,36 @@ function start_cold() {
                         ];
                     case 1:
                         answer2 = _state.sent();
+                        header = headerOf(answer2);
+                        succeeded = answer2["succeeded"] === true;
+                        responses = listOf(answer2["responses"]);
+                        if (succeeded && responses.length !== success.length) {
+                            unavailable("the answer lacks responses to what was asked");
+                        }
+                        found = responses.map(function(response) {
+                            return keyValues(kvsIn(response), etcd.prefix)[0];
+                        });
                         return [
                             2,
                             {
-                                header: headerOf(answer2),
-                                succeeded: answer2["succeeded"] === true,
-                                found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(memberOf(response, "response_range")["kvs"]).concat(listOf([
-                                        memberOf(response, "response_put")["prev_kv"]
-                                    ]), listOf(memberOf(response, "response_delete_range")["prev_kvs"]));
-                                    return keyValues(kvs)[0];
-                                })
+                                header: header,
+                                succeeded: succeeded,
+                                found: found
                             }
                         ];
                 }
             });
         })();
+    }
+    function kvsIn(response) {
+        var response_range = response.response_range, response_put = response.response_put, response_delete_range = response.response_delete_range;
+        if (isFields(response_range)) return response_range["kvs"];
+        if (isFields(response_delete_range)) return response_delete_range["prev_kvs"];
+        if (!isFields(response_put)) return unavailable("the answer has a response to something else");
+        var prev_kv = response_put.prev_kv;
+        return prev_kv === void 0 ? void 0 : [
+            prev_kv
+        ];
     }
     function call(etcd, path, body) {
         return _async_to_generator(function() {
@@ -7650,7 +7731,7 @@ function start_cold() {
                         } catch (e2) {}
                         return [
                             2,
-                            unavailable("the answer has status ".concat(status).concat(status === 200 ? ", but is no JSON object" : excerpt(text)))
+                            unavailable("the answer has status ".concat(status, ", and is no JSON object"))
                         ];
                 }
             });
@@ -7798,7 +7879,7 @@ function start_cold() {
      */
     function listRange(round, position, range) {
         return _async_to_generator(function() {
-            var found, header, kvs, changed, slots;
+            var found, header, kvs, _tmp, changed, slots;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -7814,6 +7895,23 @@ function start_cold() {
                         header = found.header, kvs = found.kvs;
                         expectSameHistory(position, header);
                         if (!range.resumeAfter) range.resumeRevision = header.revision;
+                        splitRange(position, range, found);
+                        _tmp = !isRoomy(round.zone);
+                        if (!_tmp) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            removeMissing(round, position, range, found)
+                        ];
+                    case 2:
+                        _tmp = !_state.sent();
+                        _state.label = 3;
+                    case 3:
+                        if (_tmp) return [
+                            2
+                        ];
                         changed = kvs.filter(function(kv) {
                             return isToRead(round, position, range, kv);
                         });
@@ -7821,16 +7919,15 @@ function start_cold() {
                             4,
                             readAndApply(round, position, range, changed)
                         ];
-                    case 2:
+                    case 4:
                         if (!_state.sent()) return [
                             2
                         ];
-                        splitRange(position, range, found);
                         return [
                             4,
                             removeMissing(round, position, range, found)
                         ];
-                    case 3:
+                    case 5:
                         if (!_state.sent()) return [
                             2
                         ];
@@ -7851,6 +7948,63 @@ function start_cold() {
                         range.isCleared = false;
                         range.includesStore = false;
                         range.resumeAfter = "";
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    /**
+     * Removes the pairs whose keys are gone, without the follower's lock, where the zone has no room for that one. It is safe without: a
+     * pair that is newer than the listing stays. The position stays, so that a round with the lock does it all again.
+     *
+     * @param position may be changed by this function alone
+     */
+    function removeAllMissing(round, position) {
+        return _async_to_generator(function() {
+            var ranges, first, open, i, range, after, to, found, last;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        ranges = position.ranges;
+                        first = Math.floor(Math.random() * ranges.length);
+                        open = ranges.slice(first).concat(ranges.slice(0, first));
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < open.length && Date.now() < round.end)) return [
+                            3,
+                            5
+                        ];
+                        range = open[i];
+                        after = range.after, to = range.to;
+                        return [
+                            4,
+                            readKeys2(round.etcd, after, to, {
+                                keysOnly: true,
+                                limit: PAGE
+                            })
+                        ];
+                    case 2:
+                        found = _state.sent();
+                        expectSameHistory(position, found.header);
+                        last = splitRange(position, range, found);
+                        if (last) open.push(last);
+                        return [
+                            4,
+                            removeMissing(round, position, range, found)
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
                         return [
                             2
                         ];
@@ -7922,12 +8076,13 @@ function start_cold() {
     function splitRange(position, range, param) {
         var kvs = param.kvs, more = param.more;
         var last = more ? kvs[kvs.length - 1] : void 0;
-        if (!last) return;
+        if (!last) return void 0;
         var rest = Object.assign({}, range, {
             after: last.key
         });
         position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
         range.to = last.key;
+        return rest;
     }
     function removeMissing(_0, _1, _2, _3) {
         return _async_to_generator(function(round, position, range, param) {
@@ -8197,6 +8352,19 @@ function start_cold() {
                         left = findNote(zone, "follower");
                         if (left !== void 0 && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
                         lock = tryLock(zone, FOLLOWER);
+                        if (!(lock.state === "no-room")) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            makeRoom(context, etcd, header, end)
+                        ];
+                    case 2:
+                        _state.sent();
+                        lock = tryLock(zone, FOLLOWER);
+                        _state.label = 3;
+                    case 3:
                         if (lock.state === "no-room") return [
                             2,
                             refuse("zone-full", NO_ROOM_FOR_LOCK)
@@ -8206,34 +8374,34 @@ function start_cold() {
                         ];
                         ticket = lock.ticket;
                         putNote(zone, "follower", ticket);
-                        _state.label = 2;
-                    case 2:
+                        _state.label = 4;
+                    case 4:
                         _state.trys.push([
-                            2,
+                            4,
                             ,
-                            7,
-                            8
+                            9,
+                            10
                         ]);
                         position = findPosition(etcd);
                         isSame = !position || isSameHistory(position, header);
                         if (!isSame) return [
                             3,
-                            3
+                            5
                         ];
                         _tmp = header;
                         return [
                             3,
-                            5
+                            7
                         ];
-                    case 3:
+                    case 5:
                         return [
                             4,
                             readHeader(etcd)
                         ];
-                    case 4:
+                    case 6:
                         _tmp = _state.sent();
-                        _state.label = 5;
-                    case 5:
+                        _state.label = 7;
+                    case 7:
                         newest = _tmp;
                         revision = newest.revision;
                         return [
@@ -8248,25 +8416,59 @@ function start_cold() {
                                 hasChanged: false
                             }, newest)
                         ];
-                    case 6:
+                    case 8:
                         _state.sent();
                         return [
                             3,
-                            8
+                            10
                         ];
-                    case 7:
+                    case 9:
                         dropNote(zone, "follower");
                         unlock(zone, FOLLOWER, ticket);
                         return [
                             7
                         ];
-                    case 8:
+                    case 10:
                         return [
                             2
                         ];
                 }
             });
         })();
+    }
+    function makeRoom(_0, _1, _2, _3) {
+        return _async_to_generator(function(context, etcd, param, end) {
+            var revision, position, zone, round;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        revision = param.revision;
+                        position = findPosition(etcd);
+                        if (!position) return [
+                            2
+                        ];
+                        zone = etcd.zone;
+                        round = {
+                            context: context,
+                            zone: zone,
+                            etcd: etcd,
+                            ticket: "",
+                            end: end,
+                            revision: revision,
+                            hasChanged: false
+                        };
+                        return [
+                            4,
+                            removeAllMissing(round, position)
+                        ];
+                    case 1:
+                        _state.sent();
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
     }
     function isUpToDate(param, zone, position, header) {
         var store = param.store;
@@ -8846,7 +9048,7 @@ function start_cold() {
                         ]);
                         return [
                             2,
-                            fingerprintOf(readPair(sent.pem, sent.keyPem).leaf)
+                            fingerprintOf(readPair(sent.pem, sent.keyPem, Date.now() / 1e3).leaf)
                         ];
                     case 3:
                         e = _state.sent();
@@ -9124,10 +9326,10 @@ function start_cold() {
         }
         if (!summary || stamp === "" || stamp !== known.files) {
             effort.read++;
-            var loaded = refreshSlot(context, key);
+            var loaded2 = refreshSlot(context, key);
             var record = findRecord(zone, key);
             if (record !== void 0 && holdsPair(record) && isCleared(record, context.token)) return false;
-            if (loaded && record === void 0) {
+            if (loaded2 && record === void 0) {
                 if (isRoomy(zone)) return false;
                 effort.lacksRoom = true;
             }
@@ -9468,7 +9670,7 @@ function start_cold() {
         "bad-chain": {
             status: 422,
             title: "The certificates do not form a chain",
-            advice: "Send the leaf first, followed by the issuer of each certificate."
+            advice: "Send the intermediates that the authority gave with the leaf."
         },
         internal: {
             status: 500,
@@ -10025,6 +10227,13 @@ function start_cold() {
     }
     // src/admin/entry.ts
     var DAY_S = 86400;
+    function endsSoon(param, left) {
+        var notAfter = param.notAfter;
+        if (left < 0 || left > DAY_S) return [];
+        return [
+            "The certificate ends at ".concat(new Date(notAfter * 1e3).toISOString(), ", within a day.")
+        ];
+    }
     /**
      * Describes the pair of a name.
      *
@@ -10044,6 +10253,7 @@ function start_cold() {
             source: meta.source,
             state: left < 0 ? "expired" : problem ? "last-good" : "ok",
             error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
+            warnings: (meta.warnings || []).concat(endsSoon(leaf, left)),
             loaded_at: new Date(meta.loadedAt).toISOString(),
             checked_at: new Date(checkedAt(record)).toISOString()
         });
@@ -10767,7 +10977,7 @@ function start_cold() {
                                                 zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
-                                                pair = readPair(sent.pem, sent.keyPem);
+                                                pair = readPair(sent.pem, sent.keyPem, Date.now() / 1e3);
                                                 names = asked ? [
                                                     asked
                                                 ] : namesOf(pair);

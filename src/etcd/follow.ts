@@ -11,7 +11,7 @@ import { isSlotKey, noteForeign } from './apply';
 import { findFailure, isWaiting, noteFailure, noteSuccess } from './backoff';
 import { type Etcd, etcdOf, readHeader, readKeys } from './client';
 import { historyIdFor, keepHistory } from './history';
-import { PAGE, listRange } from './listing';
+import { PAGE, listRange, removeAllMissing } from './listing';
 import {
   type KeyRange,
   type Position,
@@ -69,7 +69,11 @@ async function runRound(context: Context, etcd: Etcd): Promise<void> {
   // nginx runs at most one of these handlers in a worker, so a lock with this worker's ticket is of a round that nginx has ended.
   const left = findNote(zone, 'follower');
   if (left !== undefined && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
-  const lock = tryLock(zone, FOLLOWER);
+  let lock = tryLock(zone, FOLLOWER);
+  if (lock.state === 'no-room') {
+    await makeRoom(context, etcd, header, end);
+    lock = tryLock(zone, FOLLOWER);
+  }
   if (lock.state === 'no-room') return refuse('zone-full', NO_ROOM_FOR_LOCK);
   if (lock.state === 'busy') return;
   const { ticket } = lock;
@@ -85,6 +89,20 @@ async function runRound(context: Context, etcd: Etcd): Promise<void> {
     dropNote(zone, 'follower');
     unlock(zone, FOLLOWER, ticket);
   }
+}
+
+/** Removes pairs that were deleted in etcd, so that the zone has room for the follower's lock. */
+async function makeRoom(
+  context: Context,
+  etcd: Etcd,
+  { revision }: Header,
+  end: number,
+): Promise<void> {
+  const position = findPosition(etcd);
+  if (!position) return;
+  const { zone } = etcd;
+  const round: Round = { context, zone, etcd, ticket: '', end, revision, hasChanged: false };
+  await removeAllMissing(round, position);
 }
 
 function isUpToDate(
