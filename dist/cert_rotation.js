@@ -191,6 +191,17 @@ function start_cold() {
             });
         };
     }
+    function _define_property(obj, key, value) {
+        if (key in obj) {
+            Object.defineProperty(obj, key, {
+                value: value,
+                enumerable: true,
+                configurable: true,
+                writable: true
+            });
+        } else obj[key] = value;
+        return obj;
+    }
     function _instanceof(left, right) {
         "@swc/helpers - instanceof";
         if (right != null && typeof Symbol !== "undefined" && right[Symbol.hasInstance]) {
@@ -686,6 +697,165 @@ function start_cold() {
     }
 
     // ======== x509/: PEM, certificates, keys and server names: functions of their arguments alone
+    // src/x509/bignum.ts
+    var LIMB_BITS = 22;
+    var BASE = 4194304;
+    var TWO_LIMBS_HEX = 11;
+    /** The limbs of a number in hex, without zeros at the top. */
+    function limbsOf(hex) {
+        var limbs = [];
+        for(var end = hex.length; end > 0; end -= TWO_LIMBS_HEX){
+            var two = parseInt(hex.slice(Math.max(end - TWO_LIMBS_HEX, 0), end), 16);
+            limbs.push(two % BASE, Math.floor(two / BASE));
+        }
+        return trim(limbs);
+    }
+    function trim(limbs) {
+        while(limbs.length > 0 && limbs[limbs.length - 1] === 0)limbs.pop();
+        return limbs;
+    }
+    /** A number with the sign of a - b. */
+    function compare(a, b) {
+        if (a.length !== b.length) return a.length - b.length;
+        for(var i = a.length - 1; i >= 0; i--){
+            var difference2 = a[i] - b[i];
+            if (difference2 !== 0) return difference2;
+        }
+        return 0;
+    }
+    /** Whether a number is 1. */
+    function isOne(limbs) {
+        return limbs.length === 1 && limbs[0] === 1;
+    }
+    function sum(a, b) {
+        var limbs = a.slice();
+        for(var i = 0; i < b.length; i++)limbs[i] = (limbs[i] || 0) + b[i];
+        return carried(limbs);
+    }
+    /** a - b, where a is the larger one, or equal. */
+    function difference(a, b) {
+        var limbs = a.slice();
+        for(var i = 0; i < b.length; i++)limbs[i] = limbs[i] - b[i];
+        return carried(limbs);
+    }
+    function product(a, b) {
+        var limbs = [];
+        var over = 0;
+        for(var column = 0; column < a.length + b.length; column++){
+            var last = Math.min(column, a.length - 1);
+            for(var i = Math.max(column - b.length + 1, 0); i <= last; i++){
+                over += a[i] * b[column - i];
+            }
+            var rest = Math.floor(over / BASE);
+            limbs.push(over - rest * BASE);
+            over = rest;
+        }
+        return trim(limbs);
+    }
+    function addMultiple(limbs, at, number, factor) {
+        for(var j = 0; j < number.length; j++){
+            limbs[at + j] = limbs[at + j] + factor * number[j];
+        }
+    }
+    function carried(limbs) {
+        var over = carry(limbs);
+        if (over > 0) limbs.push(over);
+        return trim(limbs);
+    }
+    function carry(limbs) {
+        var over = 0;
+        for(var i = 0; i < limbs.length; i++){
+            var limb = limbs[i] + over;
+            over = Math.floor(limb / BASE);
+            limbs[i] = limb - over * BASE;
+        }
+        return over;
+    }
+    /**
+     * a modulo m, by long division. Each digit of the quotient is estimated from the highest limbs, and may be one too large or too
+     * small: what is left has a sign until the end.
+     */
+    function remainder(a, m) {
+        var size = m.length;
+        if (compare(a, m) < 0) return a;
+        var rest = a.slice();
+        var divisor = leadOf(m, size);
+        for(var at = rest.length - size; at >= 0; at--){
+            var top = at + size;
+            if (top < rest.length) {
+                rest[top - 1] = rest[top - 1] + rest[top] * BASE;
+                rest[top] = 0;
+            }
+            var digit = Math.round(leadOf(rest, top) / divisor);
+            addMultiple(rest, at, m, -digit);
+        }
+        var result = rest.slice(0, size);
+        for(var over = carry(result); over < 0; over += carry(result))addMultiple(result, 0, m, 1);
+        var positive = trim(result);
+        return compare(positive, m) < 0 ? positive : difference(positive, m);
+    }
+    /** a / b, as exact as a double can be. */
+    function ratioOf(a, b) {
+        return leadOf(a, a.length) / leadOf(b, b.length) * Math.pow(BASE, a.length - b.length);
+    }
+    function leadOf(limbs, end) {
+        return (limbs[end - 1] || 0) * BASE + (limbs[end - 2] || 0) + (limbs[end - 3] || 0) / BASE;
+    }
+    /** The number of zero bits at the low end of a number, in its lowest limb alone. */
+    function trailingZeros(limbs) {
+        var limb = limbs[0];
+        if (limb === 0) return LIMB_BITS;
+        var zeros = 0;
+        while(limb % 2 === 0){
+            limb /= 2;
+            zeros++;
+        }
+        return zeros;
+    }
+    /**
+     * A number without its lowest bits, which are zero.
+     *
+     * @param bits at most those of one limb
+     */
+    function shiftRight(limbs, bits) {
+        var divisor = Math.pow(2, bits);
+        var shifted = [];
+        for(var i = 0; i < limbs.length; i++){
+            var above = (limbs[i + 1] || 0) % divisor;
+            shifted.push(Math.floor(limbs[i] / divisor) + above * (BASE / divisor));
+        }
+        return trim(shifted);
+    }
+    // src/x509/utf8.ts
+    var SMALLEST = [
+        0,
+        128,
+        2048,
+        65536
+    ];
+    /**
+     * Whether bytes are UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. OpenSSL refuses a Name with other bytes in
+     * a UTF8String (ASN1_STRING_to_UTF8 in asn1_string_canon, crypto/x509/x_name.c). The engines' decoders cannot tell: that of QuickJS
+     * lets surrogates pass.
+     */
+    function isUtf8(bytes, start, end) {
+        var at = start;
+        while(at < end){
+            var first = bytes[at++];
+            if (first < 128) continue;
+            var more = first < 224 ? 1 : first < 240 ? 2 : 3;
+            if (first < 192 || first >= 248 || at + more > end) return false;
+            var code = first & 63 >> more;
+            for(var last = at + more; at < last; at++){
+                var next = bytes[at];
+                if ((next & 192) !== 128) return false;
+                code = code * 64 + (next & 63);
+            }
+            var isSurrogate = code >= 55296 && code < 57344;
+            if (code < SMALLEST[more] || code > 1114111 || isSurrogate) return false;
+        }
+        return true;
+    }
     // src/x509/der.ts
     var BOOLEAN = 1;
     var INTEGER = 2;
@@ -808,9 +978,11 @@ function start_cold() {
     function hexOfWhole(element) {
         return element.bytes.toString("hex", element.at, element.end);
     }
-    /** The value of an element as UTF-8. Other bytes become U+FFFD, which no server name contains. */
-    function utf8Of(element) {
-        return element.bytes.toString("utf8", element.start, element.end);
+    /** The value of an element as UTF-8. Where it is none, there is a U+FFFD in the text, which no server name contains. */
+    function utf8Of(param) {
+        var bytes = param.bytes, start = param.start, end = param.end;
+        var text = bytes.toString("utf8", start, end);
+        return text.length === end - start || isUtf8(bytes, start, end) ? text : "�";
     }
     /**
      * Checks an INTEGER of any sign: it must have at least one byte, and no padding (X.690, 8.3).
@@ -851,6 +1023,17 @@ function start_cold() {
             refuse("malformed", "unreadable DER: ".concat(what, " is not of whole bytes"));
         }
         return element.bytes.toString("hex", element.start + 1, element.end);
+    }
+    /**
+     * Checks the value of a BIT STRING. The tag is not checked.
+     *
+     * @throws malformed
+     */
+    function expectBitString(param) {
+        var bytes = param.bytes, start = param.start, end = param.end;
+        if (start === end || bytes[start] > 7) {
+            refuse("malformed", "unreadable DER: not a string of bits");
+        }
     }
     /**
      * Reads an OBJECT IDENTIFIER (X.690, 8.19).
@@ -931,48 +1114,100 @@ function start_cold() {
         return (tag < 16 ? "0" : "") + tag.toString(16) + length + content;
     }
     // src/x509/names.ts
-    var OTHER_STRINGS = [
+    var BYTE_STRINGS = [
         19,
         20,
-        BMP_STRING,
         18,
         22
     ];
+    var UNIVERSAL_STRING = 28;
     /**
      * Checks a Name (RFC 5280, 4.1.2.4) down to the encoding of its strings, as OpenSSL does.
      *
      * @throws malformed
      */
     function expectName(name) {
-        var bytes = name.bytes;
         var at = name.start;
         while(at < name.end){
             var set = readTagged(name, at, SET, "a relative name");
-            at = set.start;
-            do {
-                var attribute = readTagged(set, at, SEQUENCE, "an attribute");
-                var type = readElement(bytes, attribute.start, attribute.end);
-                objectIdentifier(type);
-                var value = readElement(bytes, type.end, attribute.end);
-                expectEnd(attribute.end, value.end, "an attribute");
-                expectText(value);
-                at = attribute.end;
-            }while (at < set.end);
+            expectRelativeName(set);
+            at = set.end;
         }
     }
-    function expectText(value) {
-        if (!isText(value)) refuse("malformed", "a name in a certificate is not text");
+    /**
+     * Checks a RelativeDistinguishedName, whatever its tag.
+     *
+     * @throws malformed
+     */
+    function expectRelativeName(set) {
+        var at = set.start;
+        do {
+            var attribute = readTagged(set, at, SEQUENCE, "an attribute");
+            var type = readElement(attribute.bytes, attribute.start, attribute.end);
+            objectIdentifier(type);
+            var value = readElement(attribute.bytes, type.end, attribute.end);
+            expectEnd(attribute.end, value.end, "an attribute");
+            expectValue(value);
+            at = attribute.end;
+        }while (at < set.end);
     }
+    function expectValue(value) {
+        if (value.tag === SEQUENCE) return;
+        if (value.tag === BIT_STRING) expectBitString(value);
+        else if (!isText(value)) refuse("malformed", "a name in a certificate is not text");
+    }
+    /** Checks that a DirectoryString or an attribute's value is text, in the encoding of its type. */
     function isText(value) {
-        if (value.tag === UTF8_STRING) {
+        var bytes = value.bytes, tag = value.tag, start = value.start, end = value.end;
+        if (tag === UTF8_STRING) {
             var text = utf8Of(value);
-            return text.indexOf("�") < 0 && Buffer.byteLength(text) === value.end - value.start;
+            return text.indexOf("�") < 0 && Buffer.byteLength(text) === end - start;
         }
-        if (value.tag !== BMP_STRING) return OTHER_STRINGS.indexOf(value.tag) >= 0;
-        for(var at = value.start; at < value.end; at += 2){
-            if (at + 1 === value.end || (value.bytes[at] & 248) === 216) return false;
+        var width = widthOf(tag);
+        if (width < 2) return width === 1;
+        if ((end - start) % width !== 0) return false;
+        for(var at = start; at < end; at += width){
+            var char = bytes.readUIntBE(at, width);
+            if (char >= 55296 && char < 57344 || char > 1114111) return false;
         }
         return true;
+    }
+    function widthOf(tag) {
+        if (tag === BMP_STRING) return 2;
+        if (tag === UNIVERSAL_STRING) return 4;
+        return BYTE_STRINGS.indexOf(tag) >= 0 ? 1 : 0;
+    }
+    /** The text of an attribute's value that was checked. It is null where the value is no text. */
+    function textOf(value) {
+        var width = widthOf(value.tag);
+        if (width === 0 && value.tag !== UTF8_STRING) return null;
+        if (width < 2) {
+            var text2 = utf8Of(value);
+            if (width === 0 || !/[\u0080-\uffff]/.test(text2)) return text2;
+        }
+        var text = "";
+        for(var at = value.start; at < value.end; at += width){
+            var char = value.bytes.readUIntBE(at, width);
+            var high = char - 65536;
+            text += high < 0 ? String.fromCharCode(char) : String.fromCharCode(55296 + (high >> 10), 56320 + (high & 1023));
+        }
+        return text;
+    }
+    /**
+     * A Name in a form in which names that RFC 5280, 7.1, has as equal are equal: whatever their string types, letter case and blanks,
+     * and the order of attributes in one relative name. OpenSSL compares so (x509_name_canon in crypto/x509/x_name.c), but for the
+     * letter case outside ASCII.
+     */
+    function comparableName(name) {
+        return children(name).map(function(set) {
+            return children(set).map(comparableAttribute).sort().join("\n");
+        }).join("\n\n");
+    }
+    function comparableAttribute(attribute) {
+        var _children = _sliced_to_array(children(attribute), 2), type = _children[0], value = _children[1];
+        var text = textOf(value);
+        var comparable = text === null ? hexOfWhole(value) : text.replace(/[ \t\n\v\f\r]+/g, " ").replace(/^ | $/g, "").toLowerCase();
+        return "".concat(hexOf(type), "=").concat(comparable);
     }
     // src/x509/extension.ts
     var WHAT = "an extension";
@@ -981,28 +1216,75 @@ function start_cold() {
             return void readOnly(content, OCTET_STRING, WHAT);
         },
         // subjectKeyIdentifier
-        "551d0f": expectBits,
-        // keyUsage
-        "551d11": expectGeneralNames,
+        "551d0f": expectKeyUsage,
+        "551d11": function(content) {
+            expectGeneralNames(sequenceIn(content));
+        },
         // subjectAltName
-        "551d12": expectGeneralNames,
-        // issuerAltName
         "551d13": expectBasicConstraints,
-        "551d1e": expectNameConstraints,
-        "551d1f": expectDistributionPoints,
+        "551d1e": function(content) {
+            expectFields(sequenceIn(content), [
+                [
+                    constructedTag(0),
+                    expectSubtrees
+                ],
+                [
+                    constructedTag(1),
+                    expectSubtrees
+                ]
+            ]);
+        },
+        // nameConstraints
+        "551d1f": function(content) {
+            children(sequenceIn(content)).forEach(expectDistributionPoint);
+        },
         // cRLDistributionPoints
-        "551d23": expectAuthorityKeyId,
+        "551d23": function(content) {
+            expectFields(sequenceIn(content), [
+                [
+                    contextTag(0),
+                    anything
+                ],
+                [
+                    constructedTag(1),
+                    expectGeneralNames
+                ],
+                [
+                    contextTag(2),
+                    expectNumber
+                ]
+            ]);
+        },
+        // authorityKeyIdentifier
         "551d25": function(content) {
-            membersOf(content).forEach(objectIdentifier);
+            children(sequenceIn(content)).forEach(objectIdentifier);
         },
         // extKeyUsage
-        "6086480186f8420101": expectBits,
+        "6086480186f8420101": function(content) {
+            expectBitString(readOnly(content, BIT_STRING, WHAT));
+        },
         // Netscape's certificate type
-        // Proxies, addresses and network numbers (RFC 3820, RFC 3779) are not in the certificates of servers.
-        "2b0601050507010e": refuseExtension,
-        "2b06010505070107": refuseExtension,
-        "2b06010505070108": refuseExtension
+        "2b06010505070107": expectAddressBlocks,
+        "2b06010505070108": function(content) {
+            expectFields(sequenceIn(content), [
+                [
+                    constructedTag(0),
+                    expectSystemNumbers
+                ],
+                [
+                    constructedTag(1),
+                    expectSystemNumbers
+                ]
+            ]);
+        },
+        // autonomousSysIds
+        // A proxy certificate (RFC 3820) is no server's: OpenSSL refuses one that has a subjectAltName, and clients refuse the others.
+        "2b0601050507010e": refuseExtension
     };
+    /** Whether OpenSSL reads an extension when a certificate is used. It may then not be there twice. */
+    function isRead(type) {
+        return CHECKS[type] !== void 0;
+    }
     /**
      * Checks the content of an extension, if it is one that OpenSSL reads.
      *
@@ -1017,173 +1299,334 @@ function start_cold() {
     function refuseExtension() {
         return refuse("malformed", "unreadable extension in a certificate");
     }
-    function membersOf(content) {
-        return children(readOnly(content, SEQUENCE, WHAT));
+    function sequenceIn(content) {
+        return readOnly(content, SEQUENCE, WHAT);
     }
-    function expectBits(content) {
-        expectBitString(readOnly(content, BIT_STRING, WHAT));
+    function anything() {}
+    function expectFields(parent, fields) {
+        var next = 0;
+        children(parent).forEach(function(part) {
+            while(next < fields.length && fields[next][0] !== part.tag)next++;
+            var field = fields[next++] || refuseExtension();
+            field[1](part);
+        });
     }
-    function expectBitString(param) {
-        var bytes = param.bytes, start = param.start, end = param.end;
-        var unused = end > start ? bytes[start] : 8;
+    function expectNumber(integer) {
+        expectInteger(Object.assign({}, integer, {
+            tag: INTEGER
+        }), WHAT);
+    }
+    function expectKeyUsage(content) {
+        var usage = readOnly(content, BIT_STRING, WHAT);
+        expectBitString(usage);
+        var bytes = usage.bytes, start = usage.start, end = usage.end;
         var bits = 0;
-        for(var at = start + 1; at < end; at++)bits |= bytes[at];
-        if (unused > 7 || bits === 0) refuseExtension();
+        for(var at = start + 1; at < Math.min(end, start + 3); at++){
+            var unused = at === end - 1 ? bytes[start] : 0;
+            bits |= bytes[at] >> unused;
+        }
+        if (bits === 0) refuseExtension();
     }
     function expectBasicConstraints(content) {
-        var members = membersOf(content);
-        var first = members[0];
-        if (first !== void 0 && first.tag === BOOLEAN) {
-            if (first.end - first.start !== 1) refuseExtension();
-            members.shift();
-        }
-        var length = members.shift();
-        if (members.length > 0) refuseExtension();
-        if (length === void 0) return;
-        expectInteger(length, WHAT);
-        if (length.tag !== INTEGER || length.bytes[length.start] >= 128) refuseExtension();
+        expectFields(sequenceIn(content), [
+            [
+                BOOLEAN,
+                function(param) {
+                    var start = param.start, end = param.end;
+                    if (end - start !== 1) refuseExtension();
+                }
+            ],
+            [
+                INTEGER,
+                function(length) {
+                    expectInteger(length, WHAT);
+                    if (length.bytes[length.start] >= 128) refuseExtension();
+                }
+            ]
+        ]);
     }
-    function expectAuthorityKeyId(content) {
-        var previous = -1;
-        membersOf(content).forEach(function(part) {
-            var number = [
-                contextTag(0),
-                constructedTag(1),
-                contextTag(2)
-            ].indexOf(part.tag);
-            if (number <= previous) refuseExtension();
-            previous = number;
-            if (number === 1) children(part).forEach(expectGeneralName);
-            if (number === 2) expectInteger(Object.assign({}, part, {
-                tag: INTEGER
-            }), WHAT);
-        });
+    function expectGeneralNames(names) {
+        children(names).forEach(expectGeneralName);
     }
-    function expectGeneralNames(content) {
-        membersOf(content).forEach(expectGeneralName);
-    }
+    var _obj;
+    var NAME_FORMS = (_obj = {}, _define_property(_obj, constructedTag(0), expectOtherName), _define_property(_obj, contextTag(1), anything), _define_property(_obj, contextTag(2), anything), _define_property(_obj, constructedTag(3), anything), _define_property(_obj, constructedTag(4), function(name) {
+        expectName(readOnly(name, SEQUENCE, WHAT));
+    }), _define_property(_obj, constructedTag(5), expectPartyName), _define_property(_obj, contextTag(6), anything), _define_property(_obj, contextTag(7), anything), _define_property(_obj, contextTag(8), function(name) {
+        objectIdentifier(Object.assign({}, name, {
+            tag: OBJECT_IDENTIFIER
+        }));
+    }), _obj);
     function expectGeneralName(name) {
-        switch(name.tag){
-            case contextTag(1):
-            // rfc822Name, dNSName, URI: ASCII
-            case contextTag(2):
-            case contextTag(6):
-            case contextTag(7):
-                return;
-            case contextTag(8):
-                objectIdentifier(Object.assign({}, name, {
-                    tag: 6
-                }));
-                return;
-            case constructedTag(0):
-                {
-                    var type = readElement(name.bytes, name.start, name.end);
-                    objectIdentifier(type);
-                    var value = readElement(name.bytes, type.end, name.end);
-                    expectEnd(name.end, value.end, WHAT);
-                    if (value.tag !== constructedTag(0) || children(value).length !== 1) refuseExtension();
-                    return;
-                }
-            case constructedTag(4):
-                expectName(readOnly(name, SEQUENCE, WHAT));
-                return;
-            default:
-                refuseExtension();
+        var check = NAME_FORMS[name.tag] || refuseExtension();
+        check(name);
+    }
+    function expectOtherName(name) {
+        var type = readElement(name.bytes, name.start, name.end);
+        objectIdentifier(type);
+        var value = readElement(name.bytes, type.end, name.end);
+        if (value.end !== name.end || value.tag !== constructedTag(0) || children(value).length !== 1) {
+            refuseExtension();
         }
     }
-    function expectNameConstraints(content) {
-        var previous = -1;
-        membersOf(content).forEach(function(subtrees) {
-            var number = [
+    function expectPartyName(name) {
+        expectFields(name, [
+            [
                 constructedTag(0),
-                constructedTag(1)
-            ].indexOf(subtrees.tag);
-            if (number <= previous) refuseExtension();
-            previous = number;
-            children(subtrees).forEach(function(subtree) {
-                var parts = subtree.tag === SEQUENCE ? children(subtree) : [];
-                if (parts.length !== 1) refuseExtension();
-                parts.forEach(expectGeneralName);
+                expectDirectoryString
+            ],
+            [
+                constructedTag(1),
+                expectDirectoryString
+            ]
+        ]);
+        if (!children(name).some(function(param) {
+            var tag = param.tag;
+            return tag === constructedTag(1);
+        })) refuseExtension();
+    }
+    function expectDirectoryString(wrapper) {
+        var text = readElement(wrapper.bytes, wrapper.start, wrapper.end);
+        var isOne2 = text.tag !== 18 && text.tag !== 22 && isText(text);
+        if (text.end !== wrapper.end || !isOne2) refuseExtension();
+    }
+    function expectSubtrees(subtrees) {
+        children(subtrees).forEach(function(subtree) {
+            var parts = subtree.tag === SEQUENCE ? children(subtree) : [];
+            var base = parts[0] || refuseExtension();
+            expectGeneralName(base);
+            var distances = Object.assign({}, subtree, {
+                start: base.end
+            });
+            expectFields(distances, [
+                [
+                    contextTag(0),
+                    expectNumber
+                ],
+                [
+                    contextTag(1),
+                    expectNumber
+                ]
+            ]);
+        });
+    }
+    function expectDistributionPoint(point) {
+        if (point.tag !== SEQUENCE) refuseExtension();
+        expectFields(point, [
+            [
+                constructedTag(0),
+                expectPointName
+            ],
+            [
+                contextTag(1),
+                expectBitString
+            ],
+            [
+                constructedTag(2),
+                expectGeneralNames
+            ]
+        ]);
+        var isNamed = children(point).some(function(param) {
+            var tag = param.tag, start = param.start, end = param.end;
+            return tag === constructedTag(0) || tag === constructedTag(2) && end > start;
+        });
+        if (!isNamed) refuseExtension();
+    }
+    function expectPointName(wrapper) {
+        var name = readElement(wrapper.bytes, wrapper.start, wrapper.end);
+        if (name.end !== wrapper.end) refuseExtension();
+        if (name.tag === constructedTag(1)) expectRelativeName(name);
+        else expectGeneralNames(readOnly(wrapper, constructedTag(0), WHAT));
+    }
+    function expectInheritedOr(choice, item) {
+        if (choice.tag === SEQUENCE) children(choice).forEach(item);
+        else if (choice.tag !== NULL || choice.end !== choice.start) refuseExtension();
+    }
+    function expectAddressBlocks(content) {
+        children(sequenceIn(content)).forEach(function(family) {
+            var parts = family.tag === SEQUENCE ? children(family) : [];
+            var _parts = _sliced_to_array(parts, 2), name = _parts[0], addresses = _parts[1];
+            if (parts.length !== 2 || (name == null ? void 0 : name.tag) !== OCTET_STRING) refuseExtension();
+            expectInheritedOr(addresses, function(block) {
+                if (block.tag === BIT_STRING) expectBitString(block);
+                else expectRange(block, BIT_STRING, expectBitString);
             });
         });
     }
-    function expectDistributionPoints(content) {
-        membersOf(content).forEach(function(point) {
-            if (point.tag !== SEQUENCE) refuseExtension();
-            var previous = -1;
-            children(point).forEach(function(part) {
-                var number = [
-                    constructedTag(0),
-                    contextTag(1),
-                    constructedTag(2)
-                ].indexOf(part.tag);
-                if (number <= previous) refuseExtension();
-                previous = number;
-                if (number === 1) {
-                    expectBitString(part);
+    function expectSystemNumbers(wrapper) {
+        var numbers = readElement(wrapper.bytes, wrapper.start, wrapper.end);
+        if (numbers.end !== wrapper.end) refuseExtension();
+        expectInheritedOr(numbers, function(one) {
+            if (one.tag === INTEGER) expectNumber(one);
+            else expectRange(one, INTEGER, expectNumber);
+        });
+    }
+    function expectRange(range, tag, member) {
+        var members = range.tag === SEQUENCE ? children(range) : [];
+        if (members.length !== 2 || members.some(function(one) {
+            return one.tag !== tag;
+        })) refuseExtension();
+        members.forEach(member);
+    }
+    // src/x509/extension_fields.ts
+    var SUBJECT_KEY_ID = "551d0e";
+    var SUBJECT_ALT_NAME = "551d11";
+    var BASIC_CONSTRAINTS = "551d13";
+    var AUTHORITY_KEY_ID = "551d23";
+    var FALSE = "00";
+    /**
+     * Reads the fields after the public key: two unique identifiers, which are obsolete, and the extensions (RFC 5280, 4.1.2.8 and
+     * 4.1.2.9).
+     *
+     * @param from the offset after the public key
+     * @throws malformed
+     */
+    function readExtensionFields(inner, from) {
+        var fields = {
+            subjectKeyId: "",
+            authorityKeyId: "",
+            authorityIssuer: null,
+            authoritySerial: "",
+            isAuthority: false,
+            altNames: null
+        };
+        var at = afterIdentifiers(inner, from);
+        if (at === inner.end) return fields;
+        var wrapper = readTagged(inner, at, constructedTag(3), "extensions");
+        expectEnd(inner.end, wrapper.end, "extensions");
+        var seen = {};
+        children(readOnly(wrapper, SEQUENCE, "extensions")).forEach(function(extension) {
+            var _contentOf = contentOf(extension), type = _contentOf.type, content = _contentOf.content;
+            if (seen[type] && isRead(type)) refuse("malformed", "a certificate with one extension twice");
+            seen[type] = true;
+            expectExtension(type, content);
+            readInto(fields, type, content);
+        });
+        return fields;
+    }
+    function afterIdentifiers(inner, from) {
+        var at = from;
+        for(var number = 1; number <= 2; number++){
+            if (at < inner.end && inner.bytes[at] === contextTag(number)) {
+                var identifier = readElement(inner.bytes, at, inner.end);
+                bitString(identifier, "a unique identifier");
+                at = identifier.end;
+            }
+        }
+        return at;
+    }
+    function contentOf(extension) {
+        if (extension.tag !== SEQUENCE) refuse("malformed", "unreadable DER: an extension expected");
+        var bytes = extension.bytes;
+        var type = readElement(bytes, extension.start, extension.end);
+        var content = readElement(bytes, type.end, extension.end);
+        if (content.tag === BOOLEAN && content.end - content.start === 1) {
+            content = readElement(bytes, content.end, extension.end);
+        }
+        if (content.tag !== OCTET_STRING) refuse("malformed", "unreadable extension in a certificate");
+        expectEnd(extension.end, content.end, "an extension");
+        return {
+            type: objectIdentifier(type),
+            content: content
+        };
+    }
+    function readInto(fields, type, content) {
+        switch(type){
+            case SUBJECT_ALT_NAME:
+                fields.altNames = readOnly(content, SEQUENCE, "subjectAltName");
+                return;
+            case SUBJECT_KEY_ID:
+                fields.subjectKeyId = hexOf(readOnly(content, OCTET_STRING, "a key identifier"));
+                return;
+            case BASIC_CONSTRAINTS:
+                {
+                    var first = children(readOnly(content, SEQUENCE, "basicConstraints"))[0];
+                    fields.isAuthority = first !== void 0 && first.tag === BOOLEAN && hexOf(first) !== FALSE;
                     return;
                 }
-                var names = number === 0 ? readOnly(part, constructedTag(0), WHAT) : part;
-                children(names).forEach(expectGeneralName);
-            });
-        });
+            case AUTHORITY_KEY_ID:
+                children(readOnly(content, SEQUENCE, "an authority key identifier")).forEach(function(part) {
+                    if (part.tag === contextTag(0)) fields.authorityKeyId = hexOf(part);
+                    else if (part.tag === contextTag(2)) fields.authoritySerial = hexOf(part);
+                    else fields.authorityIssuer = directoryNameIn(part);
+                });
+        }
+    }
+    function directoryNameIn(names) {
+        var name = children(names).filter(function(param) {
+            var tag = param.tag;
+            return tag === constructedTag(4);
+        })[0];
+        return name ? readOnly(name, SEQUENCE, "a name") : null;
     }
     // src/x509/pem.ts
     var BEGIN = "-----BEGIN ";
     var END = "-----END ";
     var DASHES = "-----";
-    var LONGEST_LABEL = 64;
+    var LONGEST_LINE = 254;
+    var MOST_BLOCKS = 500;
     var LINE = 64;
     /**
      * Splits text into its PEM blocks, in their order. The time is linear in the length of the text.
      *
      * @returns an empty list where there is no block
-     * @throws malformed: a block is incomplete, as in a file half written, or in two files joined without a line break
+     * @throws malformed: the text ends within a block, as in a file half written, a block ends otherwise than it began, or there are too many
      */
     function readBlocks(text) {
         var blocks = [];
-        var begin = text.indexOf(BEGIN);
-        while(begin >= 0){
-            if (!startsLine(text, begin)) {
-                begin = text.indexOf(BEGIN, begin + BEGIN.length);
+        var begin = nextLine(text, BEGIN, 0);
+        for(var lines = 1; begin >= 0; lines++){
+            if (lines > MOST_BLOCKS) refuse("malformed", "over ".concat(MOST_BLOCKS, " PEM blocks"));
+            var bodyAt = endOfLine(text, begin);
+            var label = labelIn(text, begin + BEGIN.length, bodyAt);
+            if (label === null) {
+                if (bodyAt === text.length) refuse("malformed", "a BEGIN line is not complete");
+                begin = nextLine(text, BEGIN, bodyAt);
                 continue;
             }
-            var label = readLabel(text, begin + BEGIN.length);
-            var bodyStart = begin + BEGIN.length + label.length + DASHES.length;
-            expectLineEnd(text, bodyStart, "BEGIN", label);
-            var end = text.indexOf(END, bodyStart);
-            var closing = END + label + DASHES;
-            if (end < 0 || text.slice(end, end + closing.length) !== closing || !startsLine(text, end)) {
-                refuse("malformed", "no END line for ".concat(quote(label), ": is the file complete?"));
-            }
-            expectLineEnd(text, end + closing.length, "END", label);
-            blocks.push(readBlock(label, text.slice(bodyStart, end)));
-            begin = text.indexOf(BEGIN, end + closing.length);
+            var bodyEnd = nextLine(text, DASHES, bodyAt);
+            if (bodyEnd >= 0) blocks.push(blockOf(label, text.slice(bodyAt, bodyEnd)));
+            begin = nextLine(text, BEGIN, afterBlock(text, label, bodyEnd));
         }
         return blocks;
     }
-    function startsLine(text, at) {
+    function nextLine(text, start, from) {
+        var at = text.indexOf(start, from);
+        while(at >= 0 && !startsLine(text, at, from))at = text.indexOf(start, at + start.length);
+        return at;
+    }
+    function startsLine(text, at, from) {
         var before = at - 1;
-        while(before >= 0 && isBlank(text.charCodeAt(before)))before--;
-        return before < 0 || text.charCodeAt(before) === 10;
+        while(before >= from && isBlank(text.charCodeAt(before)))before--;
+        return before < from || text.charCodeAt(before) === 10;
     }
     function isBlank(char) {
-        return char === 32 || char === 9 || char === 13 || char === 65279;
+        return char <= 32 && char !== 10 || char === 65279;
     }
-    function readLabel(text, at) {
-        var line = text.slice(at, at + LONGEST_LABEL);
-        var label = line.slice(0, Math.max(line.indexOf(DASHES), 0));
-        if (!/^[A-Z0-9 ]+$/.test(label)) refuse("malformed", "a BEGIN line is not complete");
-        return label;
+    function endOfLine(text, at) {
+        var end = text.indexOf("\n", at);
+        return end < 0 ? text.length : end;
     }
-    function expectLineEnd(text, at, line, label) {
-        var next = at;
-        while(next < text.length && isBlank(text.charCodeAt(next)))next++;
-        if (next < text.length && text.charCodeAt(next) !== 10) {
-            refuse("malformed", "no line break after the ".concat(line, " line of ").concat(quote(label)));
+    function labelIn(text, at, lineEnd) {
+        if (lineEnd - at > LONGEST_LINE) return null;
+        var line = text.slice(at, lineEnd).replace(/[^!-~]+$/, "");
+        return line.endsWith(DASHES) ? line.slice(0, -DASHES.length) : null;
+    }
+    function afterBlock(text, label, at) {
+        if (at >= 0 && text.startsWith(BEGIN, at)) return at;
+        var closing = END + label + DASHES;
+        if (at < 0 || !text.startsWith(closing, at)) {
+            refuse("malformed", "no END line for ".concat(quote(label), ": is the file complete?"));
         }
+        var after = at + closing.length;
+        var next = after;
+        while(next < text.length && isBlank(text.charCodeAt(next)))next++;
+        var isAlone = next === text.length || text.charCodeAt(next) === 10;
+        if (!isAlone && !text.startsWith(BEGIN, next)) {
+            refuse("malformed", "no line break after the END line of ".concat(quote(label)));
+        }
+        return after;
     }
-    function readBlock(label, content) {
+    function blockOf(label, content) {
         if (content.indexOf(":") < 0) return {
             label: label,
             encrypted: false,
@@ -1191,12 +1634,12 @@ function start_cold() {
         };
         var text = content.replace(/^\s+/, "\n");
         var blankLine = /\n[ \t\r]*\n/.exec(text);
-        if (blankLine === null) refuse("malformed", "no blank line after the headers of ".concat(quote(label)));
-        var encrypted = /\nProc-Type:\s*4,\s*ENCRYPTED/.test(text.slice(0, blankLine.index));
+        var headersEnd = blankLine ? blankLine.index : text.length;
+        var encrypted = /\nProc-Type:\s*4,\s*ENCRYPTED/.test(text.slice(0, headersEnd));
         return {
             label: label,
             encrypted: encrypted,
-            body: text.slice(blankLine.index)
+            body: blankLine ? text.slice(headersEnd) : text
         };
     }
     /**
@@ -1205,16 +1648,20 @@ function start_cold() {
      * @throws malformed: the body is empty, or not base64 with its padding (RFC 4648, section 4)
      */
     function decodeBlock(block) {
-        var base64 = block.body.replace(/[ \t\r\n]+/g, "");
-        var bytes = Buffer.from(base64, "base64");
-        if (bytes.length === 0 || bytes.toString("base64") !== base64) {
+        var base64 = block.body.replace(/[\u0000-\u0020]+/g, "");
+        var padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
+        var digits = padding > 0 ? base64.slice(0, -padding) : base64;
+        if (digits === "" || base64.length % 4 !== 0 || /[^A-Za-z0-9+/]/.test(digits)) {
             refuse("malformed", "bad base64 in ".concat(quote(block.label)));
         }
-        return bytes;
+        return Buffer.from(base64, "base64");
     }
-    /** A label for a message, in lower case, so that a search of the logs for private keys finds no such message. */
+    /**
+     * A label for a message, in lower case, so that a search of the logs for private keys finds no such message. Text that is no usual
+     * label is left out: it may be anything.
+     */
     function quote(label) {
-        return '"'.concat(label.toLowerCase(), '"');
+        return /^[A-Z0-9 .]{1,40}$/.test(label) ? '"'.concat(label.toLowerCase(), '"') : "a PEM block";
     }
     /** Writes a PEM block, in lines of 64 characters, each of which ends in LF. */
     function encodeBlock(label, bytes) {
@@ -1227,156 +1674,143 @@ function start_cold() {
     var FIELDS = {
         "P-256": {
             identifier: "2a8648ce3d030107",
-            bytes: 32,
-            powers: [
-                256,
-                -224,
-                192,
-                96
-            ],
+            bits: 256,
+            p: "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+            a: "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
             b: "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
         },
         "P-384": {
             identifier: "2b81040022",
-            bytes: 48,
-            powers: [
-                384,
-                -128,
-                -96,
-                32
-            ],
+            bits: 384,
+            p: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
+            a: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc",
             b: "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef"
         },
         "P-521": {
             identifier: "2b81040023",
-            bytes: 66,
-            powers: [
-                521
-            ],
+            bits: 521,
+            p: "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            a: "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc",
             b: "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00"
+        },
+        brainpoolP256r1: {
+            identifier: "2b2403030208010107",
+            bits: 256,
+            p: "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377",
+            a: "7d5a0975fc2c3057eef67530417affe7fb8055c126dc5c6ce94a4b44f330b5d9",
+            b: "26dc5c6ce94a4b44f330b5d9bbd77cbf958416295cf7e1ce6bccdc18ff8c07b6"
+        },
+        brainpoolP384r1: {
+            identifier: "2b240303020801010b",
+            bits: 384,
+            p: "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700133107ec53",
+            a: "7bc382c63d8c150c3c72080ace05afa0c2bea28e4fb22787139165efba91f90f8aa5814a503ad4eb04a8c7dd22ce2826",
+            b: "04a8c7dd22ce28268b39b55416f0447c2fb77de107dcd2a62e880ea53eeb62d57cb4390295dbc9943ab78696fa504c11"
+        },
+        brainpoolP512r1: {
+            identifier: "2b240303020801010d",
+            bits: 512,
+            p: "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca703308717d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3",
+            a: "7830a3318b603b89e2327145ac234cc594cbdd8d3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca",
+            b: "3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94cadc083e67984050b75ebae5dd2809bd638016f723"
         }
     };
-    var BASE = 16777216;
-    var LIMB_BITS = 24;
-    var LIMB_HEX = 6;
     /**
      * Finds a curve by its object identifier.
      *
      * @param identifier in lower-case hex
-     * @returns null where it is not one of the three
+     * @returns null where TLS servers do not use it
      */
     function curveOf(identifier) {
-        if (identifier === FIELDS["P-256"].identifier) return "P-256";
-        if (identifier === FIELDS["P-384"].identifier) return "P-384";
-        return identifier === FIELDS["P-521"].identifier ? "P-521" : null;
+        var _a;
+        var found = Object.keys(FIELDS).filter(function(curve) {
+            return FIELDS[curve].identifier === identifier;
+        });
+        return (_a = found[0]) != null ? _a : null;
     }
     /** The object identifier of a curve, in hex. */
     function identifierOf(curve) {
         return FIELDS[curve].identifier;
     }
+    /** The length in bits of a curve's field. */
+    function fieldBits(curve) {
+        return FIELDS[curve].bits;
+    }
     /** The length of a coordinate, and so of a private key, in bytes. */
     function fieldBytes(curve) {
-        return FIELDS[curve].bytes;
+        return Math.ceil(FIELDS[curve].bits / 8);
+    }
+    /** Whether a curve is one of NIST's, which alone njs's WebCrypto has. */
+    function isNist(curve) {
+        return curve.charAt(1) === "-";
     }
     /**
-     * Whether (x, y) is a point of the curve. This takes about 1,000 multiplications.
+     * Whether (x, y) is a point of the curve.
      *
      * @param x in hex, of the curve's full length
      * @param y likewise
      */
     function isOnCurve(curve, x, y) {
-        var field = FIELDS[curve];
-        var size = Math.floor(field.powers[0] / LIMB_BITS) + 1;
-        var p = primeOf(field, size);
-        var xs = limbsOf(x, size);
-        var ys = limbsOf(y, size);
-        if (compare(xs, p) >= 0 || compare(ys, p) >= 0) return false;
-        var left = product(ys, ys);
-        subtract(left, limbsOf(field.b, size));
-        var ySquaredMinusB = reduce(left, field, size);
-        var square = product(xs, xs);
-        square[0] = square[0] - 3;
-        var difference = product(reduce(square, field, size), xs);
-        subtract(difference, ySquaredMinusB);
-        var rest = reduce(difference, field, size);
-        return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
+        var p = limbsOf(FIELDS[curve].p);
+        var root = limbsOf(y);
+        var square = squareOfY(curve, p, limbsOf(x));
+        if (square === null || compare(root, p) >= 0) return false;
+        return compare(remainder(product(root, root), p), square) === 0;
     }
-    function limbsOf(hex, size) {
-        var limbs = [];
-        for(var i = 0; i < size; i++){
-            var end = hex.length - i * LIMB_HEX;
-            limbs.push(end > 0 ? parseInt(hex.slice(Math.max(end - LIMB_HEX, 0), end), 16) : 0);
-        }
-        return limbs;
+    /**
+     * Whether the curve has points with this x. A compressed point (SEC 1, 2.3.4) is one of them.
+     *
+     * @param x in hex, of the curve's full length
+     */
+    function hasPointAt(curve, x) {
+        var p = limbsOf(FIELDS[curve].p);
+        var square = squareOfY(curve, p, limbsOf(x));
+        return square !== null && isSquare(square, p);
     }
-    function primeOf(field, size) {
-        var limbs = zeros(size);
-        limbs[0] = -1;
-        for(var k = 0; k < field.powers.length; k++)addPower(limbs, 0, field.powers[k], 1);
-        carry(limbs, 0);
-        return limbs;
+    function squareOfY(curve, p, x) {
+        if (compare(x, p) >= 0) return null;
+        var _FIELDS_curve = FIELDS[curve], a = _FIELDS_curve.a, b = _FIELDS_curve.b;
+        var factor = remainder(sum(product(x, x), limbsOf(a)), p);
+        return remainder(sum(product(factor, x), limbsOf(b)), p);
     }
-    function zeros(size) {
-        var limbs = [];
-        for(var i = 0; i < size; i++)limbs.push(0);
-        return limbs;
-    }
-    function addPower(limbs, at, power, factor) {
-        var bits = Math.abs(power);
-        var limb = at + Math.floor(bits / LIMB_BITS);
-        var shifted = factor * Math.pow(2, bits % LIMB_BITS);
-        limbs[limb] = limbs[limb] + (power < 0 ? -shifted : shifted);
-    }
-    function compare(a, b) {
-        for(var i = Math.max(a.length, b.length) - 1; i >= 0; i--){
-            var difference = (a[i] || 0) - (b[i] || 0);
-            if (difference !== 0) return difference;
-        }
-        return 0;
-    }
-    function carry(limbs, at) {
-        for(var i = at; i + 1 < limbs.length; i++){
-            var limb = limbs[i];
-            var over = Math.floor(limb / BASE);
-            limbs[i] = limb - over * BASE;
-            limbs[i + 1] = limbs[i + 1] + over;
-        }
-    }
-    function product(a, b) {
-        var sum = zeros(a.length + b.length + 1);
-        for(var i = 0; i < a.length; i++){
-            var factor = a[i];
-            for(var j = 0; j < b.length; j++){
-                sum[i + j] = sum[i + j] + factor * b[j];
+    function isSquare(number, prime) {
+        var a = number;
+        var n = prime;
+        var isNegative = false;
+        while(a.length > 0){
+            var zeros = trailingZeros(a);
+            var eighth = n[0] % 8;
+            if (zeros % 2 === 1 && (eighth === 3 || eighth === 5)) isNegative = !isNegative;
+            a = shiftRight(a, zeros);
+            if (compare(a, n) < 0) {
+                if (a[0] % 4 === 3 && n[0] % 4 === 3) isNegative = !isNegative;
+                var larger = n;
+                n = a;
+                a = larger;
             }
+            a = difference(a, n);
         }
-        return sum;
-    }
-    function subtract(limbs, subtrahend) {
-        for(var i = 0; i < subtrahend.length; i++){
-            limbs[i] = limbs[i] - subtrahend[i];
-        }
-    }
-    function reduce(limbs, field, size) {
-        for(var i = 0; i < size; i++){
-            var limb = limbs[i];
-            var over = Math.floor(limb / BASE);
-            var factor = limb - over * BASE;
-            limbs[i + 1] = limbs[i + 1] + over;
-            for(var k = 0; k < field.powers.length; k++){
-                addPower(limbs, i, field.powers[k], factor);
-            }
-        }
-        carry(limbs, size);
-        return limbs.slice(size);
+        return !isOne(n) || !isNegative;
     }
     // src/x509/public_key.ts
     var RSA_ENCRYPTION = "2a864886f70d010101";
     var RSASSA_PSS = "2a864886f70d01010a";
     var MGF1 = "2a864886f70d010108";
     var EC_PUBLIC_KEY = "2a8648ce3d0201";
-    var ED25519 = "2b6570";
-    var ED448 = "2b6571";
+    var BARE_KINDS = {
+        "2b6570": "Ed25519",
+        "2b6571": "Ed448",
+        "608648016503040311": "ML-DSA-44",
+        "608648016503040312": "ML-DSA-65",
+        "608648016503040313": "ML-DSA-87"
+    };
+    var PUBLIC_BYTES = {
+        Ed25519: 32,
+        Ed448: 57,
+        "ML-DSA-44": 1312,
+        "ML-DSA-65": 1952,
+        "ML-DSA-87": 2592
+    };
     var SHORT_CURVES = /^(2b810400(0[6-9]|1c|1d|1e|1f)|2a8648ce3d03010[123]|2b240303020801010[1-4])$/;
     var PSS_HASHES = {
         "608648016503040201": 32,
@@ -1384,7 +1818,7 @@ function start_cold() {
         "608648016503040203": 64
     };
     var DEFAULT_SALT = "14";
-    var WEAKEST_RSA_BITS = 2048;
+    var WEAKEST_RSA_BITS = 2047;
     var LONGEST_RSA_BITS = 16384;
     /**
      * Reads the AlgorithmIdentifier of a public or private key.
@@ -1393,14 +1827,22 @@ function start_cold() {
      * @throws unsupported-key, weak (a short curve), malformed
      */
     function readKeyAlgorithm(algorithm2, whose) {
-        var bytes = algorithm2.bytes;
-        var identifier = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
-        var parameters = identifier.end < algorithm2.end ? readElement(bytes, identifier.end, algorithm2.end) : null;
+        var name = readTagged(algorithm2, algorithm2.start, OBJECT_IDENTIFIER, "an algorithm");
+        var parameters = name.end < algorithm2.end ? readElement(algorithm2.bytes, name.end, algorithm2.end) : null;
         if (parameters !== null) expectEnd(algorithm2.end, parameters.end, "the parameters of a key");
-        var isBare = parameters === null;
-        switch(objectIdentifier(identifier)){
+        var identifier = objectIdentifier(name);
+        var bare = BARE_KINDS[identifier];
+        if (bare !== void 0) {
+            if (parameters !== null) refuse("malformed", "".concat(whose, ": an ").concat(bare, " key with parameters"));
+            return {
+                kind: bare,
+                curve: null,
+                restrictions: ""
+            };
+        }
+        switch(identifier){
             case RSA_ENCRYPTION:
-                if (!isBare && hexOfWhole(parameters) !== "0500") {
+                if (parameters !== null && hexOfWhole(parameters) !== "0500") {
                     refuse("malformed", "".concat(whose, ": an RSA key with parameters"));
                 }
                 return {
@@ -1409,16 +1851,10 @@ function start_cold() {
                     restrictions: ""
                 };
             case RSASSA_PSS:
-                if (!isBare) {
-                    var pss = readPss(parameters);
-                    if (pss === null || pss.salt > pss.digest) {
-                        refuse("unsupported-key", "".concat(whose, ": an RSA-PSS key for other signatures than TLS makes"));
-                    }
-                }
                 return {
                     kind: "RSA-PSS",
                     curve: null,
-                    restrictions: isBare ? "" : hexOfWhole(parameters)
+                    restrictions: readRestrictions(parameters, whose)
                 };
             case EC_PUBLIC_KEY:
                 return {
@@ -1426,27 +1862,21 @@ function start_cold() {
                     curve: readCurve(parameters, whose),
                     restrictions: ""
                 };
-            case ED25519:
-                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed25519 key with parameters"));
-                return {
-                    kind: "Ed25519",
-                    curve: null,
-                    restrictions: ""
-                };
-            case ED448:
-                if (!isBare) refuse("malformed", "".concat(whose, ": an Ed448 key with parameters"));
-                return {
-                    kind: "Ed448",
-                    curve: null,
-                    restrictions: ""
-                };
             default:
-                return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these"));
+                return refuse("unsupported-key", "".concat(whose, ": neither RSA, ECDSA, Ed25519, Ed448 nor ML-DSA; make a key of one of these"));
         }
     }
+    function readRestrictions(parameters, whose) {
+        if (parameters === null) return "";
+        var pss = readPss(parameters);
+        if (pss === null || pss.salt > pss.digest) {
+            refuse("unsupported-key", "".concat(whose, ": an RSA-PSS key for other signatures than TLS makes"));
+        }
+        return hexOfWhole(parameters);
+    }
     /**
-     * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but by default
-     * neither OpenSSL nor any browser negotiates them in a handshake.
+     * Reads the parameters of an EC key, which must name a curve of ec_point.ts. OpenSSL loads keys on other curves too, but by default no
+     * client negotiates them in a handshake.
      *
      * @throws unsupported-key, weak, malformed
      */
@@ -1507,7 +1937,7 @@ function start_cold() {
      * Reads a SubjectPublicKeyInfo.
      *
      * @param whose the name of its certificate in a refusal, such as "certificate 1"
-     * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key
+     * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key, `expectPoint` a point
      */
     function readPublicKey(info, whose) {
         var algorithm2 = readTagged(info, info.start, SEQUENCE, "a key algorithm");
@@ -1565,33 +1995,25 @@ function start_cold() {
             var form = value.slice(0, 2);
             var isPoint = form === "04" && value.length === 2 + 2 * length2 || (form === "02" || form === "03") && value.length === 2 + length2;
             if (!isPoint) refuse("malformed", "".concat(whose, ": not a point of ").concat(curve));
-            return Number(curve.slice(2));
+            return fieldBits(curve);
         }
-        var length = privateBytes(kind, null);
+        var length = PUBLIC_BYTES[kind];
         if (value.length !== 2 * length) refuse("malformed", "".concat(whose, ": not an ").concat(kind, " key"));
-        return kind === "Ed448" ? 456 : 256;
-    }
-    /** The length in bytes of an EC, Ed25519 or Ed448 private key. */
-    function privateBytes(kind, curve) {
-        if (curve !== null) return fieldBytes(curve);
-        return kind === "Ed448" ? 57 : 32;
+        return length * 8;
     }
     /**
      * Checks that an EC key is a point of its curve, as OpenSSL does when it reads a certificate. Other keys pass.
      *
      * @param whose the name of the key's certificate in a refusal
-     * @throws malformed; unsupported-key for a compressed point, because to check it takes a square root
+     * @throws malformed
      */
     function expectPoint(key, whose) {
-        if (key.curve === null) return;
-        var length = fieldBytes(key.curve) * 2;
-        if (key.value.slice(0, 2) !== "04") {
-            refuse("unsupported-key", "".concat(whose, ": a compressed EC point; TLS wants it uncompressed"));
-        }
-        var x = key.value.slice(2, 2 + length);
-        if (!isOnCurve(key.curve, x, key.value.slice(2 + length))) {
-            refuse("malformed", "".concat(whose, ": not a point of ").concat(key.curve));
-        }
+        var curve = key.curve, value = key.value;
+        if (curve === null) return;
+        var isCompressed = value.slice(0, 2) !== "04";
+        var x = value.slice(2, 2 + fieldBytes(curve) * 2);
+        var isPoint = isCompressed ? hasPointAt(curve, x) : isOnCurve(curve, x, value.slice(2 + x.length));
+        if (!isPoint) refuse("malformed", "".concat(whose, ": not a point of ").concat(curve));
     }
     /**
      * Whether two public keys are equal. Where the EC point is compressed in one of them, x and the parity of y are compared, which is
@@ -1605,18 +2027,13 @@ function start_cold() {
     function compressedPoint(point) {
         return (isOdd(point) ? "03" : "02") + point.slice(2, 1 + point.length / 2);
     }
-    /** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
+    /** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`, `ML-DSA-65`. */
     function keyTypeName(key) {
         if (key.curve !== null) return "ECDSA-" + key.curve.replace("-", "");
         return key.kind.slice(0, 3) === "RSA" ? "".concat(key.kind, "-").concat(key.bits) : key.kind;
     }
     // src/x509/certificate.ts
-    var SUBJECT_KEY_ID = "551d0e";
-    var SUBJECT_ALT_NAME = "551d11";
-    var BASIC_CONSTRAINTS = "551d13";
-    var AUTHORITY_KEY_ID = "551d23";
     var COMMON_NAME = "550403";
-    var FALSE = "00";
     var CERTIFICATE_LABELS = [
         "CERTIFICATE",
         "X509 CERTIFICATE",
@@ -1636,16 +2053,17 @@ function start_cold() {
      * @throws malformed, unsupported-key, weak (an EC key on a short curve)
      */
     function readCertificate(block, whose) {
+        return parseCertificate(certificateIn(block), whose);
+    }
+    /**
+     * The bytes of the certificate in a PEM block. What follows it is cut off: the trust settings (X509_CERT_AUX) that OpenSSL appends for its own
+     * tools are not sent to clients, and in a chain OpenSSL ignores all that follows.
+     *
+     * @throws malformed
+     */
+    function certificateIn(block) {
         var der = decodeBlock(block);
-        if (block.label === "TRUSTED CERTIFICATE") {
-            var certificate = readElement(der, 0, der.length);
-            if (certificate.end < der.length) {
-                var trust = readElement(der, certificate.end, der.length);
-                expectEnd(der.length, trust.end, "a certificate");
-            }
-            der = der.slice(0, certificate.end);
-        }
-        return parseCertificate(der, whose);
+        return der.slice(0, readElement(der, 0, der.length).end);
     }
     /**
      * Reads the first certificate in PEM text, such as that of a record.
@@ -1660,6 +2078,33 @@ function start_cold() {
         }
         return refuse("malformed", "no certificate");
     }
+    function fieldsOf(inner) {
+        var serial = afterVersion(inner);
+        var algorithm2 = readTagged(inner, serial.end, SEQUENCE, "a signature algorithm");
+        var issuer = readTagged(inner, algorithm2.end, SEQUENCE, "an issuer");
+        var validity = readTagged(inner, issuer.end, SEQUENCE, "a validity");
+        var subject = readTagged(inner, validity.end, SEQUENCE, "a subject");
+        var publicKeyInfo2 = readTagged(inner, subject.end, SEQUENCE, "a public key");
+        return {
+            serial: serial,
+            algorithm: algorithm2,
+            issuer: issuer,
+            validity: validity,
+            subject: subject,
+            publicKeyInfo: publicKeyInfo2
+        };
+    }
+    /**
+     * The subject of a certificate that is read no further, in the form of `comparableName`.
+     *
+     * @throws malformed
+     */
+    function comparableSubject(der) {
+        var outer = readWhole(der, SEQUENCE, "a certificate");
+        var subject = fieldsOf(readTagged(outer, outer.start, SEQUENCE, "a certificate")).subject;
+        expectName(subject);
+        return comparableName(subject);
+    }
     function parseCertificate(der, whose) {
         var outer = readWhole(der, SEQUENCE, "a certificate");
         var inner = readTagged(outer, outer.start, SEQUENCE, "a certificate");
@@ -1667,46 +2112,35 @@ function start_cold() {
         var signature = readTagged(outer, signatureAlgorithm.end, BIT_STRING, "a signature");
         expectEnd(outer.end, signature.end, "a signature");
         bitString(signature, "a signature");
-        var serial = afterVersion(inner);
+        var _fieldsOf = fieldsOf(inner), serial = _fieldsOf.serial, algorithm2 = _fieldsOf.algorithm, issuer = _fieldsOf.issuer, validity = _fieldsOf.validity, subject = _fieldsOf.subject, publicKeyInfo2 = _fieldsOf.publicKeyInfo;
         expectInteger(serial, "a serial number");
-        var innerAlgorithm = readTagged(inner, serial.end, SEQUENCE, "a signature algorithm");
-        var issuer = readTagged(inner, innerAlgorithm.end, SEQUENCE, "an issuer");
-        var validity = readTagged(inner, issuer.end, SEQUENCE, "a validity");
-        var subject = readTagged(inner, validity.end, SEQUENCE, "a subject");
-        var publicKeyInfo2 = readTagged(inner, subject.end, SEQUENCE, "a public key");
         expectAlgorithm(signatureAlgorithm);
-        if (hexOf(innerAlgorithm) !== hexOf(signatureAlgorithm)) {
+        if (hexOf(algorithm2) !== hexOf(signatureAlgorithm)) {
             refuse("malformed", "".concat(whose, " has two different signature algorithms"));
         }
-        var issuerHex = hexOfWhole(issuer);
-        var subjectHex = hexOfWhole(subject);
         expectName(issuer);
-        if (subjectHex !== issuerHex) expectName(subject);
-        var notBefore = readElement(der, validity.start, validity.end);
-        var notAfter = readElement(der, notBefore.end, validity.end);
-        expectEnd(validity.end, notAfter.end, "a validity");
-        var certificate = {
+        expectName(subject);
+        var publicKey = readPublicKey(publicKeyInfo2, whose);
+        var extensions = readExtensionFields(inner, publicKeyInfo2.end);
+        return Object.assign({}, extensions, readValidity(validity), {
             der: der,
             serial: serial,
             issuer: issuer,
-            issuerHex: issuerHex,
             subject: subject,
-            subjectHex: subjectHex,
-            notBefore: readTime(notBefore, "notBefore"),
-            notAfter: readTime(notAfter, "notAfter"),
             signatureAlgorithm: signatureAlgorithm,
-            publicKey: readPublicKey(publicKeyInfo2, whose),
+            publicKey: publicKey,
             publicKeyInfo: publicKeyInfo2,
-            subjectKeyId: "",
-            authorityKeyId: "",
-            authorityByName: false,
-            isAuthority: false,
-            altNames: null,
-            names: []
+            names: serverNames(extensions.altNames, subject)
+        });
+    }
+    function readValidity(validity) {
+        var notBefore = readElement(validity.bytes, validity.start, validity.end);
+        var notAfter = readElement(validity.bytes, notBefore.end, validity.end);
+        expectEnd(validity.end, notAfter.end, "a validity");
+        return {
+            notBefore: readTime(notBefore, "notBefore"),
+            notAfter: readTime(notAfter, "notAfter")
         };
-        readExtensions(certificate, inner, publicKeyInfo2.end);
-        certificate.names = serverNames(certificate);
-        return certificate;
     }
     function afterVersion(inner) {
         var first = readElement(inner.bytes, inner.start, inner.end);
@@ -1725,77 +2159,20 @@ function start_cold() {
             expectEnd(algorithm2.end, parameters.end, "a signature algorithm");
         }
     }
-    function readExtensions(certificate, inner, from) {
-        var at = from;
-        for(var number = 1; number <= 2; number++){
-            if (at < inner.end && inner.bytes[at] === contextTag(number)) {
-                var identifier = readElement(inner.bytes, at, inner.end);
-                bitString(identifier, "a unique identifier");
-                at = identifier.end;
-            }
-        }
-        if (at === inner.end) return;
-        var wrapper = readTagged(inner, at, constructedTag(3), "extensions");
-        expectEnd(inner.end, wrapper.end, "extensions");
-        var extensions = readOnly(wrapper, SEQUENCE, "extensions");
-        var types = [];
-        at = extensions.start;
-        while(at < extensions.end){
-            var extension = readTagged(extensions, at, SEQUENCE, "an extension");
-            var type = readExtension(certificate, extension);
-            if (types.indexOf(type) >= 0) refuse("malformed", "a certificate with one extension twice");
-            types.push(type);
-            at = extension.end;
-        }
-    }
-    function readExtension(certificate, extension) {
-        var bytes = extension.bytes;
-        var type = readElement(bytes, extension.start, extension.end);
-        var value = readElement(bytes, type.end, extension.end);
-        if (value.tag === BOOLEAN && value.end - value.start === 1) {
-            value = readElement(bytes, value.end, extension.end);
-        }
-        if (value.tag !== OCTET_STRING) refuse("malformed", "unreadable extension in a certificate");
-        expectEnd(extension.end, value.end, "an extension");
-        var identifier = objectIdentifier(type);
-        expectExtension(identifier, value);
-        switch(identifier){
-            case SUBJECT_ALT_NAME:
-                certificate.altNames = readOnly(value, SEQUENCE, "subjectAltName");
-                break;
-            case SUBJECT_KEY_ID:
-                certificate.subjectKeyId = hexOf(readOnly(value, OCTET_STRING, "a key identifier"));
-                break;
-            case BASIC_CONSTRAINTS:
-                {
-                    var first = children(readOnly(value, SEQUENCE, "basicConstraints"))[0];
-                    certificate.isAuthority = first !== void 0 && first.tag === BOOLEAN && hexOf(first) !== FALSE;
-                    break;
-                }
-            case AUTHORITY_KEY_ID:
-                {
-                    var parts = children(readOnly(value, SEQUENCE, "an authority key identifier"));
-                    for(var i = 0; i < parts.length; i++){
-                        var part = parts[i];
-                        if (part.tag === contextTag(0)) certificate.authorityKeyId = hexOf(part);
-                        else certificate.authorityByName = true;
-                    }
-                    break;
-                }
-        }
-        return identifier;
-    }
-    function serverNames(certificate) {
-        var names = dnsNames(certificate);
+    function serverNames(altNames, subject) {
+        var names = dnsNames({
+            altNames: altNames
+        });
         if (names.length > 0) return names.map(canonicalName);
-        return commonNames(certificate.subject).map(canonicalName).filter(function(name) {
+        return commonNames(subject).map(canonicalName).filter(function(name) {
             return name.length <= LONGEST_NAME && SERVER_NAME.test(name);
         });
     }
     /** The dNSNames of the subjectAltName (RFC 5280, 4.2.1.6) as they are written. */
-    function dnsNames(certificate) {
-        if (certificate.altNames === null) return [];
-        return children(certificate.altNames).filter(function(name) {
+    function dnsNames(param) {
+        var altNames = param.altNames;
+        if (altNames === null) return [];
+        return children(altNames).filter(function(name) {
             return name.tag === DNS_NAME;
         }).map(utf8Of);
     }
@@ -1805,7 +2182,7 @@ function start_cold() {
             children(set).forEach(function(attribute) {
                 var type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, "an attribute");
                 var value = readElement(attribute.bytes, type.end, attribute.end);
-                if (hexOf(type) === COMMON_NAME) names.push(utf8Of(value));
+                if (hexOf(type) === COMMON_NAME) names.push(textOf(value) || "");
             });
         });
         return names;
@@ -1833,50 +2210,14 @@ function start_cold() {
     function isExpired(certificate, nowSeconds) {
         return nowSeconds > certificate.notAfter;
     }
-    // src/x509/chain.ts
-    var LONGEST_CHAIN = 10;
-    var LARGEST_CHAIN = 14e4;
-    var MOST_ISSUERS = 8;
-    var issuers = [];
     /**
-     * Reads a certificate above the leaf, unless it is remembered.
+     * Whether a certificate is valid.
      *
-     * @param position in the chain; 1 for the leaf's issuer
-     * @throws malformed, unsupported-key, weak (an EC key on a short curve)
+     * @param nowSeconds seconds since 1970
      */
-    function readIssuer(block, position) {
-        var known = issuers.filter(function(issuer) {
-            return issuer.block.body === block.body && issuer.block.label === block.label;
-        })[0];
-        if (known) return known.certificate;
-        var certificate = readCertificate(block, "certificate ".concat(position + 1));
-        issuers = [
-            {
-                block: block,
-                certificate: certificate
-            }
-        ].concat(issuers).slice(0, MOST_ISSUERS);
-        return certificate;
-    }
-    /**
-     * Checks that a certificate can have issued the one before it in the chain, by names and key identifiers, and that its own key is
-     * usable. The signature is not checked.
-     *
-     * @param position of the issuer in the chain; 1 for the leaf's issuer
-     * @throws bad-chain, malformed, unsupported-key
-     */
-    function expectIssuer(issued, issuer, position) {
-        var whose = "certificate ".concat(position + 1);
-        if (issued.der.equals(issuer.der)) refuse("bad-chain", "".concat(whose, " is the one before it again"));
-        if (issued.issuerHex !== issuer.subjectHex) {
-            refuse("bad-chain", "".concat(whose, " is not the issuer of the one before it"));
-        }
-        var authorityKeyId = issued.authorityKeyId;
-        var subjectKeyId = issuer.subjectKeyId;
-        if (authorityKeyId !== "" && subjectKeyId !== "" && authorityKeyId !== subjectKeyId) {
-            refuse("bad-chain", "".concat(whose, " has the issuer's name, but not the key that signed"));
-        }
-        expectPoint(issuer.publicKey, whose);
+    function isValidAt(param, nowSeconds) {
+        var notBefore = param.notBefore, notAfter = param.notAfter;
+        return notBefore <= nowSeconds && nowSeconds <= notAfter;
     }
     // src/x509/description.ts
     // src/x509/signature.ts
@@ -1890,7 +2231,10 @@ function start_cold() {
         "2a8648ce3d040303": "ecdsa-with-SHA384",
         "2a8648ce3d040304": "ecdsa-with-SHA512",
         "2b6570": "ED25519",
-        "2b6571": "ED448"
+        "2b6571": "ED448",
+        "608648016503040311": "ML-DSA-44",
+        "608648016503040312": "ML-DSA-65",
+        "608648016503040313": "ML-DSA-87"
     };
     var WEAK_SIGNATURES = {
         "2a864886f70d010102": "md2WithRSAEncryption",
@@ -1927,27 +2271,45 @@ function start_cold() {
         };
     }
     /**
-     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed root does not count, because no client checks
-     * it. The signature of a self-signed leaf counts, although OpenSSL ignores it as well.
+     * Refuses a certificate that is too weak for OpenSSL. The signature of a self-signed certificate does not count: no client checks it.
      *
-     * @param position in the chain; 0 for the leaf
+     * @param whose the name of the certificate in a refusal, such as "certificate 2"
      * @throws weak
      */
-    function expectStrength(certificate, position) {
-        var whose = "certificate ".concat(position + 1);
+    function expectStrength(certificate, whose) {
         var _certificate_publicKey = certificate.publicKey, kind = _certificate_publicKey.kind, bits = _certificate_publicKey.bits;
         if ((kind === "RSA" || kind === "RSA-PSS") && bits < WEAKEST_RSA_BITS) {
             refuse("weak", "".concat(whose, " has an RSA key of ").concat(bits, " bits; ").concat(WEAKEST_RSA_BITS, " are needed"));
         }
         var _signatureOf = signatureOf(certificate), name = _signatureOf.name, isStrong = _signatureOf.isStrong;
-        if (!isStrong && (position === 0 || !isSelfSigned(certificate, name))) {
+        if (!isStrong && !(isSelfSigned(certificate) && isByKind(name, kind))) {
             refuse("weak", "".concat(whose, " is signed with ").concat(name, ", which clients refuse; have it issued again"));
         }
     }
-    function isSelfSigned(certificate, signature) {
-        var keyId = certificate.authorityKeyId;
-        var kind = /WithRSA/.test(signature) ? "RSA" : signature === "ecdsa-with-SHA1" ? "EC" : "";
-        return certificate.subjectHex === certificate.issuerHex && (keyId === "" || keyId === certificate.subjectKeyId) && !certificate.authorityByName && certificate.publicKey.kind === kind;
+    function isByKind(signature, kind) {
+        if (/WithRSA/.test(signature)) return kind === "RSA";
+        if (signature === "rsassaPss") return kind === "RSA" || kind === "RSA-PSS";
+        return signature === "ecdsa-with-SHA1" && kind === "EC";
+    }
+    /**
+     * Whether a certificate is its own issuer, by its names and its authority key identifier, as OpenSSL has it (X509_check_akid). The signature
+     * is not checked.
+     */
+    function isSelfSigned(certificate) {
+        return comparableName(certificate.issuer) === comparableName(certificate.subject) && hasKeyOf(certificate, certificate) && namesSerialOf(certificate, certificate);
+    }
+    /**
+     * Whether the key identifiers of a certificate and of an issuer agree, or one is missing. They tell which key signed where an authority has
+     * several under one name.
+     */
+    function hasKeyOf(param, param1) {
+        var authorityKeyId = param.authorityKeyId, subjectKeyId = param1.subjectKeyId;
+        return authorityKeyId === "" || subjectKeyId === "" || authorityKeyId === subjectKeyId;
+    }
+    /** Whether the serial number and the issuer in a certificate's authority key identifier are those of an issuer, or are left out. */
+    function namesSerialOf(issued, issuer) {
+        var authoritySerial = issued.authoritySerial, authorityIssuer = issued.authorityIssuer;
+        return (authoritySerial === "" || authoritySerial === hexOf(issuer.serial)) && (authorityIssuer === null || comparableName(authorityIssuer) === comparableName(issuer.issuer));
     }
     // src/x509/description.ts
     var ATTRIBUTES = {
@@ -1972,7 +2334,6 @@ function start_cold() {
         "2b0601040182373c020102": "jurisdictionST",
         "2b0601040182373c020103": "jurisdictionC"
     };
-    var T61_STRING = 20;
     var IP_ADDRESS = contextTag(7);
     /** Describes a certificate that `readPair` or `readLeaf` returned. */
     function describe(certificate) {
@@ -1997,6 +2358,12 @@ function start_cold() {
     function isoTime(seconds) {
         return new Date(seconds * 1e3).toISOString().replace(".000Z", "Z");
     }
+    var LONGEST_NAME2 = 100;
+    /** A Name for a message, or its beginning. */
+    function nameText(name) {
+        var text = distinguishedName(name);
+        return text.length > LONGEST_NAME2 ? "".concat(text.slice(0, LONGEST_NAME2), "...") : text;
+    }
     function distinguishedName(name) {
         return children(name).map(function(set) {
             return children(set).map(attributeOf).reverse().join("+");
@@ -2007,8 +2374,11 @@ function start_cold() {
         var type = parts[0];
         var value = parts[1];
         var name = ATTRIBUTES[hexOf(type)];
-        if (name === void 0) return "".concat(dottedForm(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
-        var escaped2 = stringOf(value).replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
+        var text = textOf(value);
+        if (name === void 0 || text === null) {
+            return "".concat(name || dottedForm(hexOf(type)), "=#").concat(hexOfWhole(value).toUpperCase());
+        }
+        var escaped2 = text.replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]| $/g, "\\$&").replace(/[\u0000-\u001f\u007f]/g, function(char) {
             return "\\" + hexByte(char.charCodeAt(0)).toUpperCase();
         });
         return "".concat(name, "=").concat(escaped2);
@@ -2016,15 +2386,7 @@ function start_cold() {
     function hexByte(byte) {
         return (byte < 16 ? "0" : "") + byte.toString(16);
     }
-    function stringOf(value) {
-        if (value.tag !== T61_STRING && value.tag !== BMP_STRING) return utf8Of(value);
-        var width = value.tag === BMP_STRING ? 2 : 1;
-        var text = "";
-        for(var at = value.start; at < value.end; at += width){
-            text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-        }
-        return text;
-    }
+    /** The iPAddresses of the subjectAltName, IPv6 in the form of RFC 5952. */
     function ipAddresses(certificate) {
         if (certificate.altNames === null) return [];
         return children(certificate.altNames).filter(function(name) {
@@ -2042,10 +2404,239 @@ function start_cold() {
     }
     function withShortenedZeros(address) {
         for(var run = 8; run > 1; run--){
-            var zeros2 = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
-            if (zeros2.test(address)) return address.replace(zeros2, "::");
+            var zeros = new RegExp("(^|:)0(:0){".concat(run - 1, "}(:|$)"));
+            if (zeros.test(address)) return address.replace(zeros, "::");
         }
         return address;
+    }
+    // src/x509/chain.ts
+    var LONGEST_CHAIN = 10;
+    var LARGEST_CHAIN = 102300;
+    function faultsIn(faults) {
+        return Object.keys(faults).map(function(number) {
+            return faults[+number];
+        });
+    }
+    var MOST_ISSUERS = 8;
+    var issuers = [];
+    function readIssuer(param) {
+        var block = param.block, number = param.number;
+        var known = issuers.filter(function(issuer) {
+            return issuer.block.body === block.body && issuer.block.label === block.label;
+        })[0];
+        if (known) return known.certificate;
+        var whose = "certificate ".concat(number);
+        var certificate = readCertificate(block, whose);
+        expectStrength(certificate, whose);
+        expectPoint(certificate.publicKey, whose);
+        issuers = [
+            {
+                block: block,
+                certificate: certificate
+            }
+        ].concat(issuers).slice(0, MOST_ISSUERS);
+        return certificate;
+    }
+    /**
+     * Builds the chain above a leaf. Signatures are not checked.
+     *
+     * @param candidates the other certificates, in the order of their file. The work grows with the square of their number
+     * @param now the time by which valid ones come first, in seconds since 1970; undefined where the order of the file decides alone
+     * @throws bad-chain where none of the candidates is the leaf's issuer; the reason where its only issuer cannot be used
+     */
+    function buildChain(leaf, candidates, now) {
+        var _poolOf = poolOf(leaf, candidates), pool = _poolOf.pool, faults = _poolOf.faults;
+        var unusable = {};
+        var certificates = [
+            leaf
+        ];
+        var numbers = [];
+        var size = leaf.der.length;
+        function addIssuers(issued, depth) {
+            inOrder(issued, issuersOf(issued, pool, unusable), now).forEach(function(param) {
+                var number = param.number, certificate = param.certificate;
+                if (numbers.indexOf(number) >= 0) return;
+                var isFull = certificates.length === LONGEST_CHAIN || size + certificate.der.length > LARGEST_CHAIN;
+                if (isFull && depth === certificates.length) refuseLong();
+                if (isFull) return;
+                certificates.push(certificate);
+                numbers.push(number);
+                size += certificate.der.length;
+                addIssuers(certificate, depth + 1);
+            });
+        }
+        if (size > LARGEST_CHAIN) refuseLong();
+        addIssuers(leaf, 1);
+        var hasIssuer = numbers.length > 0 || isSelfSigned(leaf);
+        if (!hasIssuer) expectAlone(leaf, pool, faultsIn(unusable).concat(faults));
+        return {
+            certificates: certificates,
+            numbers: numbers,
+            leftOut: candidates.map(function(param) {
+                var number = param.number;
+                return number;
+            }).filter(function(number) {
+                return numbers.indexOf(number) < 0 && !unusable[number];
+            }),
+            faults: faultsIn(unusable).map(function(param) {
+                var message = param.message;
+                return message;
+            }),
+            hasIssuer: hasIssuer
+        };
+    }
+    function poolOf(leaf, candidates) {
+        var seen = _define_property({}, leaf.der.toString("base64"), true);
+        var pool = [];
+        var faults = [];
+        candidates.forEach(function(param) {
+            var block = param.block, number = param.number;
+            try {
+                var der = certificateIn(block);
+                var text = der.toString("base64");
+                if (seen[text]) return;
+                seen[text] = true;
+                pool.push({
+                    block: block,
+                    number: number,
+                    der: der,
+                    subject: comparableSubject(der)
+                });
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                faults.push(e);
+            }
+        });
+        return {
+            pool: pool,
+            faults: faults
+        };
+    }
+    function issuersOf(issued, pool, unusable) {
+        if (isSelfSigned(issued)) return [];
+        var name = comparableName(issued.issuer);
+        var found = [];
+        pool.forEach(function(one) {
+            if (one.subject !== name || one.certificate === null) return;
+            try {
+                one.certificate = one.certificate || readIssuer(one);
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                one.certificate = null;
+                unusable[one.number] = e;
+                return;
+            }
+            if (hasKeyOf(issued, one.certificate)) {
+                found.push({
+                    number: one.number,
+                    certificate: one.certificate
+                });
+            }
+        });
+        return found;
+    }
+    function inOrder(issued, found, now) {
+        var rankOf = function rankOf2(param) {
+            var certificate = param.certificate;
+            var isUntimely = now !== void 0 && !isValidAt(certificate, now);
+            return (isUntimely ? 2 : 0) + (namesSerialOf(issued, certificate) ? 0 : 1);
+        };
+        return [
+            0,
+            1,
+            2,
+            3
+        ].reduce(function(all, rank) {
+            return all.concat(found.filter(function(one) {
+                return rankOf(one) === rank;
+            }));
+        }, []);
+    }
+    function expectAlone(leaf, pool, faults) {
+        var fault = faults[0];
+        if (fault) throw fault;
+        if (pool.length === 0) return;
+        var name = comparableName(leaf.issuer);
+        var namesake = pool.filter(function(param) {
+            var subject = param.subject;
+            return subject === name;
+        })[0];
+        if (namesake) {
+            refuse("bad-chain", "certificate ".concat(namesake.number, " has the issuer's name, but not the key that signed"));
+        }
+        refuse("bad-chain", "none of the other certificates is the issuer, ".concat(nameText(leaf.issuer)));
+    }
+    function refuseLong() {
+        return refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
+    }
+    // src/x509/rsa_numbers.ts
+    var LONGEST_BITS = 8192;
+    var SMALL_MODULUS_BITS = 3072;
+    var SMALL_EXPONENT_BITS = 64;
+    /**
+     * Checks the lengths of the numbers, and, where the time for it is short, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo p - 1, e·dQ = 1 modulo q - 1, and
+     * q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
+     *
+     * @param numbers n, e, d, p, q, dP, dQ and qInv, each in hex of whole bytes without zero bytes before it
+     * @throws malformed
+     */
+    function expectOneKey(numbers) {
+        var longest = bitsOf(numbers[0]);
+        if (numbers.slice(2).some(function(number) {
+            return bitsOf(number) > longest;
+        })) {
+            refuse("malformed", "an RSA private key with a number longer than its modulus");
+        }
+        var isUsual = longest <= SMALL_MODULUS_BITS || bitsOf(numbers[1]) <= SMALL_EXPONENT_BITS;
+        if (longest > LONGEST_BITS || !isUsual) return;
+        var all = numbers.map(limbsOf);
+        var _all = _sliced_to_array(all, 8), n = _all[0], p = _all[3], q = _all[4], qInv = _all[7];
+        var isOneKey = !isOne(p) && !isOne(q) && compare(product(p, q), n) === 0 && isOne(remainder(product(q, qInv), p)) && areExponents(all);
+        if (!isOneKey) {
+            refuse("malformed", "the numbers of the RSA private key do not belong together: it is damaged");
+        }
+    }
+    function areExponents(numbers) {
+        var _numbers = _sliced_to_array(numbers, 7), n = _numbers[0], e = _numbers[1], d = _numbers[2], p = _numbers[3], q = _numbers[4], dP = _numbers[5], dQ = _numbers[6];
+        var _ref = [
+            difference(p, [
+                1
+            ]),
+            difference(q, [
+                1
+            ])
+        ], pLess1 = _ref[0], qLess1 = _ref[1];
+        var order = difference(difference(n, p), qLess1);
+        var undoes = function undoes2(exponent, modulus) {
+            return isOne(remainder(product(e, exponent), modulus));
+        };
+        if (!undoes(dP, pLess1) || !undoes(dQ, qLess1)) return false;
+        var divisor = divisorOf(remainder(difference(product(e, d), [
+            1
+        ]), order), order);
+        var isCommon = divisor > 0 && isMultiple(pLess1, divisor) && isMultiple(qLess1, divisor);
+        return isCommon || undoes(d, pLess1) && undoes(d, qLess1);
+    }
+    function isMultiple(number, divisor) {
+        return remainder(number, [
+            divisor
+        ]).length === 0;
+    }
+    var LARGEST_DIVISOR = 1e3;
+    var NEARLY = 1e-6;
+    function divisorOf(rest, order) {
+        var ratio = ratioOf(rest, order);
+        for(var divisor = 1; divisor <= LARGEST_DIVISOR; divisor++){
+            var multiple = ratio * divisor;
+            if (Math.abs(multiple - Math.round(multiple)) > NEARLY) continue;
+            return remainder(product(rest, [
+                divisor
+            ]), order).length === 0 ? divisor : 0;
+        }
+        return 0;
+    }
+    function bitsOf(hex) {
+        return (hex.length - 2) * 4 + parseInt(hex.slice(0, 2), 16).toString(2).length;
     }
     // src/x509/private_key.ts
     var WHOSE = "the private key";
@@ -2055,7 +2646,8 @@ function start_cold() {
         return /PRIVATE KEY$/.test(label);
     }
     /**
-     * Reads a private key without any arithmetic. Only `proveKey` tells whether the private numbers fit the public ones.
+     * Reads a private key without any arithmetic: see `expectSound`. Only `proveKey` tells whether the private part of a key other than
+     * RSA's is that of the public one.
      *
      * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
      */
@@ -2096,6 +2688,28 @@ function start_cold() {
         for(var i = 3; i < numbers.length; i++)positiveInteger(numbers[i], "an RSA number");
         return rsaValue(numbers[1], numbers[2]);
     }
+    /**
+     * Whether the public part of a key, which is equal to that of the certificate, tells that the key belongs to it. OpenSSL computes the
+     * public part of other keys from the private one: of Ed25519, Ed448 and ML-DSA keys even where a file includes it, and of EC keys
+     * without it. A brainpool key counts as one of these, because no njs can use it.
+     */
+    function provesItself(param) {
+        var kind = param.kind, curve = param.curve, value = param.value;
+        return curve === null ? kind === "RSA" || kind === "RSA-PSS" : value !== "" && isNist(curve);
+    }
+    /**
+     * Checks that the numbers of an RSA key are those of one key. Other keys pass: to compute the public part of one takes longer than a
+     * handshake may wait.
+     *
+     * @throws malformed
+     */
+    function expectSound(key) {
+        if (key.kind !== "RSA" && key.kind !== "RSA-PSS") return;
+        var numbers = children(innerKey(key)).slice(1);
+        expectOneKey(numbers.map(function(number) {
+            return positiveInteger(number, "an RSA number");
+        }));
+    }
     function readSec1(der) {
         var _readEcPrivateKey = readEcPrivateKey(readWhole(der, SEQUENCE, "an EC private key"), null), curve = _readEcPrivateKey.curve, value = _readEcPrivateKey.value;
         return {
@@ -2129,8 +2743,8 @@ function start_cold() {
             at = point.end;
         }
         expectEnd(key.end, at, "an EC private key");
-        var length = number.end - number.start;
-        if (length === 0 || length > privateBytes("EC", curve)) {
+        var digits = hexOf(number).replace(/^(00)+/, "");
+        if (digits === "" || digits.length > fieldBytes(curve) * 2) {
             refuse("malformed", "an EC private key that is not of ".concat(curve));
         }
         return {
@@ -2153,11 +2767,8 @@ function start_cold() {
             value = readRsaPrivateKey(readOnly(key, SEQUENCE, "an RSA private key"));
         } else if (curve !== null) {
             value = readEcPrivateKey(readOnly(key, SEQUENCE, "an EC private key"), curve).value;
-        } else {
-            var number = readOnly(key, OCTET_STRING, "a private key");
-            if (number.end - number.start !== privateBytes(kind, null)) {
-                refuse("malformed", "not an ".concat(kind, " private key"));
-            }
+        } else if (!isBarePrivateKey(kind, key)) {
+            refuse("malformed", "not an ".concat(kind, " private key"));
         }
         if (value !== "" && attached !== "" && kind === "EC" && value !== attached) {
             refuse("malformed", "a private key with two different public keys");
@@ -2173,6 +2784,27 @@ function start_cold() {
             label: "PRIVATE KEY",
             der: plain
         };
+    }
+    var PRIVATE_BYTES = {
+        Ed25519: 32,
+        Ed448: 57,
+        "ML-DSA-44": 2560,
+        "ML-DSA-65": 4032,
+        "ML-DSA-87": 4896
+    };
+    var SEED_BYTES = 32;
+    function isBarePrivateKey(kind, key) {
+        var parts = children(key);
+        var first = parts[0];
+        if (parts.length !== 1 || first === void 0) return false;
+        var isOf = function isOf2(part, tag, bytes) {
+            return part.tag === tag && part.end - part.start === bytes;
+        };
+        if (isOf(first, OCTET_STRING, PRIVATE_BYTES[kind])) return true;
+        if (kind.charAt(0) !== "M") return false;
+        if (first.tag !== SEQUENCE) return isOf(first, contextTag(0), SEED_BYTES);
+        var both = children(first);
+        return both.length === 2 && isOf(both[0], OCTET_STRING, SEED_BYTES) && isOf(both[1], OCTET_STRING, PRIVATE_BYTES[kind]);
     }
     function attachedPublicKey(info, keyEnd) {
         var at = keyEnd;
@@ -2249,18 +2881,22 @@ function start_cold() {
      * Proves that the key belongs to the leaf: signs with the key, and verifies the signature with the leaf. This also finds a key
      * whose public part is right and whose private part is not. It takes as long as two signatures, too long for a handshake.
      *
-     * njs's WebCrypto has Ed25519 from njs 0.9.7 on, and no Ed448. A key of a kind that it does not have passes where `keyProven` is
-     * set.
+     * njs's WebCrypto has RSA and NIST's curves, Ed25519 from njs 0.9.7 on, and neither Ed448, ML-DSA nor the curves of RFC 5639.
      *
-     * @throws (rejects with) key-mismatch, malformed; unsupported-key where this engine cannot prove a key of the kind
+     * @returns false where this engine cannot use keys of the kind
+     * @throws (rejects with) key-mismatch, malformed
      */
     function proveKey(pair) {
         return _async_to_generator(function() {
-            var _pair_privateKey, kind, curve, algorithm2, publicKey, isOptional, privateKey, probe, isProven, signature, e;
+            var _pair_privateKey, kind, curve, algorithm2, publicKey, privateKey, probe, isProven, signature, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         _pair_privateKey = pair.privateKey, kind = _pair_privateKey.kind, curve = _pair_privateKey.curve;
+                        if (curve !== null && !isNist(curve)) return [
+                            2,
+                            false
+                        ];
                         algorithm2 = curve !== null ? {
                             name: "ECDSA",
                             namedCurve: curve,
@@ -2276,12 +2912,11 @@ function start_cold() {
                     case 1:
                         publicKey = _state.sent();
                         if (publicKey === null) {
-                            isOptional = kind === "Ed25519" || kind === "Ed448";
-                            if (!isOptional) refuse("malformed", "the certificate's public key cannot be used");
-                            if (pair.keyProven) return [
-                                2
+                            if (pair.keyProven) refuse("malformed", "the certificate's public key cannot be used");
+                            return [
+                                2,
+                                false
                             ];
-                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA"));
                         }
                         return [
                             4,
@@ -2327,7 +2962,8 @@ function start_cold() {
                         ];
                     case 7:
                         if (isProven) return [
-                            2
+                            2,
+                            true
                         ];
                         return [
                             4,
@@ -2335,9 +2971,9 @@ function start_cold() {
                         ];
                     case 8:
                         _state.sent();
-                        refuse("key-mismatch", "the private key is not the first certificate's");
                         return [
-                            2
+                            2,
+                            refuse("key-mismatch", "the private key is not the first certificate's")
                         ];
                 }
             });
@@ -2405,7 +3041,50 @@ function start_cold() {
         var algorithm2 = write(OBJECT_IDENTIFIER, RSA_ENCRYPTION) + write(NULL, "");
         return Buffer.from(write(SEQUENCE, write(SEQUENCE, algorithm2) + hexOfWhole(key)), "hex");
     }
+    // src/x509/warnings.ts
+    var MOST_NUMBERS = 5;
+    /**
+     * The warnings about a pair that is served: what was repaired in it, and what clients may refuse.
+     *
+     * @param leafNumber the number of the leaf in its file
+     * @param keys how many private keys there were
+     * @returns plain sentences, each of up to some 200 characters
+     */
+    function warningsOf(chain, leafNumber, keys) {
+        var leaf = chain.certificates[0];
+        var warnings = chain.faults.map(function(fault) {
+            return "A certificate was left out: ".concat(fault, ".");
+        });
+        if (chain.leftOut.length > 0) warnings.push(leftOutText(chain.leftOut));
+        if (keys > 1) warnings.push("There are ".concat(keys, " private keys: the certificate's own was taken."));
+        if (!isAscending([
+            leafNumber
+        ].concat(chain.numbers))) {
+            warnings.push("The certificates were put in order: the leaf, then the issuer of each.");
+        }
+        if (!chain.hasIssuer) {
+            warnings.push("The certificate of the issuer, ".concat(nameText(leaf.issuer), ", is not there: clients that do not have it refuse the connection."));
+        }
+        if (dnsNames(leaf).length === 0 && ipAddresses(leaf).length === 0) {
+            warnings.push("The certificate has no DNS name and no address as subjectAltName: browsers refuse it.");
+        }
+        return warnings;
+    }
+    function isAscending(numbers) {
+        return numbers.every(function(number, i) {
+            return i === 0 || number > numbers[i - 1];
+        });
+    }
+    function leftOutText(numbers) {
+        var first = numbers.slice(0, MOST_NUMBERS).join(", ");
+        if (numbers.length === 1) return "Certificate ".concat(first, " was left out: the chain does not need it.");
+        var more = numbers.length - MOST_NUMBERS;
+        var all = more > 0 ? "".concat(first, " and ").concat(more, " more") : first;
+        return "Certificates ".concat(all, " were left out: the chain does not need them.");
+    }
     // src/x509/pair.ts
+    var MOST_CERTIFICATES = 100;
+    var MOST_KEYS = 20;
     /** Whether a pair belongs in the RSA slot. An RSA-PSS pair does not, because older clients cannot use it. */
     function isRsa(pair) {
         return pair.privateKey.kind === "RSA";
@@ -2413,50 +3092,53 @@ function start_cold() {
     /**
      * Reads a chain and its key, and checks that nginx can serve them, in this order:
      *
-     * 1. The text is PEM with one unencrypted key of a usable type. A repeated key counts once.
-     * 2. Every certificate is well formed.
-     * 3. The key belongs to the first certificate, as far as its public part tells.
-     * 4. No certificate is too weak for OpenSSL at its default security level.
-     * 5. Each certificate's issuer is the next one's subject. The chain may include the root.
+     * 1. The text is PEM with an unencrypted key of a usable type. Blocks of other kinds are skipped.
+     * 2. The leaf is the first certificate that belongs to one of the keys, as far as their public parts tell, and is valid now; the first, where none
+     *    is valid. nginx takes the first certificate and the first key.
+     * 3. The numbers of an RSA key are those of one key, and an EC point is on its curve.
+     * 4. The chain is built from the leaf upwards, whatever the order of the other certificates; what is not part of it is left out: see
+     *    `buildChain`.
+     * 5. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level.
      *
-     * Validity, names and the signatures in the chain are not checked. The time is linear in the length of the input.
+     * Validity, names and the signatures in the chain are not checked.
      *
-     * @param pem the chain, the leaf first; also the key, anywhere in it, where `keyPem` is not given
+     * @param pem the certificates in any order; also the keys, anywhere among them, where `keyPem` is not given
      * @param keyPem the text of the key's own file. Keys in `pem` and certificates in `keyPem` are then skipped, as nginx does
+     * @param now the time by which a certificate is valid, in seconds since 1970; undefined where the order decides alone
      * @throws malformed, encrypted-key, unsupported-key, key-mismatch, weak, bad-chain
      */
-    function readPair(pem, keyPem) {
+    function readPair(pem, keyPem, now) {
         var blocks = readBlocks(pem);
-        var certificateBlocks = blocks.filter(function(block) {
+        var candidates = blocks.filter(function(block) {
             return isCertificateLabel(block.label);
+        }).map(function(block, i) {
+            return {
+                block: block,
+                number: i + 1
+            };
         });
-        if (certificateBlocks.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
-        var privateKey = readPrivateKey(onlyKey(keyPem === void 0 ? blocks : readBlocks(keyPem)));
-        var size = certificateBlocks.reduce(function(sum, block) {
-            return sum + block.body.length;
-        }, 0);
-        if (certificateBlocks.length > LONGEST_CHAIN || size > LARGEST_CHAIN) {
-            refuse("bad-chain", "a chain of over ".concat(LONGEST_CHAIN, " certificates, or over 100 KiB"));
+        if (candidates.length === 0) refuse("malformed", "no certificate: is it PEM, and complete?");
+        if (candidates.length > MOST_CERTIFICATES) {
+            refuse("bad-chain", "over ".concat(MOST_CERTIFICATES, " certificates; send the leaf and its issuers"));
         }
-        var chain = certificateBlocks.map(function(block, i2) {
-            return i2 === 0 ? readCertificate(block, "certificate 1") : readIssuer(block, i2);
-        });
-        var leaf = chain[0];
-        expectKeyOf(chain, privateKey);
-        var keyProven = privateKey.value !== "";
-        if (!keyProven) expectPoint(leaf.publicKey, "certificate 1");
-        chain.forEach(expectStrength);
-        for(var i = 1; i < chain.length; i++){
-            expectIssuer(chain[i - 1], chain[i], i);
-        }
+        var keys = readKeys(keyPem === void 0 ? blocks : readBlocks(keyPem));
+        var _findLeaf = findLeaf(candidates, keys, now), leaf = _findLeaf.leaf, number = _findLeaf.number, key = _findLeaf.key;
+        expectSound(key);
+        expectPoint(leaf.publicKey, "certificate ".concat(number));
+        expectStrength(leaf, "certificate ".concat(number));
+        var chain = buildChain(leaf, candidates.filter(function(candidate) {
+            return candidate.number !== number;
+        }), now);
         return {
-            chain: chain.map(function(certificate) {
-                return encodeBlock("CERTIFICATE", certificate.der);
+            chain: chain.certificates.map(function(param) {
+                var der = param.der;
+                return encodeBlock("CERTIFICATE", der);
             }).join(""),
-            key: encodeBlock(privateKey.label, privateKey.der),
+            key: encodeBlock(key.label, key.der),
             leaf: leaf,
-            privateKey: privateKey,
-            keyProven: keyProven
+            privateKey: key,
+            keyProven: provesItself(key),
+            warnings: warningsOf(chain, number, keys.count)
         };
     }
     /** The PEM of a pair that nginx gets: see `servedForm`. */
@@ -2466,32 +3148,74 @@ function start_cold() {
             key: servedForm(pair.privateKey)
         };
     }
-    function onlyKey(blocks) {
-        var keys = blocks.filter(function(block) {
-            return isKeyLabel(block.label);
+    function readKeys(blocks) {
+        var seen = {};
+        var distinct2 = blocks.filter(function(param) {
+            var label = param.label, body = param.body;
+            var text = "".concat(label, "\n").concat(body.trim());
+            var isNew = isKeyLabel(label) && !seen[text];
+            seen[text] = true;
+            return isNew;
         });
-        var first = keys[0];
-        if (first === void 0) return refuse("malformed", "no private key: is it PEM, and complete?");
-        for(var i = 1; i < keys.length; i++){
-            var other = keys[i];
-            if (other.label !== first.label || other.body.trim() !== first.body.trim()) {
-                refuse("malformed", "two different private keys");
+        if (distinct2.length === 0) refuse("malformed", "no private key: is it PEM, and complete?");
+        if (distinct2.length > MOST_KEYS) refuse("malformed", "over ".concat(MOST_KEYS, " private keys"));
+        var usable = [];
+        var faults = [];
+        distinct2.forEach(function(block) {
+            try {
+                usable.push(readPrivateKey(block));
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                faults.push(e);
             }
-        }
-        return first;
-    }
-    function expectKeyOf(chain, key) {
-        var fits = function fits2(certificate) {
-            var publicKey = certificate.publicKey;
-            return key.value === "" ? publicKey.kind === key.kind && publicKey.curve === key.curve : isSameKey(publicKey, key);
+        });
+        if (usable.length === 0) throw faults[0];
+        return {
+            usable: usable,
+            count: distinct2.length,
+            fault: faults[0]
         };
-        if (fits(chain[0])) return;
-        for(var i = 1; i < chain.length; i++){
-            if (key.value !== "" && fits(chain[i])) {
-                refuse("bad-chain", "the key belongs to certificate ".concat(i + 1, ", which must come first"));
+    }
+    function findLeaf(candidates, param, now) {
+        var _loop = function _loop(i2) {
+            var _candidates_i = candidates[i2], block = _candidates_i.block, number = _candidates_i.number;
+            var leaf = void 0;
+            try {
+                leaf = readCertificate(block, "certificate ".concat(number));
+            } catch (e) {
+                if (!isRefusal(e)) throw e;
+                if (i2 === 0) reason = e;
+                return "continue";
             }
+            var key = usable.filter(function(one) {
+                return fits(one, leaf);
+            })[0];
+            if (!key) return "continue";
+            var isSure = provesItself(key) || !leaf.isAuthority;
+            var found = {
+                leaf: leaf,
+                number: number,
+                key: key
+            };
+            if (isSure && (now === void 0 || isValidAt(leaf, now))) return {
+                v: found
+            };
+            first = first || found;
+        };
+        var usable = param.usable, fault = param.fault;
+        var first;
+        var reason = fault;
+        for(var i = 0; i < candidates.length; i++){
+            var _ret = _loop(i);
+            if (_type_of(_ret) === "object") return _ret.v;
         }
-        refuse("key-mismatch", "the private key is not the first certificate's");
+        if (first) return first;
+        if (reason) throw reason;
+        return refuse("key-mismatch", "the private key belongs to none of the certificates");
+    }
+    function fits(key, param) {
+        var publicKey = param.publicKey;
+        return key.value === "" ? publicKey.kind === key.kind && publicKey.curve === key.curve : isSameKey(publicKey, key);
     }
     // src/x509/server_name.ts
     var LONGEST = 253;
@@ -2543,7 +3267,7 @@ function start_cold() {
     var OPEN_FILES = "/proc/self/fd";
     function naming(path, work) {
         try {
-            work();
+            return work();
         } catch (e) {
             var message = e.message, code = e.code;
             var error = new Error("".concat(path, ": ").concat(message));
@@ -2566,11 +3290,9 @@ function start_cold() {
      * @throws FileError with a message that names the path
      */
     function listFolder(folder) {
-        var names = [];
-        naming(folder, function() {
-            names = fs.readdirSync(folder);
+        return naming(folder, function() {
+            return fs.readdirSync(folder);
         });
-        return names;
     }
     /** The names of a folder's entries, in no order; none where there is no folder. It throws as `listFolder` does. */
     function listIfThere(folder) {
@@ -2638,11 +3360,13 @@ function start_cold() {
      * The target of a symlink.
      *
      * @returns undefined where there is no symlink under the path
-     * @throws FileError without the path
+     * @throws FileError with the path
      */
     function readLink(path) {
         try {
-            return fs.readlinkSync(path);
+            return naming(path, function() {
+                return fs.readlinkSync(path);
+            });
         } catch (e) {
             var code = e.code;
             if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return void 0;
@@ -2703,11 +3427,13 @@ function start_cold() {
     /**
      * Removes an entry that is no folder, if it is there.
      *
-     * @throws FileError without the path
+     * @throws FileError with the path
      */
     function unlink(path) {
         ifThere(function() {
-            fs.unlinkSync(path);
+            naming(path, function() {
+                fs.unlinkSync(path);
+            });
         });
     }
     /** Removes a folder if it is there and empty. */
@@ -2725,7 +3451,7 @@ function start_cold() {
         }
     }
     // src/disk/store.ts
-    var FOLDER = "/cert-rotation.v1";
+    var OWN_FOLDER = "/cert-rotation.v1";
     var FOREIGN_RIGHTS = 63;
     /**
      * Opens a store, and makes this program's folder in it where it is missing.
@@ -2735,7 +3461,7 @@ function start_cold() {
      */
     function openStore(path) {
         if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
-        var root = path.replace(/\/+$/, "") + FOLDER;
+        var root = path.replace(/\/+$/, "") + OWN_FOLDER;
         var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
         if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
         if ((mode & FOREIGN_RIGHTS) !== 0) {
@@ -2952,6 +3678,10 @@ function start_cold() {
     }
     // src/disk/entries.ts
     var LONGEST_ENTRY = 1e3;
+    /** Whether a text is short enough for an entry. */
+    function fitsEntry(text) {
+        return Buffer.byteLength(text) <= LONGEST_ENTRY;
+    }
     /**
      * The text of a slot's entry.
      *
@@ -2968,7 +3698,7 @@ function start_cold() {
      * Replaces a slot's entry. With a condition it is the way to change an entry that was read: what another nginx has placed since
      * is not undone.
      *
-     * @param text at most LONGEST_ENTRY characters
+     * @param text for which `fitsEntry` is true
      * @param mayReplace gets the text of the entry that is there; undefined where there is none
      * @returns false where the entry that is there does not meet the condition
      * @throws Error of the file system. The entry that was there stays
@@ -3010,6 +3740,24 @@ function start_cold() {
      */
     function placeClearToken(store, token) {
         placeLink(store, "".concat(store.root, "/clear"), token);
+    }
+    /**
+     * The store's note which history of etcd its pairs come from.
+     *
+     * @returns undefined where there is none
+     * @throws Error of the file system
+     */
+    function readHistory(param) {
+        var root = param.root;
+        return readLink("".concat(root, "/etcd"));
+    }
+    /**
+     * Replaces that note.
+     *
+     * @throws Error of the file system. The note that was there stays
+     */
+    function placeHistory(store, text) {
+        placeLink(store, "".concat(store.root, "/etcd"), text);
     }
     /**
      * The shards of one kind of slots.
@@ -3100,11 +3848,18 @@ function start_cold() {
      * @param stamp of `stampOf`
      */
     function isSettled(stamp) {
-        var now = Date.now();
         return stamp.split(" ").every(function(one) {
-            var changed = +one.slice(one.lastIndexOf(":") + 1);
-            return !(Math.abs(now - changed) < TICK_MS);
+            return isPastTick(+one.slice(one.lastIndexOf(":") + 1));
         });
+    }
+    /**
+     * Whether a change is more than a tick ago, so that a further one would show. One of the future is as well: the clock was set
+     * back.
+     *
+     * @param changed in milliseconds since 1970; NaN for no time
+     */
+    function isPastTick(changed) {
+        return !(Math.abs(Date.now() - changed) < TICK_MS);
     }
     var DANGLING = "dangling";
     /**
@@ -3193,20 +3948,51 @@ function start_cold() {
     /**
      * Removes versions that were retired for long enough, and what killed workers left in temporary/ and changing/.
      *
-     * @param most the number of files to look at
-     * @returns whether more may be due
-     * @throws Error of the file system
+     * @param most the number of notes to look at, and of files in temporary/
      */
     function sweep(store, sweeper, most) {
-        var left = most - sweepUnfinished(store, most);
+        var sweeping = {
+            store: store,
+            sweeper: sweeper,
+            most: most,
+            left: most,
+            removed: 0,
+            fault: ""
+        };
+        tryTo(sweeping, function() {
+            sweepUnfinished(sweeping);
+        });
         var folder = "".concat(store.root, "/retired");
-        var buckets = listIfThere(folder);
-        for(var i = 0; i < buckets.length && left > 0; i++){
-            var bucket = dueBucket(folder, buckets[i]);
-            if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
-        }
-        return left <= 0;
+        tryTo(sweeping, function() {
+            var _loop = function _loop(i2) {
+                tryTo(sweeping, function() {
+                    var bucket = dueBucket(folder, buckets[i2]);
+                    if (bucket) sweepBucket(sweeping, bucket);
+                });
+            };
+            var buckets = fromAnywhere(listIfThere(folder).filter(function(name) {
+                return BUCKET_NAME.test(name);
+            }));
+            for(var i = 0; i < buckets.length && sweeping.left > 0; i++)_loop(i);
+        });
+        var left = sweeping.left, removed = sweeping.removed, fault = sweeping.fault;
+        return {
+            isMoreDue: removed > 0 && (left <= 0 || removed >= most),
+            fault: fault
+        };
     }
+    function tryTo(sweeping, step) {
+        try {
+            step();
+        } catch (e) {
+            sweeping.fault = e.message;
+        }
+    }
+    function fromAnywhere(names) {
+        var first = Math.floor(Math.random() * names.length);
+        return names.slice(first).concat(names.slice(0, first));
+    }
+    var BUCKET_NAME = /^\d+(-.*)?$/;
     function dueBucket(folder, name) {
         var now = Date.now();
         var begins = parseInt(name, 10) * BUCKET_MS;
@@ -3217,57 +4003,62 @@ function start_cold() {
         });
         return "";
     }
-    function sweepBucket(store, bucket, sweeper, most) {
-        var _loop = function _loop(i2) {
-            var version = versions[i2];
-            var owner = readLink("".concat(bucket, "/").concat(version));
-            ifThere(function() {
+    function sweepBucket(sweeping, bucket) {
+        var store = sweeping.store, sweeper = sweeping.sweeper;
+        var names = fromAnywhere(listIfThere(bucket)).slice(0, sweeping.left);
+        sweeping.left -= names.length + 1;
+        var notes = [];
+        var replaced = [];
+        names.forEach(function(name) {
+            tryTo(sweeping, function() {
+                var owner = readLink("".concat(bucket, "/").concat(name));
                 if (owner === void 0) return;
-                if (version.startsWith(MARK)) sweeper.removeMark(owner);
-                else if (!sweeper.isCurrent(version, owner) && !isNotedAnew(store, version, bucket)) {
-                    unlink(versionPath(store, version));
-                }
+                if (name.startsWith(MARK)) sweeper.removeMark(owner);
+                else if (!sweeper.isCurrent(name, owner)) replaced.push(name);
+                notes.push(name);
             });
-            unlink("".concat(bucket, "/").concat(version));
-        };
-        var versions = listIfThere(bucket);
-        var count2 = Math.min(versions.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        if (count2 === versions.length) removeFolder(bucket);
-        return count2 + 1;
+        });
+        var buckets = replaced.length > 0 ? otherBuckets(store, bucket) : [];
+        notes.forEach(function(name) {
+            tryTo(sweeping, function() {
+                var isNotedAnew = buckets.some(function(other) {
+                    return exists("".concat(other, "/").concat(name));
+                });
+                if (replaced.indexOf(name) >= 0 && !isNotedAnew) unlink(versionPath(store, name));
+                unlink("".concat(bucket, "/").concat(name));
+                sweeping.removed++;
+            });
+        });
+        removeFolder(bucket);
     }
-    function isNotedAnew(param, version, bucket) {
+    function otherBuckets(param, bucket) {
         var root = param.root;
         var folder = "".concat(root, "/retired");
         return listIfThere(folder).map(function(name) {
             return "".concat(folder, "/").concat(name);
-        }).some(function(other) {
-            return other !== bucket && exists("".concat(other, "/").concat(version));
+        }).filter(function(other) {
+            return other !== bucket;
         });
     }
-    function sweepUnfinished(param, most) {
-        var root = param.root;
-        var folders = [
+    function sweepUnfinished(sweeping) {
+        var root = sweeping.store.root;
+        [
             "temporary"
         ].concat(KINDS.map(function(kind) {
             return "changing/".concat(kind);
-        }));
-        return folders.reduce(function(count2, folder) {
-            return count2 + sweepFolder("".concat(root, "/").concat(folder), most - count2);
-        }, 0);
-    }
-    function sweepFolder(folder, most) {
-        var _loop = function _loop(i2) {
-            var path = "".concat(folder, "/").concat(names[i2]);
-            ifThere(function() {
-                var age = Date.now() - statLink(path).ctimeMs;
-                if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
+        })).forEach(function(folder) {
+            fromAnywhere(listIfThere("".concat(root, "/").concat(folder))).slice(0, sweeping.most).forEach(function(name) {
+                tryTo(sweeping, function() {
+                    ifThere(function() {
+                        var path = "".concat(root, "/").concat(folder, "/").concat(name);
+                        var age = Date.now() - statLink(path).mtimeMs;
+                        if (age <= KEPT_MS && age >= -KEPT_MS) return;
+                        unlink(path);
+                        sweeping.removed++;
+                    });
+                });
             });
-        };
-        var names = listIfThere(folder);
-        var count2 = Math.min(names.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        return count2;
+        });
     }
 
     // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
@@ -3381,7 +4172,7 @@ function start_cold() {
      * @param labels in the form of Prometheus, as in `scope="all"`; '' where the family has none
      */
     function count(zone, family, labels) {
-        var counts = parse(findOwnCounts(zone) || "{}");
+        var counts = parseCounts(findOwnCounts(zone) || "{}");
         add(counts, seriesOf(family, labels), 1);
         putOwnCounts(zone, JSON.stringify(counts));
     }
@@ -3403,19 +4194,19 @@ function start_cold() {
      * @param keys of `keysOf`
      */
     function countsOf(zone, keys) {
-        var sum = {};
+        var sum2 = {};
         findCounts(zone, keys).forEach(function(text) {
-            var counts = parse(text);
+            var counts = parseCounts(text);
             Object.keys(counts).forEach(function(series) {
-                add(sum, series, counts[series]);
+                add(sum2, series, counts[series]);
             });
         });
-        return sum;
+        return sum2;
     }
     function add(counts, series, more) {
         counts[series] = (counts[series] || 0) + more;
     }
-    function parse(text) {
+    function parseCounts(text) {
         return JSON.parse(text);
     }
     var COUNTS_PREFIX = "#counts:";
@@ -3758,20 +4549,20 @@ function start_cold() {
         return true;
     }
     /** The text of a note; undefined where there is none. */
-    function findNote(zone, note3) {
-        return zone.get(NOTE_PREFIX + note3);
+    function findNote(zone, note2) {
+        return zone.get(NOTE_PREFIX + note2);
     }
     /**
      * Stores a note.
      *
      * @returns false where the zone has no room. The note that was there stays then
      */
-    function putNote(zone, note3, text) {
-        return replaceValue2(zone, NOTE_PREFIX + note3, text);
+    function putNote(zone, note2, text) {
+        return replaceValue2(zone, NOTE_PREFIX + note2, text);
     }
     /** Removes a note. */
-    function dropNote(zone, note3) {
-        zone.delete(NOTE_PREFIX + note3);
+    function dropNote(zone, note2) {
+        zone.delete(NOTE_PREFIX + note2);
     }
     var SAID_PREFIX = "#said:";
     /**
@@ -3977,11 +4768,13 @@ function start_cold() {
     /**
      * The record of a version with the time until which it is fresh. Other records are returned as they are.
      *
-     * @param until in milliseconds since 1970
+     * @param since when the store was looked at, in milliseconds since 1970
+     * @param interval how long the record would be fresh after that without a store, in milliseconds
      */
-    function withFreshUntil(record, until) {
+    function withFreshUntil(record, since, interval) {
         if (!isVersion(record)) return record;
-        var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
+        var until = Math.floor(since + Math.min(interval, LONGEST_FRESH_MS2));
+        var digits = "00000000000000".concat(until).slice(-FRESH_LENGTH2);
         return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
     }
     /** The record, stale: the next handshake looks at its files. */
@@ -4075,7 +4868,7 @@ function start_cold() {
     }
     // src/zone/slots.ts
     var SUMMARY_PREFIX = "#summary:";
-    var MOST_KEYS = 2147483647;
+    var MOST_KEYS2 = 2147483647;
     /**
      * The value under the key of a slot. `readMeta` tells whether it is a record.
      *
@@ -4131,7 +4924,7 @@ function start_cold() {
      * keys each. Other workers can read meanwhile, and writes wait.
      */
     function keysOf(zone) {
-        return zone.keys(MOST_KEYS);
+        return zone.keys(MOST_KEYS2);
     }
     /** Whether a key is that of a slot with a record, with a pair or without. */
     function isSlot(key) {
@@ -4208,8 +5001,8 @@ function start_cold() {
      * @throws unsupported-key, name-not-covered, expired
      */
     function expectAcceptable(context, slot, pair, origin) {
-        if (origin.from === "files" && !pair.keyProven) {
-            refuse("unsupported-key", 'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one');
+        if (origin.from === "files" && !pair.keyProven && !context.store) {
+            refuse("unsupported-key", 'the key file has no public part that tells whose key it is: set $cert_store, or for an EC key write one with "openssl ec"');
         }
         if (isRsaKey(slot) && !isRsa(pair)) {
             refuse("unsupported-key", "the RSA slot, $cert_file_rsa, is for RSA keys, and this one is ".concat(pair.privateKey.kind));
@@ -4377,13 +5170,14 @@ function start_cold() {
     }
     function withoutFiles(param) {
         var context = param.context, current = param.current, meta = param.meta;
-        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before;
+        var source = meta.source, notAfter = meta.notAfter, loadedAt = meta.loadedAt, store = meta.store, before = meta.before, isUnproven = meta.isUnproven;
         var kept = {
             source: source,
             files: "",
             notAfter: notAfter,
             loadedAt: loadedAt
         };
+        if (isUnproven) kept.isUnproven = true;
         if (store !== void 0) kept.store = store;
         if (before !== void 0) kept.before = before;
         if (isCleared(current, context.token) || (meta == null ? void 0 : meta.isCleared)) kept.isCleared = true;
@@ -4442,6 +5236,7 @@ function start_cold() {
             notAfter: notAfter,
             loadedAt: loadedAt
         }, refusedByEtcd(meta));
+        if (!pair.keyProven && !(isSame && !meta.isUnproven)) next.isUnproven = true;
         var whose = name;
         if (isFileKey(slot)) {
             next.found = foundIn(pair);
@@ -4624,7 +5419,7 @@ function start_cold() {
             token: token,
             meta: kept
         });
-        if (text.length <= LONGEST_ENTRY) return text;
+        if (fitsEntry(text)) return text;
         delete kept.found;
         return JSON.stringify({
             version: version,
@@ -4692,9 +5487,7 @@ function start_cold() {
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
             var isSame2 = text !== void 0 && isPointer(text) && targetOf(text) === file;
-            var record2 = isSame2 ? text : makePointer(file, others ? {
-                others: others
-            } : {});
+            var record2 = isSame2 ? text : pointerTo(file, others);
             return Object.assign({}, none2, {
                 record: record2,
                 isAdopted: !isSame2
@@ -4718,21 +5511,24 @@ function start_cold() {
         return meta.store === store.id && meta.before === (version || "");
     }
     /**
-     * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
+     * The record of a slot by its entry alone. The next handshake reads and checks the version.
      *
-     * @param entry the text of the slot's entry
-     * @returns '' where the entry is a mark, or unreadable
+     * @returns '' where there is no entry, or one that is a mark or unreadable
+     * @throws Error of the file system
      */
-    function dormantRecord(store, entry) {
-        var _parseEntry = parseEntry(entry), version = _parseEntry.version, meta = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others;
-        if (file !== void 0) return makePointer(file, others ? {
-            others: others
-        } : {});
+    function dormantRecord(store, slot) {
+        var _parseEntry = parseEntry(readEntry(store, slot)), version = _parseEntry.version, meta = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others;
+        if (file !== void 0) return pointerTo(file, others);
         if (version === void 0 || !meta) return "";
         var known = Object.assign({}, meta, {
             store: store.id
         });
         return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
+    }
+    function pointerTo(file, others) {
+        return makePointer(file, others ? {
+            others: others
+        } : {});
     }
     /** Whether the store has an entry for a slot, a mark included. */
     function hasEntry(param, slot) {
@@ -4759,6 +5555,8 @@ function start_cold() {
         var record;
         try {
             var pair = readStored(store, meta.before || "");
+            if (pair.keyProven) delete meta.isUnproven;
+            else meta.isUnproven = true;
             record = recordOf2(pair, writePair(store, pair, [
                 slot
             ], true));
@@ -4825,7 +5623,7 @@ function start_cold() {
             file: file,
             others: others
         });
-        if (text.length > LONGEST_ENTRY) text = JSON.stringify({
+        if (!fitsEntry(text)) text = JSON.stringify({
             file: file
         });
         placeEntry(store, slot, text, mayReplace);
@@ -4858,8 +5656,6 @@ function start_cold() {
      * Removes versions and marks that are due.
      *
      * @param most the number of them to look at
-     * @returns whether more may be due
-     * @throws Error of the file system
      */
     function sweepStore(store, most) {
         return sweep(store, {
@@ -4945,10 +5741,11 @@ function start_cold() {
      * @returns the record to keep in the zone: that of a version where the store could be written
      */
     function keepInStore(context, slot, current, result, attempt) {
-        var store = context.store, settings = context.settings, zone = context.zone;
+        var _a;
+        var store = context.store, settings = context.settings;
         var record = result.record, pair = result.pair;
         if (!store) {
-            if (settings.store && pair && zone) count(zone, FAILURES, "");
+            if (settings.store && pair) countFault(context);
             return record;
         }
         var mayPlace = attempt.state === "no-room" || attempt.isLocked();
@@ -4959,8 +5756,14 @@ function start_cold() {
             return kept;
         } catch (e) {
             sayFault(context, e.message);
-            return holdsPair(record) && !isVersion(record) ? pastStore(context, store, current, record) : record;
+            if (!holdsPair(record) || isVersion(record)) return record;
+            return ((_a = readMeta(record)) == null ? void 0 : _a.isUnproven) ? withoutUnproven(current, result) : pastStore(context, store, current, record);
         }
+    }
+    function withoutUnproven(current, result) {
+        delete result.message;
+        delete result.result;
+        return current.record || "";
     }
     function pastStore(param, store, current, record) {
         var token = param.token;
@@ -5051,10 +5854,19 @@ function start_cold() {
             sayFault(context, e.message);
         }
     }
-    var FAILURES = "store_failures_total";
-    function sayFault(param, fault) {
-        var r = param.r, zone = param.zone;
-        if (fault && zone) count(zone, FAILURES, "");
+    /** Counts a pair that the store could not take. */
+    function countFault(param) {
+        var zone = param.zone;
+        if (zone) count(zone, "store_failures_total", "");
+    }
+    /**
+     * Counts a fault of the store, and logs it where it is not the last one.
+     *
+     * @param fault '' where the store could be written: a later fault is logged again then
+     */
+    function sayFault(context, fault) {
+        var r = context.r, zone = context.zone;
+        if (fault) countFault(context);
         var reason = fault.slice(fault.lastIndexOf(": ") + 1);
         if (zone ? isNewToSay(zone, "store-write", reason) : fault) {
             r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
@@ -5068,54 +5880,62 @@ function start_cold() {
         if (!store) return;
         var last = zone && findSwept(zone);
         if (last !== void 0 && isWithin2(last, 0, SWEEP_INTERVAL_MS)) return;
-        try {
-            if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp2());
-        } catch (e) {
-            if (zone) putSwept(zone, timestamp2());
-            r.log("cert_rotation: the store: ".concat(e.message));
-        }
+        var _sweepStore = sweepStore(store, MOST_SWEPT), isMoreDue = _sweepStore.isMoreDue, fault = _sweepStore.fault;
+        if (!isMoreDue && zone) putSwept(zone, timestamp2());
+        if (fault) r.log("cert_rotation: the store: ".concat(fault));
     }
     // src/certs/install.ts
     var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
     /**
-     * Proves the key of a pair by using it.
+     * Proves the key of a pair by using it. A key of a kind that this engine cannot use stays unproven, and is taken where there is a
+     * store: nginx is given a path then, and its log shows nothing of a key that OpenSSL refuses.
      *
      * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
      * @throws (rejects with) key-mismatch, malformed, unsupported-key
      */
-    function provePair(pair) {
-        return _async_to_generator(function() {
-            var curve, privateKey, key;
+    function provePair(_0, _1) {
+        return _async_to_generator(function(param, pair) {
+            var store, _pair_privateKey, curve, kind, proven, privateKey, key;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
+                        store = param.store;
+                        _pair_privateKey = pair.privateKey, curve = _pair_privateKey.curve, kind = _pair_privateKey.kind;
                         return [
                             4,
                             proveKey(pair)
                         ];
                     case 1:
-                        _state.sent();
+                        if (!_state.sent()) {
+                            if (store) return [
+                                2,
+                                pair
+                            ];
+                            refuse("unsupported-key", "this njs cannot tell whether an ".concat(kind, " key belongs to a certificate; use ECDSA or RSA, or set $cert_store"));
+                        }
                         if (readPrivateKey(readBlocks(pair.key)[0]).value !== "") return [
                             2,
                             pair
                         ];
-                        curve = pair.privateKey.curve;
+                        proven = Object.assign({}, pair, {
+                            keyProven: true
+                        });
                         if (curve === null) return [
                             2,
-                            pair
+                            proven
                         ];
                         privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
                         key = encodeBlock(privateKey.label, privateKey.der);
                         return [
                             2,
-                            Object.assign({}, pair, {
+                            Object.assign(proven, {
                                 privateKey: privateKey,
                                 key: key
                             })
                         ];
                 }
             });
-        })();
+        }).apply(this, arguments);
     }
     /**
      * Installs a pair in slots: in the store, where there is one, then in the zone. The caller must hold the slots' locks.
@@ -5127,7 +5947,8 @@ function start_cold() {
      */
     function installPair(context, zone, slots, pair, etcd) {
         var store = context.store, misses = context.misses;
-        var version = slots.length > 0 ? storePair(context, slots, pair, etcd !== "") : "";
+        var isOptional = etcd !== "" && pair.keyProven;
+        var version = slots.length > 0 ? storePair(context, slots, pair, isOptional) : "";
         var undone = [];
         var records = [];
         try {
@@ -5150,17 +5971,23 @@ function start_cold() {
         sweepIfDue(context);
         return records;
     }
-    function storePair(param, slots, pair, isOptional) {
-        var r = param.r, store = param.store, settings = param.settings;
+    function storePair(context, slots, pair, isOptional) {
+        var store = context.store, settings = context.settings;
+        if (!settings.store && !store) return "";
         try {
-            if (store) return writePair(store, pair, slots, true);
-            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-            return "";
+            var version = writePair(store || storeAway(settings), pair, slots, true);
+            sayFault(context, "");
+            return version;
         } catch (e) {
             if (!isOptional) throw storeFailed(e);
-            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
+            if (store) sayFault(context, e.message);
+            else countFault(context);
             return "";
         }
+    }
+    function storeAway(param) {
+        var store = param.store;
+        throw new Error('$cert_store "'.concat(store, '" cannot be used'));
     }
     function placeVersion(context, store, slot, version, meta, undone) {
         var before = orStoreFailed(function() {
@@ -5194,7 +6021,7 @@ function start_cold() {
     function versionRecord(param, zone, store, version, meta) {
         var interval = param.interval;
         var record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
-        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
+        return withFreshUntil(record, Date.now(), interval);
     }
     function undoneBy(zone, slot) {
         var before = findRecord(zone, slot);
@@ -5213,11 +6040,32 @@ function start_cold() {
             loadedAt: Date.now()
         };
         if (etcd) meta.etcd = etcd;
+        if (!pair.keyProven) meta.isUnproven = true;
         return meta;
     }
     /** The record of a pair that was put into a slot now, for its description in an answer. */
     function recordOfPut(context, slot, pair, etcd) {
         return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
+    }
+    /**
+     * Checks that the store is there in which the slots may have pairs: one that is away would bring them back.
+     *
+     * @param slots their keys
+     * @throws store-failed
+     */
+    function expectStore(param, zone, slots) {
+        var store = param.store, settings = param.settings;
+        if (!settings.store) return;
+        orStoreFailed(function() {
+            if (!store) return storeAway(settings);
+            slots.forEach(function(slot) {
+                var _a;
+                var record = findRecord(zone, slot) || "";
+                if (!isVersion(record) || ((_a = readMeta(record)) == null ? void 0 : _a.store) === store.id) return;
+                var path = pathOf(record);
+                if (!exists(path)) throw new Error("".concat(path, ": the store that has it is away"));
+            });
+        });
     }
     /**
      * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
@@ -5253,9 +6101,7 @@ function start_cold() {
     }
     function expectNotStored(param, zone, slot) {
         var settings = param.settings;
-        if (settings.store && isVersion(findRecord(zone, slot) || "")) {
-            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-        }
+        if (settings.store && isVersion(findRecord(zone, slot) || "")) storeAway(settings);
     }
     function quietly2(work) {
         try {
@@ -5284,7 +6130,7 @@ function start_cold() {
      */
     function readText(text) {
         var start = text.replace(/^\ufeff?\s*/, "").charAt(0);
-        return start === "{" ? fieldsOf(readJson(text), "members") : {
+        return start === "{" ? fieldsOf2(readJson(text), "members") : {
             pem: text
         };
     }
@@ -5301,7 +6147,7 @@ function start_cold() {
      * @param kind the word for them in a refusal
      * @throws malformed
      */
-    function fieldsOf(fields, kind) {
+    function fieldsOf2(fields, kind) {
         var cert = fields.cert, key = fields.key;
         if (typeof cert !== "string" || typeof key !== "string") {
             return refuse("malformed", "The body needs the ".concat(kind, ' "cert" and "key", each of PEM text.'));
@@ -5424,8 +6270,8 @@ function start_cold() {
     function givesWay(settings, meta, isOwn, file) {
         if (meta.source === "disk") return isOwn;
         if (meta.source === "etcd" && settings.followsEtcd) return false;
-        var isNewer = file !== null && meta.loadedAt < file.loadedAt;
-        return meta.files === "" && (meta.isCleared === true || isNewer);
+        var isNewer2 = file !== null && meta.loadedAt < file.loadedAt;
+        return meta.files === "" && (meta.isCleared === true || isNewer2);
     }
     function filesIn(pointer, meta) {
         return [
@@ -5529,7 +6375,7 @@ function start_cold() {
         var current = currentOf(context, slot, zone && findRecord(zone, slot));
         var result = look(context, slot, current, timestamp2());
         var stored = keepInStore(context, slot, current, result, attempt);
-        var record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS2));
+        var record = withFreshUntil(stored, began, context.interval);
         if (zone && attempt.isLocked()) {
             keep(context, slot, record, result);
         } else if (!zone && result.message !== void 0 && result.isError) {
@@ -5568,7 +6414,7 @@ function start_cold() {
         else context.r.log(result.message);
     }
     // src/certs/resolve.ts
-    var LONGEST_RETRY_MS = 1e3;
+    var REFUSED_RETRY_MS = 1e3;
     /**
      * Finds the pair for a handshake, in this order:
      *
@@ -5641,10 +6487,9 @@ function start_cold() {
         }
     }
     function retryInterval(interval) {
-        return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+        return interval === 0 ? REFUSED_RETRY_MS : Math.min(interval, REFUSED_RETRY_MS);
     }
     // src/certs/sync.ts
-    var TICK_MS2 = 2e3;
     /**
      * Gives each name of the store a record in the zone, whose version the first handshake reads and checks, and drops the records
      * of names that another nginx has deleted. Shards that have not changed since the last call are skipped.
@@ -5663,9 +6508,7 @@ function start_cold() {
                         ];
                         sweepIfDue(context);
                         changed = {};
-                        shards = shardsOf(store, "names", function(name) {
-                            return name;
-                        }).concat(shardsOf(store, "rsa", rsaKey), shardsOf(store, "files", fileKey));
+                        shards = nameShards(store).concat(shardsOf(store, "files", fileKey));
                         yieldIfDue = timeSlicer();
                         i = 0;
                         _state.label = 1;
@@ -5705,9 +6548,7 @@ function start_cold() {
                             2
                         ];
                     case 5:
-                        if (isWhole22 && Math.abs(Date.now() - stamp.changed) > TICK_MS2) {
-                            putShardStamp(zone, shard.path, stamp.text);
-                        }
+                        if (isWhole22 && isPastTick(stamp.changed)) putShardStamp(zone, shard.path, stamp.text);
                         _state.label = 6;
                     case 6:
                         i++;
@@ -5736,10 +6577,60 @@ function start_cold() {
             });
         })();
     }
+    /**
+     * The keys of the slots of names that have entries in the store, in slices.
+     *
+     * @throws (rejects with) Error of the file system
+     */
+    function slotsInStore(store) {
+        return _async_to_generator(function() {
+            var slots, yieldIfDue, shards, i;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        slots = [];
+                        yieldIfDue = timeSlicer();
+                        shards = nameShards(store);
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < shards.length)) return [
+                            3,
+                            4
+                        ];
+                        slotsIn(store, shards[i]).forEach(function(slot) {
+                            return slots.push(slot);
+                        });
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 2:
+                        _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 4:
+                        return [
+                            2,
+                            slots
+                        ];
+                }
+            });
+        })();
+    }
+    function nameShards(store) {
+        return shardsOf(store, "names", function(name) {
+            return name;
+        }).concat(shardsOf(store, "rsa", rsaKey));
+    }
     function addSlot(store, zone, slot) {
         if (findRecord(zone, slot) !== void 0) return true;
-        var entry = readEntry(store, slot);
-        var record = entry === void 0 ? "" : dormantRecord(store, entry);
+        var record = dormantRecord(store, slot);
         if (!record) return true;
         return tryWithLocks(zone, [
             slot
@@ -5754,8 +6645,7 @@ function start_cold() {
         var record = findRecord(zone, slot);
         if (record === void 0 || !isVersion(record)) return;
         if (((_a = readMeta(record)) == null ? void 0 : _a.store) !== store.id) return;
-        var entry = readEntry(store, slot);
-        if (entry !== void 0 && dormantRecord(store, entry)) return;
+        if (dormantRecord(store, slot)) return;
         tryWithLocks(zone, [
             slot
         ], function(param) {
@@ -5855,14 +6745,15 @@ function start_cold() {
         return version.slice(0, version.indexOf(":"));
     }
     /** The position at the beginning of a history: one range of all keys, of which nothing is known. */
-    function newPosition(etcd, param, token) {
+    function newPosition(etcd, param, token, store, historyId) {
         var cluster = param.cluster, term = param.term;
         return {
             prefix: etcd.prefix,
             cluster: cluster,
             term: term,
             token: token,
-            historyId: Date.now().toString(36),
+            store: store,
+            historyId: historyId,
             ranges: [
                 {
                     after: "",
@@ -5870,6 +6761,7 @@ function start_cold() {
                     since: 0,
                     count: 0,
                     needsListing: true,
+                    includesStore: true,
                     isCleared: false,
                     resumeAfter: "",
                     resumeRevision: 0
@@ -6064,7 +6956,7 @@ function start_cold() {
                         });
                         return [
                             4,
-                            provePair(pair)
+                            provePair(context, pair)
                         ];
                     case 3:
                         proven = _state.sent();
@@ -6109,6 +7001,17 @@ function start_cold() {
                 }
             });
         })();
+    }
+    /**
+     * Whether a slot has a value of etcd, taken or refused. It has not where the file of its version is not there, as after a power
+     * cut.
+     *
+     * @param version of the value: see `versionOf`
+     */
+    function hasValue(zone, slot, version) {
+        if (findVersion(zone, slot) !== version) return false;
+        var record = findRecord(zone, slot) || "";
+        return !isVersion(record) || exists(pathOf(record));
     }
     /**
      * Whether a text is the key of a slot that etcd may fill. The keys of scanned files are not: a scan alone writes those.
@@ -6180,25 +7083,42 @@ function start_cold() {
             etcd: etcd
         };
     }
+    /** Whether `applyDelete` would change a slot whose key is gone from etcd. */
+    function isToDelete(zone, slot, listing) {
+        var version = findVersion(zone, slot);
+        if (version === "" || isNewer(version, listing)) return false;
+        return listing.isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+    }
     /**
-     * Whether `applyDelete` would change a slot whose key is gone from etcd.
-     *
-     * @param isCleared whether pairs go that another etcd had: see `applyDelete`
+     * Whether a slot whose key is gone from etcd has a pair of etcd in the store, where the zone has nothing for it: the key was
+     * deleted while nginx was down. A pair from another history stays.
      */
-    function isToDelete(zone, slot, isCleared2) {
-        if (findVersion(zone, slot) === "") return false;
-        return isCleared2 || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+    function isStoredToDelete(context, slot, listing) {
+        var meta = readMeta(storedIn(context, slot));
+        if ((meta == null ? void 0 : meta.source) !== "etcd" || meta.etcd === void 0) return false;
+        return historyIdIn(meta.etcd) === listing.historyId && !isNewer(meta.etcd, listing);
+    }
+    function isNewer(version, param) {
+        var historyId = param.historyId, revision = param.revision;
+        return historyIdIn(version) === historyId && revisionIn(version) > revision;
+    }
+    function storedIn(param, slot) {
+        var store = param.store;
+        try {
+            return store ? dormantRecord(store, slot) : "";
+        } catch (e) {
+            return "";
+        }
     }
     /**
      * Removes the pair of a slot whose key is gone from etcd. A pair that came from another history stays until it is cleared or
      * deleted: nobody has deleted it from this etcd, which may be empty by mistake. Its files stay even after a clear.
      *
-     * @param historyId of the etcd that lacks the key
-     * @param isCleared removes the pair whatever history it came from
+     * @param listing a clear removes the pair whatever history it came from
      * @returns whether the slot was emptied; false also where `removePair` failed, which the record then notes
      * @throws (rejects with) store-unavailable: see `expectFollower`
      */
-    function applyDelete(into, slot, historyId, isCleared2) {
+    function applyDelete(into, slot, listing) {
         return _async_to_generator(function() {
             var r, why, name;
             return _ts_generator(this, function(_state) {
@@ -6208,7 +7128,7 @@ function start_cold() {
                         return [
                             4,
                             withSlot(into, slot, function() {
-                                return removeOrKeep(into, slot, historyId, isCleared2);
+                                return removeOrKeep(into, slot, listing);
                             })
                         ];
                     case 1:
@@ -6226,12 +7146,14 @@ function start_cold() {
             });
         })();
     }
-    function removeOrKeep(param, slot, historyId, isCleared2) {
+    function removeOrKeep(param, slot, listing) {
         var context = param.context, zone = param.zone;
-        var _a;
-        var current = findRecord(zone, slot) || "";
+        var _a, _b, _c;
+        var stored = storedIn(context, slot);
+        var current = (_a = findRecord(zone, slot)) != null ? _a : stored;
         var meta = readMeta(current);
         if (!meta || meta.etcd === void 0) return void 0;
+        if (isNewer(((_b = readMeta(stored)) == null ? void 0 : _b.etcd) || "", listing)) return void 0;
         var keepFor = function keepFor2(reason) {
             var _a2;
             var noted = Object.assign({}, meta, {
@@ -6243,11 +7165,11 @@ function start_cold() {
         if (meta.source !== "etcd") {
             var rest = Object.assign({}, meta);
             delete rest.etcd;
-            if ((_a = meta.problem) == null ? void 0 : _a.isOfEtcd) delete rest.problem;
+            if ((_c = meta.problem) == null ? void 0 : _c.isOfEtcd) delete rest.problem;
             putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
             return void 0;
         }
-        if (historyIdIn(meta.etcd) !== historyId && !isCleared2) return keepFor(GONE);
+        if (historyIdIn(meta.etcd) !== listing.historyId && !listing.isCleared) return keepFor(GONE);
         try {
             removePair(context, zone, [
                 slot
@@ -6268,14 +7190,14 @@ function start_cold() {
         detail: "etcd was replaced or restored and does not have this name; a clear removes it"
     };
     // src/etcd/backoff.ts
-    var FIRST_RETRY_MS = 500;
-    var LONGEST_RETRY_MS2 = 4e3;
+    var FIRST_PAUSE_MS = 500;
+    var LONGEST_PAUSE_MS = 4e3;
     var SUCCESS_LASTS_MS = 1e3;
     /** Whether the next attempt is not due yet. */
     function isWaiting(param) {
         var until = param.until;
         var left = until - Date.now();
-        return left > 0 && left <= LONGEST_RETRY_MS2;
+        return left > 0 && left <= LONGEST_PAUSE_MS;
     }
     /**
      * Finds the failure of the last round.
@@ -6320,7 +7242,7 @@ function start_cold() {
         var next = {
             message: message,
             attempts: attempts,
-            until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS2),
+            until: Date.now() + Math.min(FIRST_PAUSE_MS * Math.pow(2, attempts - 1), LONGEST_PAUSE_MS),
             succeededAt: failure ? failure.succeededAt : +(findNote(context.misses || zone, "success") || 0)
         };
         var text = JSON.stringify(next);
@@ -6372,7 +7294,7 @@ function start_cold() {
     }
     /** The message of the gateway's error; '' where there is none. */
     function messageOf(fields) {
-        return wordsOf(textOf(fields["message"]) || textOf(fields["error"]));
+        return wordsOf(textOf2(fields["message"]) || textOf2(fields["error"]));
     }
     /** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
     function excerpt(text) {
@@ -6389,8 +7311,8 @@ function start_cold() {
     }
     /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
     function headerOf(answer2) {
-        var header = partOf22(answer2, "header");
-        var cluster = textOf(header["cluster_id"]);
+        var header = memberOf(answer2, "header");
+        var cluster = textOf2(header["cluster_id"]);
         var term = numberOf(header["raft_term"]);
         var revision = numberOf(header["revision"]);
         if (!cluster || !(term > 0) || !(revision > 0)) unavailable("the answer has no revision");
@@ -6403,14 +7325,14 @@ function start_cold() {
     function keyValues(kvs) {
         return listOf(kvs).map(function(kv) {
             return {
-                key: bytesOf(Buffer.from(textOf(kv["key"]), "base64")),
-                value: Buffer.from(textOf(kv["value"]), "base64").toString(),
+                key: bytesOf(Buffer.from(textOf2(kv["key"]), "base64")),
+                value: Buffer.from(textOf2(kv["value"]), "base64").toString(),
                 createRevision: numberOf(kv["create_revision"]),
                 modRevision: numberOf(kv["mod_revision"])
             };
         });
     }
-    function partOf22(fields, name) {
+    function memberOf(fields, name) {
         var part = fields[name];
         return isFields(part) ? part : {};
     }
@@ -6420,7 +7342,7 @@ function start_cold() {
     function isFields(value) {
         return (typeof value === "undefined" ? "undefined" : _type_of(value)) === "object" && value !== null;
     }
-    function textOf(value) {
+    function textOf2(value) {
         return typeof value === "string" ? value : "";
     }
     function numberOf(value) {
@@ -6499,7 +7421,7 @@ function start_cold() {
      * @param to the last key of the range, which need not exist; '' for the end
      * @throws (rejects with) store-unavailable
      */
-    function readKeys(etcd, after, to, options) {
+    function readKeys2(etcd, after, to, options) {
         return _async_to_generator(function() {
             var answer2;
             return _ts_generator(this, function(_state) {
@@ -6556,9 +7478,9 @@ function start_cold() {
                                 header: headerOf(answer2),
                                 succeeded: answer2["succeeded"] === true,
                                 found: listOf(answer2["responses"]).map(function(response) {
-                                    var kvs = listOf(partOf22(response, "response_range")["kvs"]).concat(listOf([
-                                        partOf22(response, "response_put")["prev_kv"]
-                                    ]), listOf(partOf22(response, "response_delete_range")["prev_kvs"]));
+                                    var kvs = listOf(memberOf(response, "response_range")["kvs"]).concat(listOf([
+                                        memberOf(response, "response_put")["prev_kv"]
+                                    ]), listOf(memberOf(response, "response_delete_range")["prev_kvs"]));
                                     return keyValues(kvs)[0];
                                 })
                             }
@@ -6663,7 +7585,7 @@ function start_cold() {
                         fields = expectDone.apply(void 0, [
                             _state.sent()
                         ]);
-                        token = textOf(fields["token"]) || unavailable("the answer to the log-in has no token");
+                        token = textOf2(fields["token"]) || unavailable("the answer to the log-in has no token");
                         putNote(etcd.zone, "token", token);
                         return [
                             2,
@@ -6739,11 +7661,458 @@ function start_cold() {
         if (status !== 200) unavailable(messageOf(fields) || "the answer has status ".concat(status));
         return fields;
     }
+    // src/etcd/history.ts
+    /**
+     * The id of the store's history where etcd continues that one; otherwise a new id.
+     *
+     * @param ended the id of the history that the zone has found to be over; '' for none
+     */
+    function historyIdFor(store, etcd, header, ended) {
+        var known = findHistory(store);
+        var isSame = known !== null && known.historyId !== ended && known.prefix === etcd.prefix && known.cluster === header.cluster && header.term >= known.term && header.revision >= known.revision;
+        return isSame ? known.historyId : uniqueId();
+    }
+    /**
+     * Notes in the store the history that a position is in. The note of another history stays, unless this one begins: two nginx
+     * with two etcd on one store would replace it by turns.
+     *
+     * @param revision that etcd has
+     * @param isBeginning whether the zone has just begun to follow this history
+     */
+    function keepHistory(store, param, revision, isBeginning) {
+        var prefix = param.prefix, cluster = param.cluster, term = param.term, historyId = param.historyId, ranges = param.ranges;
+        if (!store) return;
+        var newest = ranges.reduce(function(most, param2) {
+            var since = param2.since;
+            return Math.max(most, since);
+        }, revision);
+        var history = {
+            prefix: prefix,
+            cluster: cluster,
+            term: term,
+            revision: newest,
+            historyId: historyId
+        };
+        var known = findHistory(store);
+        if (known && known.historyId === historyId) {
+            if (known.term >= term && known.revision >= newest) return;
+            history.revision = Math.max(known.revision, newest);
+        } else if (known && !isBeginning) return;
+        try {
+            placeHistory(store, JSON.stringify(history));
+        } catch (e) {}
+    }
+    function findHistory(store) {
+        var _a;
+        try {
+            return JSON.parse((_a = store && readHistory(store)) != null ? _a : "null");
+        } catch (e) {
+            return null;
+        }
+    }
+    // src/etcd/round.ts
+    var BATCH = 16;
+    /**
+     * Notes the position for the next round.
+     *
+     * @throws store-unavailable: another worker has taken over the lock; zone-full
+     */
+    function notePosition(round, position) {
+        expectFollower(round.zone, round.ticket);
+        putPosition(round.zone, position);
+        if (round.hasChanged) keepHistory(round.context.store, position, round.revision, false);
+        round.hasChanged = false;
+    }
+    /** @throws store-unavailable: etcd was restored during this round; the next round begins a new history */
+    function expectSameHistory(position, header) {
+        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
+    }
+    function slotOf(param, key) {
+        var prefix = param.prefix;
+        return key.slice(prefix.length);
+    }
+    /**
+     * Applies the values that the slots do not have yet.
+     *
+     * @returns how many of `kvs` were done before the round's time was up
+     */
+    function applyAll(round, position, kvs) {
+        return _async_to_generator(function() {
+            var yieldIfDue, i, kv, slot, version;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        yieldIfDue = timeSlicer();
+                        i = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(i < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        if (Date.now() >= round.end) return [
+                            2,
+                            i
+                        ];
+                        kv = kvs[i];
+                        slot = slotOf(round.etcd, kv.key);
+                        version = versionOf(position, kv.modRevision);
+                        if (!(isSlotKey(slot) && !hasValue(round.zone, slot, version))) return [
+                            3,
+                            4
+                        ];
+                        delete round.keys;
+                        return [
+                            4,
+                            applyPut(round, slot, kv.value, version)
+                        ];
+                    case 2:
+                        _state.sent();
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 3:
+                        _state.sent();
+                        _state.label = 4;
+                    case 4:
+                        i++;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            kvs.length
+                        ];
+                }
+            });
+        })();
+    }
+    // src/etcd/listing.ts
+    var PAGE = 512;
+    /**
+     * Lists the keys of a range, applies the values that differ, and removes the pairs whose keys are gone. Keys that do not fit into
+     * one answer become a range of their own.
+     */
+    function listRange(round, position, range) {
+        return _async_to_generator(function() {
+            var found, header, kvs, changed, slots;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        return [
+                            4,
+                            readKeys2(round.etcd, range.after, range.to, {
+                                keysOnly: true,
+                                limit: PAGE
+                            })
+                        ];
+                    case 1:
+                        found = _state.sent();
+                        header = found.header, kvs = found.kvs;
+                        expectSameHistory(position, header);
+                        if (!range.resumeAfter) range.resumeRevision = header.revision;
+                        changed = kvs.filter(function(kv) {
+                            return isToRead(round, position, range, kv);
+                        });
+                        return [
+                            4,
+                            readAndApply(round, position, range, changed)
+                        ];
+                    case 2:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        splitRange(position, range, found);
+                        return [
+                            4,
+                            removeMissing(round, position, range, found)
+                        ];
+                    case 3:
+                        if (!_state.sent()) return [
+                            2
+                        ];
+                        slots = kvs.filter(function(param) {
+                            var modRevision = param.modRevision;
+                            return modRevision > range.since;
+                        }).map(function(param) {
+                            var key = param.key;
+                            return slotOf(round.etcd, key);
+                        });
+                        noteForeign(round, slots.filter(function(slot) {
+                            return !isSlotKey(slot);
+                        }));
+                        round.hasChanged = true;
+                        range.since = header.revision;
+                        range.count = kvs.length;
+                        range.needsListing = false;
+                        range.isCleared = false;
+                        range.includesStore = false;
+                        range.resumeAfter = "";
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function isToRead(param, position, range, param1) {
+        var zone = param.zone, etcd = param.etcd, key = param1.key, modRevision = param1.modRevision;
+        var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
+        var slot = slotOf(etcd, key);
+        return isSlotKey(slot) && !isTried && !hasValue(zone, slot, versionOf(position, modRevision));
+    }
+    function readAndApply(round, position, range, kvs) {
+        return _async_to_generator(function() {
+            var at, gets, _ref, header, found, values, applied, last;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        at = 0;
+                        _state.label = 1;
+                    case 1:
+                        if (!(at < kvs.length)) return [
+                            3,
+                            5
+                        ];
+                        gets = kvs.slice(at, at + BATCH).map(function(param) {
+                            var key = param.key;
+                            return getOperation(key);
+                        });
+                        return [
+                            4,
+                            transact(round.etcd, [], gets)
+                        ];
+                    case 2:
+                        _ref = _state.sent(), header = _ref.header, found = _ref.found;
+                        expectSameHistory(position, header);
+                        values = found.filter(function(kv) {
+                            return kv !== void 0;
+                        });
+                        return [
+                            4,
+                            applyAll(round, position, values)
+                        ];
+                    case 3:
+                        applied = _state.sent();
+                        last = values[applied - 1];
+                        if (last && last.key > range.resumeAfter) range.resumeAfter = last.key;
+                        if (applied < values.length) return [
+                            2,
+                            false
+                        ];
+                        _state.label = 4;
+                    case 4:
+                        at += BATCH;
+                        return [
+                            3,
+                            1
+                        ];
+                    case 5:
+                        return [
+                            2,
+                            true
+                        ];
+                }
+            });
+        })();
+    }
+    function splitRange(position, range, param) {
+        var kvs = param.kvs, more = param.more;
+        var last = more ? kvs[kvs.length - 1] : void 0;
+        if (!last) return;
+        var rest = Object.assign({}, range, {
+            after: last.key
+        });
+        position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
+        range.to = last.key;
+    }
+    function removeMissing(_0, _1, _2, _3) {
+        return _async_to_generator(function(round, position, range, param) {
+            var header, kvs, context, zone, etcd, historyId, isCleared2, listing, missing, removed, yieldIfDue, at, slot;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        header = param.header, kvs = param.kvs;
+                        context = round.context, zone = round.zone, etcd = round.etcd;
+                        historyId = position.historyId;
+                        isCleared2 = range.isCleared;
+                        listing = {
+                            historyId: historyId,
+                            revision: header.revision,
+                            isCleared: isCleared2
+                        };
+                        return [
+                            4,
+                            findMissing(round, range, kvs, listing)
+                        ];
+                    case 1:
+                        missing = _state.sent();
+                        removed = {};
+                        yieldIfDue = timeSlicer();
+                        at = 0;
+                        _state.label = 2;
+                    case 2:
+                        if (!(at < missing.length && Date.now() < round.end)) return [
+                            3,
+                            6
+                        ];
+                        slot = missing[at];
+                        return [
+                            4,
+                            applyDelete(round, slot, listing)
+                        ];
+                    case 3:
+                        if (_state.sent()) removed[etcd.prefix + slot] = true;
+                        return [
+                            4,
+                            yieldIfDue()
+                        ];
+                    case 4:
+                        _state.sent();
+                        _state.label = 5;
+                    case 5:
+                        at++;
+                        return [
+                            3,
+                            2
+                        ];
+                    case 6:
+                        if (!(context.settings.scan && Object.keys(removed).length > 0)) return [
+                            3,
+                            8
+                        ];
+                        return [
+                            4,
+                            eachSlice(keysOfZone(round), function(slots) {
+                                restorePointers(context, zone, slots, function(slot2) {
+                                    return !!removed[etcd.prefix + slot2];
+                                });
+                            })
+                        ];
+                    case 7:
+                        _state.sent();
+                        _state.label = 8;
+                    case 8:
+                        return [
+                            2,
+                            at === missing.length
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function findMissing(round, range, kvs, listing) {
+        return _async_to_generator(function() {
+            var context, zone, etcd, listed, isMissing2, missing, stored, _tmp;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = round.context, zone = round.zone, etcd = round.etcd;
+                        listed = {};
+                        kvs.forEach(function(param) {
+                            var key = param.key;
+                            listed[key] = true;
+                        });
+                        isMissing2 = function isMissing22(slot) {
+                            var key = etcd.prefix + slot;
+                            return isInRange(range, key) && !listed[key];
+                        };
+                        missing = [];
+                        return [
+                            4,
+                            eachSlice(keysOfZone(round), function(slots) {
+                                slots.forEach(function(slot) {
+                                    if (isMissing2(slot) && isToDelete(zone, slot, listing)) missing.push(slot);
+                                });
+                            })
+                        ];
+                    case 1:
+                        _state.sent();
+                        if (!range.includesStore || !context.store) return [
+                            2,
+                            missing
+                        ];
+                        _tmp = round.storedSlots;
+                        if (_tmp) return [
+                            3,
+                            3
+                        ];
+                        return [
+                            4,
+                            listStore(round, context.store)
+                        ];
+                    case 2:
+                        _tmp = round.storedSlots = _state.sent();
+                        _state.label = 3;
+                    case 3:
+                        stored = _tmp;
+                        return [
+                            4,
+                            eachSlice(stored, function(slots) {
+                                slots.forEach(function(slot) {
+                                    if (!isMissing2(slot) || findRecord(zone, slot) !== void 0) return;
+                                    if (isStoredToDelete(context, slot, listing)) missing.push(slot);
+                                });
+                            })
+                        ];
+                    case 4:
+                        _state.sent();
+                        return [
+                            2,
+                            missing
+                        ];
+                }
+            });
+        })();
+    }
+    function listStore(_0, _1) {
+        return _async_to_generator(function(param, store) {
+            var context, e;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
+                        context = param.context;
+                        _state.label = 1;
+                    case 1:
+                        _state.trys.push([
+                            1,
+                            3,
+                            ,
+                            4
+                        ]);
+                        return [
+                            4,
+                            slotsInStore(store)
+                        ];
+                    case 2:
+                        return [
+                            2,
+                            _state.sent()
+                        ];
+                    case 3:
+                        e = _state.sent();
+                        context.r.error("cert_rotation: the store cannot be listed: ".concat(e.message));
+                        return [
+                            2,
+                            []
+                        ];
+                    case 4:
+                        return [
+                            2
+                        ];
+                }
+            });
+        }).apply(this, arguments);
+    }
+    function keysOfZone(round) {
+        return round.keys || (round.keys = keysOf(round.zone));
+    }
     // src/etcd/follow.ts
     var BUDGET_MS = 400;
     var NO_ROOM_FOR_LOCK = "etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size";
-    var BATCH = 16;
-    var PAGE = 512;
     /**
      * Brings the zone up to the keys under `$cert_etcd_prefix`, in one round, for `js_periodic`.
      *
@@ -6784,7 +8153,7 @@ function start_cold() {
                         ]);
                         return [
                             4,
-                            round(context, etcd)
+                            runRound(context, etcd)
                         ];
                     case 2:
                         _state.sent();
@@ -6808,9 +8177,9 @@ function start_cold() {
             });
         })();
     }
-    function round(context, etcd) {
+    function runRound(context, etcd) {
         return _async_to_generator(function() {
-            var zone, end, header, left, lock, ticket, position, isSame, _tmp, _tmp1;
+            var zone, end, header, left, lock, ticket, position, isSame, newest, _tmp, revision;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
@@ -6822,7 +8191,7 @@ function start_cold() {
                         ];
                     case 1:
                         header = _state.sent();
-                        if (isUpToDate(zone, findPosition(etcd), header)) return [
+                        if (isUpToDate(context, zone, findPosition(etcd), header)) return [
                             2
                         ];
                         left = findNote(zone, "follower");
@@ -6847,20 +8216,11 @@ function start_cold() {
                         ]);
                         position = findPosition(etcd);
                         isSame = !position || isSameHistory(position, header);
-                        _tmp = [
-                            {
-                                context: context,
-                                zone: zone,
-                                etcd: etcd,
-                                ticket: ticket,
-                                end: end
-                            }
-                        ];
                         if (!isSame) return [
                             3,
                             3
                         ];
-                        _tmp1 = header;
+                        _tmp = header;
                         return [
                             3,
                             5
@@ -6871,14 +8231,22 @@ function start_cold() {
                             readHeader(etcd)
                         ];
                     case 4:
-                        _tmp1 = _state.sent();
+                        _tmp = _state.sent();
                         _state.label = 5;
                     case 5:
+                        newest = _tmp;
+                        revision = newest.revision;
                         return [
                             4,
-                            catchUp.apply(void 0, _tmp.concat([
-                                _tmp1
-                            ]))
+                            catchUp({
+                                context: context,
+                                zone: zone,
+                                etcd: etcd,
+                                ticket: ticket,
+                                end: end,
+                                revision: revision,
+                                hasChanged: false
+                            }, newest)
                         ];
                     case 6:
                         _state.sent();
@@ -6900,36 +8268,25 @@ function start_cold() {
             });
         })();
     }
-    function isUpToDate(zone, position, header) {
-        return position !== null && position.token === clearToken(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
-            var since = param.since, needsListing = param.needsListing;
+    function isUpToDate(param, zone, position, header) {
+        var store = param.store;
+        return position !== null && position.token === clearToken(zone) && position.store === idOf(store) && isSameHistory(position, header) && position.ranges.every(function(param2) {
+            var since = param2.since, needsListing = param2.needsListing;
             return since === header.revision && !needsListing;
         });
     }
-    function catchUp(one, header) {
+    function catchUp(round, header) {
         return _async_to_generator(function() {
-            var zone, etcd, token, position, range;
+            var position, range;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        token = clearToken(zone);
-                        position = findPosition(etcd);
-                        if (!position || !isSameHistory(position, header)) {
-                            position = newPosition(etcd, header, token);
-                            note2(one, position);
-                        } else if (position.token !== token) {
-                            position.token = token;
-                            position.ranges.forEach(function(range2) {
-                                range2.needsListing = true;
-                                range2.isCleared = true;
-                                range2.resumeAfter = "";
-                            });
-                        }
+                        position = positionAt(round, header);
                         position.term = header.term;
+                        notePosition(round, position);
                         _state.label = 1;
                     case 1:
-                        if (!(Date.now() < one.end)) return [
+                        if (!(Date.now() < round.end)) return [
                             3,
                             6
                         ];
@@ -6943,7 +8300,7 @@ function start_cold() {
                         ];
                         return [
                             4,
-                            goThrough(one, position, range)
+                            listRange(round, position, range)
                         ];
                     case 2:
                         _state.sent();
@@ -6954,13 +8311,13 @@ function start_cold() {
                     case 3:
                         return [
                             4,
-                            takeChanges(one, position, range)
+                            applyChanges(round, position, range)
                         ];
                     case 4:
                         _state.sent();
                         _state.label = 5;
                     case 5:
-                        note2(one, position);
+                        notePosition(round, position);
                         return [
                             3,
                             1
@@ -6973,10 +8330,33 @@ function start_cold() {
             });
         })();
     }
-    function note2(param, position) {
-        var zone = param.zone, ticket = param.ticket;
-        expectFollower(zone, ticket);
-        putPosition(zone, position);
+    function positionAt(round, header) {
+        var context = round.context, zone = round.zone, etcd = round.etcd;
+        var token = clearToken(zone);
+        var storeId = idOf(context.store);
+        var known = findPosition(etcd);
+        if (!known || !isSameHistory(known, header)) {
+            var historyId = historyIdFor(context.store, etcd, header, known ? known.historyId : "");
+            var position = newPosition(etcd, header, token, storeId, historyId);
+            keepHistory(context.store, position, header.revision, true);
+            return position;
+        }
+        var isCleared2 = known.token !== token;
+        var includesStore = storeId !== "" && known.store !== storeId;
+        known.token = token;
+        known.store = storeId;
+        if (isCleared2 || includesStore) {
+            known.ranges.forEach(function(range) {
+                range.needsListing = true;
+                range.isCleared = range.isCleared || isCleared2;
+                range.includesStore = range.includesStore || includesStore;
+                range.resumeAfter = "";
+            });
+        }
+        return known;
+    }
+    function idOf(store) {
+        return store ? store.id : "";
     }
     function oldest(param) {
         var ranges = param.ranges;
@@ -6985,294 +8365,55 @@ function start_cold() {
             return one.since < first.since ? one : first;
         });
     }
-    function takeChanges(one, position, range) {
+    function applyChanges(round, position, range) {
         return _async_to_generator(function() {
-            var after, to, since, found, created;
+            var after, to, since, _ref, header, kvs, more, count2, created, slots;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
                         after = range.after, to = range.to, since = range.since;
                         return [
                             4,
-                            readKeys(one.etcd, after, to, {
+                            readKeys2(round.etcd, after, to, {
                                 minModRevision: since + 1,
                                 limit: BATCH
                             })
                         ];
                     case 1:
-                        found = _state.sent();
-                        expectSameHistory(position, found.header);
-                        created = found.kvs.filter(function(param) {
+                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more, count2 = _ref.count;
+                        expectSameHistory(position, header);
+                        created = kvs.filter(function(param) {
                             var createRevision = param.createRevision;
                             return createRevision > since;
                         }).length;
                         if (created > 0) {
                             range.needsListing = true;
-                            note2(one, position);
+                            notePosition(round, position);
                         }
+                        if (kvs.length > 0) round.hasChanged = true;
                         return [
                             4,
-                            takeAll(one, position, found.kvs)
+                            applyAll(round, position, kvs)
                         ];
                     case 2:
-                        if (_state.sent() < found.kvs.length) return [
+                        if (_state.sent() < kvs.length) return [
                             2
                         ];
-                        range.needsListing = found.more || found.count !== range.count + created || found.count > 2 * PAGE;
+                        range.needsListing = more || count2 !== range.count + created || count2 > 2 * PAGE;
                         if (range.needsListing) return [
                             2
                         ];
-                        noteForeign(one, found.kvs.map(function(param) {
+                        slots = kvs.map(function(param) {
                             var key = param.key;
-                            return slotOf(one.etcd, key);
-                        }).filter(function(slot) {
+                            return slotOf(round.etcd, key);
+                        });
+                        noteForeign(round, slots.filter(function(slot) {
                             return !isSlotKey(slot);
                         }));
-                        range.since = found.header.revision;
-                        range.count = found.count;
-                        return [
-                            2
-                        ];
-                }
-            });
-        })();
-    }
-    function goThrough(one, position, range) {
-        return _async_to_generator(function() {
-            var zone, etcd, _ref, header, kvs, more, foreign, changed, at, gets, outcome, values, taken, last2, last, rest;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        zone = one.zone, etcd = one.etcd;
-                        return [
-                            4,
-                            readKeys(etcd, range.after, range.to, {
-                                keysOnly: true,
-                                limit: PAGE
-                            })
-                        ];
-                    case 1:
-                        _ref = _state.sent(), header = _ref.header, kvs = _ref.kvs, more = _ref.more;
-                        expectSameHistory(position, header);
-                        foreign = [];
-                        changed = kvs.filter(function(param) {
-                            var key = param.key, modRevision = param.modRevision;
-                            var slot = slotOf(etcd, key);
-                            if (isSlotKey(slot)) {
-                                var isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
-                                return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
-                            }
-                            if (modRevision > range.since) foreign.push(slot);
-                            return false;
-                        });
-                        if (!range.resumeAfter) range.resumeRevision = header.revision;
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < changed.length)) return [
-                            3,
-                            6
-                        ];
-                        gets = changed.slice(at, at + BATCH).map(function(param) {
-                            var key = param.key;
-                            return getOperation(key);
-                        });
-                        return [
-                            4,
-                            transact(etcd, [], gets)
-                        ];
-                    case 3:
-                        outcome = _state.sent();
-                        expectSameHistory(position, outcome.header);
-                        values = outcome.found.filter(function(kv) {
-                            return kv !== void 0;
-                        });
-                        return [
-                            4,
-                            takeAll(one, position, values)
-                        ];
-                    case 4:
-                        taken = _state.sent();
-                        last2 = values[taken - 1];
-                        if (last2 && last2.key > range.resumeAfter) range.resumeAfter = last2.key;
-                        if (taken < values.length) return [
-                            2
-                        ];
-                        _state.label = 5;
-                    case 5:
-                        at += BATCH;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        last = more ? kvs[kvs.length - 1] : void 0;
-                        if (last) {
-                            rest = Object.assign({}, range, {
-                                after: last.key
-                            });
-                            position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
-                            range.to = last.key;
-                        }
-                        return [
-                            4,
-                            letGoOfOthers(one, position, range, kvs)
-                        ];
-                    case 7:
-                        if (!_state.sent()) return [
-                            2
-                        ];
-                        noteForeign(one, foreign);
                         range.since = header.revision;
-                        range.count = kvs.length;
-                        range.needsListing = false;
-                        range.isCleared = false;
-                        range.resumeAfter = "";
+                        range.count = count2;
                         return [
                             2
-                        ];
-                }
-            });
-        })();
-    }
-    function letGoOfOthers(one, position, range, kvs) {
-        return _async_to_generator(function() {
-            var context, zone, etcd, isCleared2, listed, gone, keys, dropped, yieldIfDue, at, slot;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        context = one.context, zone = one.zone, etcd = one.etcd;
-                        isCleared2 = range.isCleared;
-                        listed = {};
-                        kvs.forEach(function(param) {
-                            var key = param.key;
-                            listed[key] = true;
-                        });
-                        gone = [];
-                        keys = one.keys || (one.keys = keysOf(zone));
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                slots.forEach(function(slot2) {
-                                    var key = etcd.prefix + slot2;
-                                    if (isInRange(range, key) && !listed[key] && isToDelete(zone, slot2, isCleared2)) {
-                                        gone.push(slot2);
-                                    }
-                                });
-                            })
-                        ];
-                    case 1:
-                        _state.sent();
-                        dropped = {};
-                        yieldIfDue = timeSlicer();
-                        at = 0;
-                        _state.label = 2;
-                    case 2:
-                        if (!(at < gone.length && Date.now() < one.end)) return [
-                            3,
-                            6
-                        ];
-                        slot = gone[at];
-                        return [
-                            4,
-                            applyDelete(one, slot, position.historyId, isCleared2)
-                        ];
-                    case 3:
-                        if (_state.sent()) dropped[etcd.prefix + slot] = true;
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 4:
-                        _state.sent();
-                        _state.label = 5;
-                    case 5:
-                        at++;
-                        return [
-                            3,
-                            2
-                        ];
-                    case 6:
-                        if (!(context.settings.scan && Object.keys(dropped).length > 0)) return [
-                            3,
-                            8
-                        ];
-                        return [
-                            4,
-                            eachSlice(keys, function(slots) {
-                                restorePointers(context, zone, slots, function(slot2) {
-                                    return !!dropped[etcd.prefix + slot2];
-                                });
-                            })
-                        ];
-                    case 7:
-                        _state.sent();
-                        _state.label = 8;
-                    case 8:
-                        return [
-                            2,
-                            at === gone.length
-                        ];
-                }
-            });
-        })();
-    }
-    function expectSameHistory(position, header) {
-        if (!isSameHistory(position, header)) refuse("store-unavailable", "etcd: it was restored");
-    }
-    function slotOf(param, key) {
-        var prefix = param.prefix;
-        return key.slice(prefix.length);
-    }
-    function takeAll(one, position, kvs) {
-        return _async_to_generator(function() {
-            var yieldIfDue, i, kv, slot, version;
-            return _ts_generator(this, function(_state) {
-                switch(_state.label){
-                    case 0:
-                        yieldIfDue = timeSlicer();
-                        i = 0;
-                        _state.label = 1;
-                    case 1:
-                        if (!(i < kvs.length)) return [
-                            3,
-                            5
-                        ];
-                        if (Date.now() >= one.end) return [
-                            2,
-                            i
-                        ];
-                        kv = kvs[i];
-                        slot = slotOf(one.etcd, kv.key);
-                        version = versionOf(position, kv.modRevision);
-                        if (!(isSlotKey(slot) && findVersion(one.zone, slot) !== version)) return [
-                            3,
-                            4
-                        ];
-                        delete one.keys;
-                        return [
-                            4,
-                            applyPut(one, slot, kv.value, version)
-                        ];
-                    case 2:
-                        _state.sent();
-                        return [
-                            4,
-                            yieldIfDue()
-                        ];
-                    case 3:
-                        _state.sent();
-                        _state.label = 4;
-                    case 4:
-                        i++;
-                        return [
-                            3,
-                            1
-                        ];
-                    case 5:
-                        return [
-                            2,
-                            kvs.length
                         ];
                 }
             });
@@ -7291,15 +8432,117 @@ function start_cold() {
      */
     function putThrough(context, conditions, etcd, names, targets, pair) {
         return _async_to_generator(function() {
-            var zone, slots, text, operations, i, slot, _, _tmp, _ref, before, revision, isNew, record, e;
+            var slots, operations, expect, change, before, revision, isNew, record, e;
             return _ts_generator(this, function(_state) {
                 switch(_state.label){
                     case 0:
-                        zone = etcd.zone;
                         slots = targets.reduce(function(all, own) {
                             return all.concat(own);
                         }, []);
-                        text = pair.chain + pair.key;
+                        return [
+                            4,
+                            sealedPuts(etcd, slots, pair)
+                        ];
+                    case 1:
+                        operations = _state.sent();
+                        expect = function expect2(found) {
+                            return _async_to_generator(function() {
+                                var i, _ref, name, own;
+                                return _ts_generator(this, function(_state2) {
+                                    switch(_state2.label){
+                                        case 0:
+                                            i = 0;
+                                            _state2.label = 1;
+                                        case 1:
+                                            if (!(i < names.length)) return [
+                                                3,
+                                                4
+                                            ];
+                                            _ref = [
+                                                names[i],
+                                                targets[i]
+                                            ], name = _ref[0], own = _ref[1];
+                                            return [
+                                                4,
+                                                expectMet(context, conditions, etcd, name, own, slots, found)
+                                            ];
+                                        case 2:
+                                            _state2.sent();
+                                            _state2.label = 3;
+                                        case 3:
+                                            i++;
+                                            return [
+                                                3,
+                                                1
+                                            ];
+                                        case 4:
+                                            return [
+                                                2
+                                            ];
+                                    }
+                                });
+                            })();
+                        };
+                        return [
+                            4,
+                            commit(conditions, etcd, slots, operations, expect)
+                        ];
+                    case 2:
+                        change = _state.sent();
+                        before = change.before, revision = change.revision;
+                        isNew = targets.some(function(own) {
+                            return own.every(function(slot) {
+                                return !before[slots.indexOf(slot)] && !findHeld(context, slot);
+                            });
+                        });
+                        _state.label = 3;
+                    case 3:
+                        _state.trys.push([
+                            3,
+                            5,
+                            ,
+                            7
+                        ]);
+                        return [
+                            4,
+                            withLocks(etcd.zone, [
+                                FOLLOWER
+                            ].concat(slots), function() {
+                                return installHere(context, etcd, slots, pair, change);
+                            })
+                        ];
+                    case 4:
+                        record = _state.sent();
+                        return [
+                            2,
+                            {
+                                isNew: isNew,
+                                record: record
+                            }
+                        ];
+                    case 5:
+                        e = _state.sent();
+                        return [
+                            4,
+                            rollBack(etcd, slots, before, revision)
+                        ];
+                    case 6:
+                        _state.sent();
+                        throw e;
+                    case 7:
+                        return [
+                            2
+                        ];
+                }
+            });
+        })();
+    }
+    function sealedPuts(etcd, slots, pair) {
+        return _async_to_generator(function() {
+            var operations, i, slot, value;
+            return _ts_generator(this, function(_state) {
+                switch(_state.label){
+                    case 0:
                         operations = [];
                         i = 0;
                         _state.label = 1;
@@ -7309,20 +8552,13 @@ function start_cold() {
                             4
                         ];
                         slot = slots[i];
-                        _ = operations.push;
-                        _tmp = [
-                            etcd.prefix + slot
-                        ];
                         return [
                             4,
-                            sealValue(etcd, slot, text)
+                            sealValue(etcd, slot, pair.chain + pair.key)
                         ];
                     case 2:
-                        _.apply(operations, [
-                            putOperation.apply(void 0, _tmp.concat([
-                                _state.sent()
-                            ]))
-                        ]);
+                        value = _state.sent();
+                        operations.push(putOperation(etcd.prefix + slot, value));
                         _state.label = 3;
                     case 3:
                         i++;
@@ -7332,101 +8568,27 @@ function start_cold() {
                         ];
                     case 4:
                         return [
-                            4,
-                            change(conditions, etcd, slots, operations, function(found) {
-                                return _async_to_generator(function() {
-                                    var i2;
-                                    return _ts_generator(this, function(_state2) {
-                                        switch(_state2.label){
-                                            case 0:
-                                                i2 = 0;
-                                                _state2.label = 1;
-                                            case 1:
-                                                if (!(i2 < names.length)) return [
-                                                    3,
-                                                    4
-                                                ];
-                                                return [
-                                                    4,
-                                                    expectMet(context, conditions, etcd, names[i2], targets[i2], slots, found)
-                                                ];
-                                            case 2:
-                                                _state2.sent();
-                                                _state2.label = 3;
-                                            case 3:
-                                                i2++;
-                                                return [
-                                                    3,
-                                                    1
-                                                ];
-                                            case 4:
-                                                return [
-                                                    2
-                                                ];
-                                        }
-                                    });
-                                })();
-                            })
-                        ];
-                    case 5:
-                        _ref = _state.sent(), before = _ref.before, revision = _ref.revision;
-                        isNew = targets.some(function(own) {
-                            return own.every(function(slot2) {
-                                return !before[slots.indexOf(slot2)] && !findHeld(context, slot2);
-                            });
-                        });
-                        _state.label = 6;
-                    case 6:
-                        _state.trys.push([
-                            6,
-                            8,
-                            ,
-                            10
-                        ]);
-                        return [
-                            4,
-                            withLocks(zone, [
-                                FOLLOWER
-                            ].concat(slots), function() {
-                                var position = findPosition(etcd);
-                                var version = versionOf(position, revision);
-                                var open = slots.filter(function(slot2) {
-                                    return !isOvertaken(etcd, slot2, revision);
-                                });
-                                var created = open.map(function(slot2) {
-                                    var _a, _b;
-                                    return (_b = (_a = before[slots.indexOf(slot2)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
-                                });
-                                if (position) noteNew(etcd, position, open, created);
-                                installPair(context, zone, open, pair, version);
-                                return recordOfPut(context, slots[0], pair, version);
-                            })
-                        ];
-                    case 7:
-                        record = _state.sent();
-                        return [
                             2,
-                            {
-                                isNew: isNew,
-                                record: record
-                            }
-                        ];
-                    case 8:
-                        e = _state.sent();
-                        return [
-                            4,
-                            takeBack(etcd, slots, before, revision)
-                        ];
-                    case 9:
-                        _state.sent();
-                        throw e;
-                    case 10:
-                        return [
-                            2
+                            operations
                         ];
                 }
             });
         })();
+    }
+    function installHere(context, etcd, slots, pair, param) {
+        var before = param.before, revision = param.revision;
+        var position = findPosition(etcd);
+        var version = versionOf(position, revision);
+        var open = slots.filter(function(slot) {
+            return !isOvertaken(etcd, slot, revision);
+        });
+        var created = open.map(function(slot) {
+            var _a, _b;
+            return (_b = (_a = before[slots.indexOf(slot)]) == null ? void 0 : _a.createRevision) != null ? _b : revision;
+        });
+        if (position) noteNew(etcd, position, open, created);
+        installPair(context, etcd.zone, open, pair, version);
+        return recordOfPut(context, slots[0], pair, version);
     }
     /**
      * Deletes a name from etcd, and here.
@@ -7450,7 +8612,7 @@ function start_cold() {
                         });
                         return [
                             4,
-                            change(conditions, etcd, slots, operations, function(found) {
+                            commit(conditions, etcd, slots, operations, function(found) {
                                 return _async_to_generator(function() {
                                     var isThere;
                                     return _ts_generator(this, function(_state2) {
@@ -7462,6 +8624,7 @@ function start_cold() {
                                                 ];
                                             case 1:
                                                 _state2.sent();
+                                                expectStore(context, zone, slots);
                                                 isThere = found.some(function(kv) {
                                                     return kv !== void 0;
                                                 }) || findAllHeld(context, name).length > 0;
@@ -7505,7 +8668,7 @@ function start_cold() {
                         e = _state.sent();
                         return [
                             4,
-                            takeBack(etcd, slots, before, 0)
+                            rollBack(etcd, slots, before, 0)
                         ];
                     case 5:
                         _state.sent();
@@ -7519,7 +8682,7 @@ function start_cold() {
             });
         })();
     }
-    function change(conditions, etcd, slots, operations, expect) {
+    function commit(conditions, etcd, slots, operations, expect) {
         return _async_to_generator(function() {
             var _loop, keys, attempt, _ret;
             return _ts_generator(this, function(_state) {
@@ -7630,7 +8793,7 @@ function start_cold() {
                         slot = own[i];
                         return [
                             4,
-                            fingerprintIn2(context, etcd, slot, found[slots.indexOf(slot)])
+                            fingerprintOfValue(context, etcd, slot, found[slots.indexOf(slot)])
                         ];
                     case 2:
                         fingerprint = _state.sent();
@@ -7650,7 +8813,7 @@ function start_cold() {
             });
         })();
     }
-    function fingerprintIn2(context, etcd, slot, kv) {
+    function fingerprintOfValue(context, etcd, slot, kv) {
         return _async_to_generator(function() {
             var held, sent, e;
             return _ts_generator(this, function(_state) {
@@ -7703,7 +8866,7 @@ function start_cold() {
         var held = findVersion(etcd.zone, slot);
         return hasPassed(findPosition(etcd), etcd.prefix + slot, held, revision);
     }
-    function takeBack(etcd, slots, before, revision) {
+    function rollBack(etcd, slots, before, revision) {
         return _async_to_generator(function() {
             var keys, compare2, operations, e;
             return _ts_generator(this, function(_state) {
@@ -8174,7 +9337,7 @@ function start_cold() {
     function readBody(r) {
         var text = bodyText(r);
         var type = r.headersIn["Content-Type"] || "";
-        return isForm(type) ? fieldsOf(readForm(text, type), "fields") : readText(text);
+        return isForm(type) ? fieldsOf2(readForm(text, type), "fields") : readText(text);
     }
     function bodyText(r) {
         if (Number(r.headersIn["Content-Length"]) > LARGEST_FILE) refuse("too-large", TOO_LARGE);
@@ -8362,8 +9525,10 @@ function start_cold() {
             detail: detail
         }) + "\n");
     }
+    var BEGINS_WITH_NAME = /^[^ ]*[./_]/;
     function sentence(reason) {
-        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
+        var first = reason.charAt(0);
+        var text = (BEGINS_WITH_NAME.test(reason) ? first : first.toUpperCase()) + reason.slice(1);
         return /[.?!]$/.test(text) ? text : "".concat(text, ".");
     }
     /** Answers with a body of JSON. */
@@ -8438,7 +9603,7 @@ function start_cold() {
             });
         })();
     }
-    var FOLDER2 = "/certs/";
+    var NAMES_PATH = "/certs/";
     /**
      * Reads the name in a request's path, after `/certs/`.
      *
@@ -8446,8 +9611,8 @@ function start_cold() {
      * @throws malformed: the text there is neither a name nor a wildcard
      */
     function nameInPath(r) {
-        var at = r.uri.indexOf(FOLDER2);
-        var text = at < 0 ? "" : r.uri.slice(at + FOLDER2.length);
+        var at = r.uri.indexOf(NAMES_PATH);
+        var text = at < 0 ? "" : r.uri.slice(at + NAMES_PATH.length);
         var name = normaliseWithWildcard(text);
         if (text && !name) refuse("malformed", "The path has to name a server name or a wildcard.");
         return name;
@@ -8643,10 +9808,10 @@ function start_cold() {
      * The request is a `GET` or `POST` of any path, from a client on loopback or a unix socket.
      */
     function clear_stream2(s) {
-        var isRead = false;
+        var isRead2 = false;
         s.on("upload", function(text) {
-            if (isRead || text.indexOf("\r\n\r\n") < 0) return;
-            isRead = true;
+            if (isRead2 || text.indexOf("\r\n\r\n") < 0) return;
+            isRead2 = true;
             clearFor(s, text).then(function() {
                 s.allow();
             }, function(e) {
@@ -8844,6 +10009,7 @@ function start_cold() {
                                 var held = findAllHeld(context, name)[0];
                                 var conditions = conditionsOf(r);
                                 if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
+                                expectStore(context, zone, slots);
                                 if (!held) refuse("not-found", "Nothing is held under ".concat(name, "."));
                                 removePair(context, zone, slots);
                             })
@@ -8874,6 +10040,7 @@ function start_cold() {
             name: name
         }, describe(leaf), {
             days_left: Math.floor(left / DAY_S),
+            key_proven: !meta.isUnproven,
             source: meta.source,
             state: left < 0 ? "expired" : problem ? "last-good" : "ok",
             error: problem ? "".concat(problem.code, ": ").concat(problem.detail) : null,
@@ -9593,11 +10760,10 @@ function start_cold() {
                                 "POST"
                             ], function(context) {
                                 return _async_to_generator(function() {
-                                    var settings, zone, asked, sent, pair, names, proven, goesToRsa, conditions, targetsNow, putHere, etcd, _ref, isNew, record, _tmp, until, entry;
+                                    var zone, asked, sent, pair, names, proven, _ref, isNew, record, until, entry;
                                     return _ts_generator(this, function(_state2) {
                                         switch(_state2.label){
                                             case 0:
-                                                settings = context.settings;
                                                 zone = context.zone || refuse("zone-full", "There is no js_shared_dict_zone to hold it.");
                                                 asked = nameInPath(r);
                                                 sent = readBody(r);
@@ -9612,65 +10778,16 @@ function start_cold() {
                                                 });
                                                 return [
                                                     4,
-                                                    provePair(pair)
+                                                    provePair(context, pair)
                                                 ];
                                             case 1:
                                                 proven = _state2.sent();
-                                                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
-                                                if (goesToRsa) {
-                                                    names.forEach(function(name) {
-                                                        return refreshSlot(context, name);
-                                                    });
-                                                }
-                                                conditions = conditionsOf(r);
-                                                targetsNow = function targetsNow2() {
-                                                    return names.map(function(name) {
-                                                        return goesToRsa ? rsaTargets(context, name) : [
-                                                            name
-                                                        ];
-                                                    });
-                                                };
-                                                putHere = function putHere2() {
-                                                    var targets = targetsNow();
-                                                    var replaced = targets.map(function(own) {
-                                                        return findFirst(context, own);
-                                                    });
-                                                    names.forEach(function(name, i) {
-                                                        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
-                                                    });
-                                                    var records = installPair(context, zone, flat(targets), proven, "");
-                                                    return {
-                                                        isNew: replaced.indexOf(null) >= 0,
-                                                        record: records[0]
-                                                    };
-                                                };
-                                                etcd = etcdOf(variablesOf(r), zone);
-                                                if (!etcd) return [
-                                                    3,
-                                                    3
-                                                ];
                                                 return [
                                                     4,
-                                                    putThrough(context, conditions, etcd, names, targetsNow(), proven)
+                                                    replacePairs(r, context, zone, names, proven)
                                                 ];
                                             case 2:
-                                                _tmp = _state2.sent();
-                                                return [
-                                                    3,
-                                                    5
-                                                ];
-                                            case 3:
-                                                return [
-                                                    4,
-                                                    withLocks(zone, flat(names.map(function(name) {
-                                                        return slotsOf(settings, name);
-                                                    })), putHere)
-                                                ];
-                                            case 4:
-                                                _tmp = _state2.sent();
-                                                _state2.label = 5;
-                                            case 5:
-                                                _ref = _tmp, isNew = _ref.isNew, record = _ref.record;
+                                                _ref = _state2.sent(), isNew = _ref.isNew, record = _ref.record;
                                                 count(zone, "puts_total", 'result="'.concat(isNew ? "created" : "replaced", '"'));
                                                 until = new Date(pair.leaf.notAfter * 1e3).toISOString();
                                                 r.log("cert_rotation: ".concat(names.join(", "), ": put by ").concat(r.remoteAddress, ", valid until ").concat(until));
@@ -9693,6 +10810,52 @@ function start_cold() {
                             2
                         ];
                 }
+            });
+        })();
+    }
+    function replacePairs(r, context, zone, names, pair) {
+        return _async_to_generator(function() {
+            var settings, goesToRsa, conditions, targetsNow, etcd;
+            return _ts_generator(this, function(_state) {
+                settings = context.settings;
+                goesToRsa = settings.certFileRsa !== "" && isRsa(pair);
+                if (goesToRsa) {
+                    names.forEach(function(name) {
+                        return refreshSlot(context, name);
+                    });
+                }
+                conditions = conditionsOf(r);
+                targetsNow = function targetsNow2() {
+                    return names.map(function(name) {
+                        return goesToRsa ? rsaTargets(context, name) : [
+                            name
+                        ];
+                    });
+                };
+                etcd = etcdOf(variablesOf(r), zone);
+                if (etcd) return [
+                    2,
+                    putThrough(context, conditions, etcd, names, targetsNow(), pair)
+                ];
+                return [
+                    2,
+                    withLocks(zone, flat(names.map(function(name) {
+                        return slotsOf(settings, name);
+                    })), function() {
+                        var targets = targetsNow();
+                        var replaced = targets.map(function(own) {
+                            return findFirst(context, own);
+                        });
+                        names.forEach(function(name, i) {
+                            if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
+                        });
+                        var records = installPair(context, zone, flat(targets), pair, "");
+                        return {
+                            isNew: replaced.indexOf(null) >= 0,
+                            record: records[0]
+                        };
+                    })
+                ];
             });
         })();
     }

@@ -37,7 +37,7 @@ const steps: Step[] = [];
 /** What failed, to be told once more at the end: of a long log the end alone may be kept. */
 const failures: string[] = [];
 const counts = { passed: 0, failed: 0, skipped: 0 };
-let running: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 let isInterrupted = false;
 
 /** Does one step, whatever the steps before it came to, and notes how it ended. */
@@ -58,15 +58,16 @@ async function step(name: string, work: () => Promise<boolean>): Promise<void> {
 async function run(program: string, args: string[], env?: NodeJS.ProcessEnv): Promise<boolean> {
   return new Promise((resolve, reject) => {
     // A process group of its own: the terminal's Ctrl-C comes to it through `interrupt`, and once.
-    running = spawn(program, args, {
+    const child = spawn(program, args, {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...env, PATH: `node_modules/.bin:${process.env['PATH'] ?? ''}` },
     });
-    running.on('error', reject);
-    const { pid } = running;
-    running.on('close', (code) => {
-      running = undefined;
+    running.add(child);
+    child.on('error', reject);
+    const { pid } = child;
+    child.on('close', (code) => {
+      running.delete(child);
       // vitest does not wait for its workers when it is interrupted, and they have containers to remove.
       const end = isInterrupted && pid !== undefined ? groupEnd(pid) : Promise.resolve();
       void end.then(() => {
@@ -154,8 +155,8 @@ function interrupt(signal: NodeJS.Signals): void {
   if (isInterrupted) return;
   isInterrupted = true;
   process.exitCode = 130;
-  if (running?.pid === undefined) process.exit();
-  signalGroup(running.pid, signal);
+  if (running.size === 0) process.exit();
+  for (const { pid } of running) if (pid !== undefined) signalGroup(pid, signal);
 }
 
 function report(): void {
@@ -187,9 +188,12 @@ async function main(): Promise<void> {
   const isCi = Boolean(process.env['CI']);
   const build = ['esbuild.config.mjs', ...(isCi ? ['--check'] : [])];
   await step(isCi ? 'build (check only)' : 'build', () => run('node', build));
-  await step('type check', () => run('tsc', ['-b']));
-  await step('lint', () => run('eslint', ['.']));
-  await step('format', () => run('prettier', ['--check', '.']));
+  const inspections = async (): Promise<void> => {
+    await step('type check', () => run('tsc', ['-b']));
+    await step('format', () => run('prettier', ['--check', '.']));
+  };
+  // Each of these keeps one core busy.
+  await Promise.all([step('lint', () => run('eslint', ['.'])), inspections()]);
   await step('unit tests', () => runTests('test/unit'));
   for (const { name } of runtimes) {
     await step(`integration tests, ${name}`, () =>

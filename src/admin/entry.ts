@@ -10,6 +10,8 @@ export interface Entry extends Description {
   name: string;
   /** Whole days, rounded down: negative once it has expired. */
   days_left: number;
+  /** False where nothing has told that the key is the certificate's: it is of a kind that could not be proven. */
+  key_proven: boolean;
   source: RecordMeta['source'];
   /** The revision of the newest value in etcd: the one that is described, or the one that `error` is about. */
   revision?: number;
@@ -46,6 +48,7 @@ export function entryOf(
   const { problem } = meta;
   const entry: Entry = Object.assign({ name }, describe(leaf), {
     days_left: Math.floor(left / DAY_S),
+    key_proven: !meta.isUnproven,
     source: meta.source,
     state: left < 0 ? ('expired' as const) : problem ? ('last-good' as const) : ('ok' as const),
     error: problem ? `${problem.code}: ${problem.detail}` : null,

@@ -12,6 +12,7 @@ import { type Written, putThrough } from '../etcd/write_through';
 import { type Pair, isRsa, readPair } from '../x509/pair';
 import { serverNamesOf } from '../x509/server_name';
 import { count } from '../zone/counters';
+import type { Zone } from '../zone/dict';
 import { withLocks } from '../zone/locks';
 import type { RecordMeta } from '../zone/meta';
 import { readMeta } from '../zone/record';
@@ -36,7 +37,6 @@ import { answerJson } from './response';
  */
 export async function put_cert(r: NginxHTTPRequest): Promise<void> {
   await handle(r, ['PUT', 'POST'], async (context) => {
-    const { settings } = context;
     const zone = context.zone || refuse('zone-full', 'There is no js_shared_dict_zone to hold it.');
     const asked = nameInPath(r);
     const sent = readBody(r);
@@ -45,34 +45,44 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     names.forEach((name) => {
       expectAcceptable(context, name, pair, { from: 'sender' });
     });
-    const proven = await provePair(pair);
-    const goesToRsa = settings.certFileRsa !== '' && isRsa(pair);
-    if (goesToRsa) {
-      // The refresh reads a changed file into the first slot now, so that this put replaces its pair as well.
-      names.forEach((name) => refreshSlot(context, name));
-    }
-    const conditions = conditionsOf(r);
-    const targetsNow = (): string[][] =>
-      names.map((name) => (goesToRsa ? rsaTargets(context, name) : [name]));
-    const putHere = (): Written => {
-      const targets = targetsNow();
-      const replaced = targets.map((own) => findFirst(context, own));
-      names.forEach((name, i) => {
-        if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
-      });
-      const records = installPair(context, zone, flat(targets), proven, '');
-      return { isNew: replaced.indexOf(null) >= 0, record: records[0] as string };
-    };
-    const etcd = etcdOf(variablesOf(r), zone);
-    const { isNew, record } = etcd
-      ? await putThrough(context, conditions, etcd, names, targetsNow(), proven)
-      : await withLocks(zone, flat(names.map((name) => slotsOf(settings, name))), putHere);
+    const proven = await provePair(context, pair);
+    const { isNew, record } = await replacePairs(r, context, zone, names, proven);
     count(zone, 'puts_total', `result="${isNew ? 'created' : 'replaced'}"`);
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     r.log(`cert_rotation: ${names.join(', ')}: put by ${r.remoteAddress}, valid until ${until}`);
     const entry = entryOf(names[0] as string, record, readMeta(record) as RecordMeta, pair.leaf);
     r.headersOut['ETag'] = entityTag(entry.fingerprint_sha256);
     answerJson(r, isNew ? 201 : 200, asked ? entry : Object.assign({ names }, entry));
+  });
+}
+
+/** Steps 2 and 3 of `put_cert`, if the request's conditions hold. */
+async function replacePairs(
+  r: NginxHTTPRequest,
+  context: Context,
+  zone: Zone,
+  names: string[],
+  pair: Pair,
+): Promise<Written> {
+  const { settings } = context;
+  const goesToRsa = settings.certFileRsa !== '' && isRsa(pair);
+  if (goesToRsa) {
+    // The refresh reads a changed file into the first slot now, so that this put replaces its pair as well.
+    names.forEach((name) => refreshSlot(context, name));
+  }
+  const conditions = conditionsOf(r);
+  const targetsNow = (): string[][] =>
+    names.map((name) => (goesToRsa ? rsaTargets(context, name) : [name]));
+  const etcd = etcdOf(variablesOf(r), zone);
+  if (etcd) return putThrough(context, conditions, etcd, names, targetsNow(), pair);
+  return withLocks(zone, flat(names.map((name) => slotsOf(settings, name))), () => {
+    const targets = targetsNow();
+    const replaced = targets.map((own) => findFirst(context, own));
+    names.forEach((name, i) => {
+      if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(replaced[i]));
+    });
+    const records = installPair(context, zone, flat(targets), pair, '');
+    return { isNew: replaced.indexOf(null) >= 0, record: records[0] as string };
   });
 }
 

@@ -24,7 +24,7 @@ export async function handle(
   }
 }
 
-const FOLDER = '/certs/';
+const NAMES_PATH = '/certs/';
 
 /**
  * Reads the name in a request's path, after `/certs/`.
@@ -33,8 +33,8 @@ const FOLDER = '/certs/';
  * @throws malformed: the text there is neither a name nor a wildcard
  */
 export function nameInPath(r: NginxHTTPRequest): string {
-  const at = r.uri.indexOf(FOLDER);
-  const text = at < 0 ? '' : r.uri.slice(at + FOLDER.length);
+  const at = r.uri.indexOf(NAMES_PATH);
+  const text = at < 0 ? '' : r.uri.slice(at + NAMES_PATH.length);
   const name = normaliseWithWildcard(text);
   if (text && !name) refuse('malformed', 'The path has to name a server name or a wildcard.');
   return name;

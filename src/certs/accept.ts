@@ -23,10 +23,11 @@ export type Origin =
  * @throws unsupported-key, name-not-covered, expired
  */
 export function expectAcceptable(context: Context, slot: string, pair: Pair, origin: Origin): void {
-  if (origin.from === 'files' && !pair.keyProven) {
+  // With a store nginx is given a path, and its log shows nothing of a key that OpenSSL refuses.
+  if (origin.from === 'files' && !pair.keyProven && !context.store) {
     refuse(
       'unsupported-key',
-      'the key file holds no public part to compare with the certificate; for an EC key, "openssl ec" writes one',
+      'the key file has no public part that tells whose key it is: set $cert_store, or for an EC key write one with "openssl ec"',
     );
   }
   // In a TLS context one pair of a kind takes the place of another: it would be served instead of the first slot's.

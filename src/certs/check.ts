@@ -118,8 +118,9 @@ function readFiles(seen: FileCheck): CheckResult {
 
 /** The record of a pair that was put and has no files: it goes on without, and notes whether it has outlived a clear. */
 function withoutFiles({ context, current, meta }: FileCheck): string {
-  const { source, notAfter, loadedAt, store, before } = meta as RecordMeta;
+  const { source, notAfter, loadedAt, store, before, isUnproven } = meta as RecordMeta;
   const kept: RecordMeta = { source, files: '', notAfter, loadedAt };
+  if (isUnproven) kept.isUnproven = true;
   if (store !== undefined) kept.store = store;
   if (before !== undefined) kept.before = before;
   if (isCleared(current, context.token) || meta?.isCleared) kept.isCleared = true;
@@ -172,6 +173,8 @@ function accepted(seen: FileCheck, pair: Pair): CheckResult {
     { source: 'disk' as const, files: stamp, notAfter, loadedAt },
     refusedByEtcd(meta),
   );
+  // A put may have proven the same key before.
+  if (!pair.keyProven && !(isSame && !meta.isUnproven)) next.isUnproven = true;
   let whose = name;
   if (isFileKey(slot)) {
     next.found = foundIn(pair);

@@ -1,4 +1,4 @@
-import { LONGEST_ENTRY } from '../disk/entries';
+import { fitsEntry } from '../disk/entries';
 import { newToken } from '../zone/clear_token';
 import type { RecordMeta } from '../zone/meta';
 import { STALE_TOKEN } from '../zone/record';
@@ -39,7 +39,7 @@ export function entryOfVersion(version: string, token: string, meta: RecordMeta)
   delete kept.problem;
   delete kept.store;
   const text = JSON.stringify({ version, token, meta: kept });
-  if (text.length <= LONGEST_ENTRY) return text;
+  if (fitsEntry(text)) return text;
   // The names of a scanned file are in its certificate as well.
   delete kept.found;
   return JSON.stringify({ version, token, meta: kept });

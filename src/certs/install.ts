@@ -1,6 +1,7 @@
 import { slotPaths } from '../config/paths';
-import { LONGEST_FRESH_MS } from '../config/settings';
+import type { Settings } from '../config/settings';
 import { placeEntry, readEntry, removeEntry } from '../disk/entries';
+import { exists } from '../disk/fs';
 import { stampOf } from '../disk/stamp';
 import { type Store, versionPath } from '../disk/store';
 import { refuse } from '../engine/refusal';
@@ -12,11 +13,18 @@ import { clearToken } from '../zone/clear_token';
 import type { Zone } from '../zone/dict';
 import type { RecordMeta } from '../zone/meta';
 import { forgetMissing } from '../zone/misses';
-import { isVersion, makeRecord, makeVersionRecord, readMeta, withFreshUntil } from '../zone/record';
+import {
+  isVersion,
+  makeRecord,
+  makeVersionRecord,
+  pathOf,
+  readMeta,
+  withFreshUntil,
+} from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
 import { versionOfEntry } from './entry_text';
-import { replaceVersion, sweepIfDue } from './keep';
+import { countFault, replaceVersion, sayFault, sweepIfDue } from './keep';
 import { versionIn } from './pem_of_record';
 import { placeMark, writePair } from './stored';
 
@@ -26,20 +34,28 @@ import { placeMark, writePair } from './stored';
 export const NO_ROOM = 'Nothing was changed. Give js_shared_dict_zone a larger size.';
 
 /**
- * Proves the key of a pair by using it.
+ * Proves the key of a pair by using it. A key of a kind that this engine cannot use stays unproven, and is taken where there is a
+ * store: nginx is given a path then, and its log shows nothing of a key that OpenSSL refuses.
  *
  * @returns the pair. A key without a public part gets one where it can, so that the next reader need not use it
  * @throws (rejects with) key-mismatch, malformed, unsupported-key
  */
-export async function provePair(pair: Pair): Promise<Pair> {
-  await proveKey(pair);
+export async function provePair({ store }: Context, pair: Pair): Promise<Pair> {
+  const { curve, kind } = pair.privateKey;
+  if (!(await proveKey(pair))) {
+    if (store) return pair;
+    refuse(
+      'unsupported-key',
+      `this njs cannot tell whether an ${kind} key belongs to a certificate; use ECDSA or RSA, or set $cert_store`,
+    );
+  }
   // A public key that was attached to a PKCS#8 key is not written with it.
   if (readPrivateKey(readBlocks(pair.key)[0] as Block).value !== '') return pair;
-  const { curve } = pair.privateKey;
-  if (curve === null) return pair;
+  const proven = Object.assign({}, pair, { keyProven: true });
+  if (curve === null) return proven;
   const privateKey = withPoint(pair.privateKey, curve, pair.leaf.publicKey.value);
   const key = encodeBlock(privateKey.label, privateKey.der);
-  return Object.assign({}, pair, { privateKey, key });
+  return Object.assign(proven, { privateKey, key });
 }
 
 /**
@@ -58,8 +74,10 @@ export function installPair(
   etcd: string,
 ): string[] {
   const { store, misses } = context;
-  // A pair of etcd is served even where the store cannot take it, because etcd has it already. A put can be refused.
-  const version = slots.length > 0 ? storePair(context, slots, pair, etcd !== '') : '';
+  // A pair of etcd is served even where the store cannot take it, because etcd has it already. A put can be refused. An unproven key
+  // never goes to nginx as text.
+  const isOptional = etcd !== '' && pair.keyProven;
+  const version = slots.length > 0 ? storePair(context, slots, pair, isOptional) : '';
   const undone: (() => void)[] = [];
   const records: string[] = [];
   try {
@@ -93,24 +111,25 @@ export function installPair(
  * @returns the version's name; '' where there is none
  * @throws store-failed
  */
-function storePair(
-  { r, store, settings }: Context,
-  slots: string[],
-  pair: Pair,
-  isOptional: boolean,
-): string {
+function storePair(context: Context, slots: string[], pair: Pair, isOptional: boolean): string {
+  const { store, settings } = context;
+  if (!settings.store && !store) return '';
   try {
-    if (store) return writePair(store, pair, slots, true);
-    if (settings.store && !isOptional)
-      throw new Error(`${settings.store} cannot be used as $cert_store`);
-    return '';
+    const version = writePair(store || storeAway(settings), pair, slots, true);
+    sayFault(context, '');
+    return version;
   } catch (e) {
     if (!isOptional) throw storeFailed(e as Error);
-    r.error(
-      `cert_rotation: the store cannot be written: ${(e as Error).message}; the pair goes to nginx as text`,
-    );
+    // Why the folder is no store, is said where it is opened.
+    if (store) sayFault(context, (e as Error).message);
+    else countFault(context);
     return '';
   }
+}
+
+/** @throws Error, always */
+function storeAway({ store }: Settings): never {
+  throw new Error(`$cert_store "${store}" cannot be used`);
 }
 
 /**
@@ -164,7 +183,7 @@ function versionRecord(
   meta: RecordMeta,
 ): string {
   const record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
-  return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS));
+  return withFreshUntil(record, Date.now(), interval);
 }
 
 function undoneBy(zone: Zone, slot: string): () => void {
@@ -184,12 +203,32 @@ function metaOf({ settings }: Context, slot: string, pair: Pair, etcd: string): 
     loadedAt: Date.now(),
   };
   if (etcd) meta.etcd = etcd;
+  if (!pair.keyProven) meta.isUnproven = true;
   return meta;
 }
 
 /** The record of a pair that was put into a slot now, for its description in an answer. */
 export function recordOfPut(context: Context, slot: string, pair: Pair, etcd: string): string {
   return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
+}
+
+/**
+ * Checks that the store is there in which the slots may have pairs: one that is away would bring them back.
+ *
+ * @param slots their keys
+ * @throws store-failed
+ */
+export function expectStore({ store, settings }: Context, zone: Zone, slots: string[]): void {
+  if (!settings.store) return;
+  orStoreFailed(() => {
+    if (!store) return storeAway(settings);
+    slots.forEach((slot) => {
+      const record = findRecord(zone, slot) || '';
+      if (!isVersion(record) || readMeta(record)?.store === store.id) return;
+      const path = pathOf(record);
+      if (!exists(path)) throw new Error(`${path}: the store that has it is away`);
+    });
+  });
 }
 
 /**
@@ -230,9 +269,7 @@ function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
  * @throws Error
  */
 function expectNotStored({ settings }: Context, zone: Zone, slot: string): void {
-  if (settings.store && isVersion(findRecord(zone, slot) || '')) {
-    throw new Error(`${settings.store} cannot be used as $cert_store`);
-  }
+  if (settings.store && isVersion(findRecord(zone, slot) || '')) storeAway(settings);
 }
 
 function quietly(work: () => void): void {

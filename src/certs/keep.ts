@@ -23,7 +23,8 @@ import { entryOfVersion, isNameCleared, tokenIn, versionOfEntry, withToken } fro
 import { pemIn, versionIn } from './pem_of_record';
 import { type Current, placeMark, placePointer, sweepStore, writePair } from './stored';
 
-// Keeps in the store the pairs that handshakes and scans found in files. Where it cannot be written, a pair goes to nginx as text.
+// Keeps in the store the pairs that handshakes and scans found in files. Where it cannot be written, a pair goes to nginx as text,
+// unless its key is unproven.
 
 /**
  * Keeps the result of a look at a slot's files in the store. A fault of the store is logged once, and not thrown.
@@ -40,11 +41,11 @@ export function keepInStore(
   result: CheckResult,
   attempt: LockAttempt,
 ): string {
-  const { store, settings, zone } = context;
+  const { store, settings } = context;
   const { record, pair } = result;
   if (!store) {
     // Why the folder is no store, is said where it is opened.
-    if (settings.store && pair && zone) count(zone, FAILURES, '');
+    if (settings.store && pair) countFault(context);
     return record;
   }
   const mayPlace = attempt.state === 'no-room' || attempt.isLocked();
@@ -58,10 +59,21 @@ export function keepInStore(
     return kept;
   } catch (e) {
     sayFault(context, (e as Error).message);
-    return holdsPair(record) && !isVersion(record)
-      ? pastStore(context, store, current, record)
-      : record;
+    if (!holdsPair(record) || isVersion(record)) return record;
+    return readMeta(record)?.isUnproven
+      ? withoutUnproven(current, result)
+      : pastStore(context, store, current, record);
   }
+}
+
+/**
+ * The record of before, where a pair could not be stored whose key is unproven: as text it may show in nginx's log. The next look reads
+ * the files again.
+ */
+function withoutUnproven(current: Current, result: CheckResult): string {
+  delete result.message;
+  delete result.result;
+  return current.record || '';
 }
 
 /** A pair that stays text, and what the store has instead: see `currentOf`. */
@@ -183,15 +195,19 @@ export function keepPointer(
   }
 }
 
-const FAILURES = 'store_failures_total';
+/** Counts a pair that the store could not take. */
+export function countFault({ zone }: Context): void {
+  if (zone) count(zone, 'store_failures_total', '');
+}
 
 /**
  * Counts a fault of the store, and logs it where it is not the last one.
  *
  * @param fault '' where the store could be written: a later fault is logged again then
  */
-function sayFault({ r, zone }: Context, fault: string): void {
-  if (fault && zone) count(zone, FAILURES, '');
+export function sayFault(context: Context, fault: string): void {
+  const { r, zone } = context;
+  if (fault) countFault(context);
   // Each file has another path.
   const reason = fault.slice(fault.lastIndexOf(': ') + 1);
   if (zone ? isNewToSay(zone, 'store-write', reason) : fault) {
@@ -210,10 +226,7 @@ export function sweepIfDue({ r, store, zone }: Context): void {
   if (!store) return;
   const last = zone && findSwept(zone);
   if (last !== undefined && isWithin(last, 0, SWEEP_INTERVAL_MS)) return;
-  try {
-    if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp());
-  } catch (e) {
-    if (zone) putSwept(zone, timestamp());
-    r.log(`cert_rotation: the store: ${(e as Error).message}`);
-  }
+  const { isMoreDue, fault } = sweepStore(store, MOST_SWEPT);
+  if (!isMoreDue && zone) putSwept(zone, timestamp());
+  if (fault) r.log(`cert_rotation: the store: ${fault}`);
 }

@@ -19,7 +19,7 @@ import { refreshSlot } from './refresh';
  * The time after which refused files are looked at again where the name has no pair, in milliseconds: its first handshake may
  * have come in the middle of a renewal.
  */
-const LONGEST_RETRY_MS = 1000;
+const REFUSED_RETRY_MS = 1000;
 
 /**
  * Finds the pair for a handshake, in this order:
@@ -96,5 +96,5 @@ function recordUnder(context: Context, slot: string): string {
 }
 
 function retryInterval(interval: number): number {
-  return interval === 0 ? LONGEST_RETRY_MS : Math.min(interval, LONGEST_RETRY_MS);
+  return interval === 0 ? REFUSED_RETRY_MS : Math.min(interval, REFUSED_RETRY_MS);
 }

@@ -1,9 +1,10 @@
 import { isFileKey, nameOf, rsaKey, slotKeys } from '../config/slot';
-import { LONGEST_ENTRY, placeEntry, readEntry, removeEntry } from '../disk/entries';
+import { fitsEntry, placeEntry, readEntry, removeEntry } from '../disk/entries';
 import type { Condition } from '../disk/place';
 import { exists } from '../disk/fs';
 import { type Store, versionPath } from '../disk/store';
 import {
+  type Swept,
   ALL_NAMES,
   fingerprintIn,
   readVersion,
@@ -70,7 +71,7 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   if (deleted) return text !== undefined && isAnswer(text) ? none : known;
   if (file !== undefined) {
     const isSame = text !== undefined && isPointer(text) && targetOf(text) === file;
-    const record = isSame ? text : makePointer(file, others ? { others } : {});
+    const record = isSame ? text : pointerTo(file, others);
     return Object.assign({}, none, { record, isAdopted: !isSame });
   }
   if (version === undefined || !stored) {
@@ -101,17 +102,22 @@ function isPastStore(
 }
 
 /**
- * The record of a slot that no client has asked for since nginx was started. The next handshake reads and checks the version.
+ * The record of a slot by its entry alone. The next handshake reads and checks the version.
  *
- * @param entry the text of the slot's entry
- * @returns '' where the entry is a mark, or unreadable
+ * @returns '' where there is no entry, or one that is a mark or unreadable
+ * @throws Error of the file system
  */
-export function dormantRecord(store: Store, entry: string): string {
-  const { version, meta, file, others } = parseEntry(entry);
-  if (file !== undefined) return makePointer(file, others ? { others } : {});
+export function dormantRecord(store: Store, slot: string): string {
+  const { version, meta, file, others } = parseEntry(readEntry(store, slot));
+  if (file !== undefined) return pointerTo(file, others);
   if (version === undefined || !meta) return '';
   const known = Object.assign({}, meta, { store: store.id });
   return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
+}
+
+/** The pointer that an entry with `file` and `others` stands for. */
+function pointerTo(file: string, others: string[] | undefined): string {
+  return makePointer(file, others ? { others } : {});
 }
 
 /** Whether the store has an entry for a slot, a mark included. */
@@ -143,6 +149,8 @@ function adopt(context: Context, store: Store, slot: string, entry: string): str
   let record: string | undefined;
   try {
     const pair = readStored(store, meta.before || '');
+    if (pair.keyProven) delete meta.isUnproven;
+    else meta.isUnproven = true;
     // A sweep is about to remove the file of the version before.
     record = recordOf(pair, writePair(store, pair, [slot], true));
   } catch {
@@ -210,7 +218,7 @@ export function placePointer(
   mayReplace?: Condition,
 ): void {
   let text = JSON.stringify({ file, others });
-  if (text.length > LONGEST_ENTRY) text = JSON.stringify({ file });
+  if (!fitsEntry(text)) text = JSON.stringify({ file });
   placeEntry(store, slot, text, mayReplace);
 }
 
@@ -250,10 +258,8 @@ function retireIfRoom(store: Store, version: string, slot: string): void {
  * Removes versions and marks that are due.
  *
  * @param most the number of them to look at
- * @returns whether more may be due
- * @throws Error of the file system
  */
-export function sweepStore(store: Store, most: number): boolean {
+export function sweepStore(store: Store, most: number): Swept {
   return sweep(
     store,
     {

@@ -5,8 +5,13 @@ import { type Store, claimPath, entryPath } from './store';
 // Entries tell which version is current for each slot. An entry is a symlink whose target is text and leads nowhere: one
 // rename replaces it, and one readlink reads it. The clear token is such a symlink as well.
 
-/** The length of the longest entry, in characters. XFS takes a target of 1024 bytes (XFS_SYMLINK_MAXLEN), and only stems of files are not ASCII. */
+/** The length of the longest entry, in bytes. XFS takes a target of 1024 (XFS_SYMLINK_MAXLEN), other file systems of 4095. */
 export const LONGEST_ENTRY = 1000;
+
+/** Whether a text is short enough for an entry. */
+export function fitsEntry(text: string): boolean {
+  return Buffer.byteLength(text) <= LONGEST_ENTRY;
+}
 
 /**
  * The text of a slot's entry.
@@ -25,7 +30,7 @@ const always: Condition = () => true;
  * Replaces a slot's entry. With a condition it is the way to change an entry that was read: what another nginx has placed since
  * is not undone.
  *
- * @param text at most LONGEST_ENTRY characters
+ * @param text for which `fitsEntry` is true
  * @param mayReplace gets the text of the entry that is there; undefined where there is none
  * @returns false where the entry that is there does not meet the condition
  * @throws Error of the file system. The entry that was there stays
@@ -70,6 +75,25 @@ export function readClearToken({ root }: Store): string | undefined {
  */
 export function placeClearToken(store: Store, token: string): void {
   placeLink(store, `${store.root}/clear`, token);
+}
+
+/**
+ * The store's note which history of etcd its pairs come from.
+ *
+ * @returns undefined where there is none
+ * @throws Error of the file system
+ */
+export function readHistory({ root }: Store): string | undefined {
+  return readLink(`${root}/etcd`);
+}
+
+/**
+ * Replaces that note.
+ *
+ * @throws Error of the file system. The note that was there stays
+ */
+export function placeHistory(store: Store, text: string): void {
+  placeLink(store, `${store.root}/etcd`, text);
 }
 
 /** One of the folders that entries are divided into. */

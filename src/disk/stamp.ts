@@ -58,11 +58,19 @@ const TICK_MS = 2000;
  * @param stamp of `stampOf`
  */
 export function isSettled(stamp: string): boolean {
-  const now = Date.now();
   return stamp.split(' ').every((one) => {
-    const changed = +one.slice(one.lastIndexOf(':') + 1);
-    return !(Math.abs(now - changed) < TICK_MS);
+    return isPastTick(+one.slice(one.lastIndexOf(':') + 1));
   });
+}
+
+/**
+ * Whether a change is more than a tick ago, so that a further one would show. One of the future is as well: the clock was set
+ * back.
+ *
+ * @param changed in milliseconds since 1970; NaN for no time
+ */
+export function isPastTick(changed: number): boolean {
+  return !(Math.abs(Date.now() - changed) < TICK_MS);
 }
 
 /** The stamp of a link that leads nowhere. */

@@ -14,8 +14,9 @@ import { makeFolder, statLink, userOfProcess } from './fs';
 //     temporary/ID                    files that are being written
 //     changing/KIND/NAME              the claim of an entry that is being replaced: its next target; KIND is names, rsa or files
 //     clear                           a symlink, whose target is the clear token
+//     etcd                            a symlink, whose target says which history of etcd the pairs come from
 
-const FOLDER = '/cert-rotation.v1';
+const OWN_FOLDER = '/cert-rotation.v1';
 
 /** The rights of the group and of others. */
 const FOREIGN_RIGHTS = 0o077;
@@ -36,7 +37,7 @@ export interface Store {
  */
 export function openStore(path: string): Store {
   if (path.charAt(0) !== '/') throw new Error(`$cert_store "${path}" has to be an absolute path`);
-  const root = path.replace(/\/+$/, '') + FOLDER;
+  const root = path.replace(/\/+$/, '') + OWN_FOLDER;
   const { dev, ino, mode, uid, isFolder } = statOrMake(root);
   if (!isFolder) throw new Error(`${root}: this has to be a folder, and is something else`);
   if ((mode & FOREIGN_RIGHTS) !== 0) {

@@ -2,8 +2,9 @@ import { expectAcceptable } from '../certs/accept';
 import type { Context } from '../certs/context';
 import { installPair, provePair, removePair } from '../certs/install';
 import { readText } from '../certs/pair_text';
+import { dormantRecord } from '../certs/stored';
 import { isFileKey, nameOf } from '../config/slot';
-import { LARGEST_FILE } from '../disk/fs';
+import { LARGEST_FILE, exists } from '../disk/fs';
 import { isRefusal, refuse } from '../engine/refusal';
 import { readPair } from '../x509/pair';
 import { normaliseWithWildcard } from '../x509/server_name';
@@ -12,7 +13,7 @@ import { count, refusalLabels } from '../zone/counters';
 import { type Zone, isZoneFull } from '../zone/dict';
 import { withLocks } from '../zone/locks';
 import type { Problem, RecordMeta } from '../zone/meta';
-import { isAnswer, makeRecord, readMeta, withMeta } from '../zone/record';
+import { isAnswer, isVersion, makeRecord, pathOf, readMeta, withMeta } from '../zone/record';
 import { findRecord, findSummary, findVersion, putRecord } from '../zone/slots';
 import { readSummary } from '../zone/summary';
 import type { Etcd } from './client';
@@ -65,7 +66,7 @@ export async function applyPut(
     const sent = readText(await openValue(etcd, slot, value));
     const pair = readPair(sent.pem, sent.keyPem);
     expectAcceptable(context, slot, pair, { from: 'sender' });
-    const proven = await provePair(pair);
+    const proven = await provePair(context, pair);
     await withSlot(into, slot, () => installPair(context, zone, [slot], proven, version));
     const until = new Date(pair.leaf.notAfter * 1000).toISOString();
     context.r.log(
@@ -80,6 +81,18 @@ export async function applyPut(
       isOfEtcd: true,
     });
   }
+}
+
+/**
+ * Whether a slot has a value of etcd, taken or refused. It has not where the file of its version is not there, as after a power
+ * cut.
+ *
+ * @param version of the value: see `versionOf`
+ */
+export function hasValue(zone: Zone, slot: string, version: string): boolean {
+  if (findVersion(zone, slot) !== version) return false;
+  const record = findRecord(zone, slot) || '';
+  return !isVersion(record) || exists(pathOf(record));
 }
 
 /**
@@ -144,33 +157,58 @@ function refusedFacts(problem: Problem, etcd: string): RecordMeta {
   return { source: 'etcd', files: '', notAfter: 0, loadedAt: 0, problem, etcd };
 }
 
+/** The listing of etcd that lacks a key. */
+export interface Listing {
+  historyId: string;
+  /** The revision of etcd when the keys were listed. */
+  revision: number;
+  /** The listing is due to a clear: see KeyRange. */
+  isCleared: boolean;
+}
+
+/** Whether `applyDelete` would change a slot whose key is gone from etcd. */
+export function isToDelete(zone: Zone, slot: string, listing: Listing): boolean {
+  const version = findVersion(zone, slot);
+  if (version === '' || isNewer(version, listing)) return false;
+  return listing.isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+}
+
 /**
- * Whether `applyDelete` would change a slot whose key is gone from etcd.
- *
- * @param isCleared whether pairs go that another etcd had: see `applyDelete`
+ * Whether a slot whose key is gone from etcd has a pair of etcd in the store, where the zone has nothing for it: the key was
+ * deleted while nginx was down. A pair from another history stays.
  */
-export function isToDelete(zone: Zone, slot: string, isCleared: boolean): boolean {
-  if (findVersion(zone, slot) === '') return false;
-  return isCleared || readSummary(findSummary(zone, slot)).problem !== GONE.code;
+export function isStoredToDelete(context: Context, slot: string, listing: Listing): boolean {
+  const meta = readMeta(storedIn(context, slot));
+  if (meta?.source !== 'etcd' || meta.etcd === undefined) return false;
+  return historyIdIn(meta.etcd) === listing.historyId && !isNewer(meta.etcd, listing);
+}
+
+/** Whether a value was written after the listing: another nginx on the store may be ahead of this one. */
+function isNewer(version: string, { historyId, revision }: Listing): boolean {
+  return historyIdIn(version) === historyId && revisionIn(version) > revision;
+}
+
+/** The record of the pair that the store has for a slot; '' for none. */
+function storedIn({ store }: Context, slot: string): string {
+  try {
+    return store ? dormantRecord(store, slot) : '';
+  } catch {
+    // Where a pair has to be removed, `removePair` says what is wrong with the store.
+    return '';
+  }
 }
 
 /**
  * Removes the pair of a slot whose key is gone from etcd. A pair that came from another history stays until it is cleared or
  * deleted: nobody has deleted it from this etcd, which may be empty by mistake. Its files stay even after a clear.
  *
- * @param historyId of the etcd that lacks the key
- * @param isCleared removes the pair whatever history it came from
+ * @param listing a clear removes the pair whatever history it came from
  * @returns whether the slot was emptied; false also where `removePair` failed, which the record then notes
  * @throws (rejects with) store-unavailable: see `expectFollower`
  */
-export async function applyDelete(
-  into: Target,
-  slot: string,
-  historyId: string,
-  isCleared: boolean,
-): Promise<boolean> {
+export async function applyDelete(into: Target, slot: string, listing: Listing): Promise<boolean> {
   const { r } = into.context;
-  const why = await withSlot(into, slot, () => removeOrKeep(into, slot, historyId, isCleared));
+  const why = await withSlot(into, slot, () => removeOrKeep(into, slot, listing));
   const name = nameOf(slot);
   if (why === null) r.log(`cert_rotation: ${name}: deleted in etcd, and removed here`);
   if (why) {
@@ -183,12 +221,13 @@ export async function applyDelete(
 function removeOrKeep(
   { context, zone }: Target,
   slot: string,
-  historyId: string,
-  isCleared: boolean,
+  listing: Listing,
 ): Problem | null | undefined {
-  const current = findRecord(zone, slot) || '';
+  const stored = storedIn(context, slot);
+  const current = findRecord(zone, slot) ?? stored;
   const meta = readMeta(current);
   if (!meta || meta.etcd === undefined) return undefined;
+  if (isNewer(readMeta(stored)?.etcd || '', listing)) return undefined;
   const keepFor = (reason: Problem): Problem | undefined => {
     const noted = Object.assign({}, meta, { problem: reason });
     putRecord(zone, slot, withMeta(current, clearToken(zone), noted));
@@ -201,7 +240,7 @@ function removeOrKeep(
     putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
     return undefined;
   }
-  if (historyIdIn(meta.etcd) !== historyId && !isCleared) return keepFor(GONE);
+  if (historyIdIn(meta.etcd) !== listing.historyId && !listing.isCleared) return keepFor(GONE);
   try {
     removePair(context, zone, [slot]);
   } catch (e) {

@@ -7,8 +7,8 @@ import type { Position } from './position';
 // Notes whether etcd answers, and when the next attempt is due after a failure. All workers share these notes.
 
 /** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 4000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 4000;
 
 /** The time of the last success is written again once it is this old, in milliseconds, so that not each round writes it. */
 const SUCCESS_LASTS_MS = 1000;
@@ -28,7 +28,7 @@ export interface Failure {
 export function isWaiting({ until }: Failure): boolean {
   const left = until - Date.now();
   // A longer pause than the longest means that the clock was set back.
-  return left > 0 && left <= LONGEST_RETRY_MS;
+  return left > 0 && left <= LONGEST_PAUSE_MS;
 }
 
 /**
@@ -74,7 +74,7 @@ export function noteFailure(context: Context, zone: Zone, failure: Failure | nul
   const next: Failure = {
     message,
     attempts,
-    until: Date.now() + Math.min(FIRST_RETRY_MS * Math.pow(2, attempts - 1), LONGEST_RETRY_MS),
+    until: Date.now() + Math.min(FIRST_PAUSE_MS * Math.pow(2, attempts - 1), LONGEST_PAUSE_MS),
     succeededAt: failure
       ? failure.succeededAt
       : +(findNote(context.misses || zone, 'success') || 0),

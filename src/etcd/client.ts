@@ -17,7 +17,7 @@ import {
   listOf,
   messageOf,
   numberOf,
-  partOf,
+  memberOf,
   textOf,
   unavailable,
 } from './wire';
@@ -147,9 +147,9 @@ export async function transact(
     header: headerOf(answer),
     succeeded: answer['succeeded'] === true,
     found: listOf(answer['responses']).map((response) => {
-      const kvs = listOf(partOf(response, 'response_range')['kvs']).concat(
-        listOf([partOf(response, 'response_put')['prev_kv']]),
-        listOf(partOf(response, 'response_delete_range')['prev_kvs']),
+      const kvs = listOf(memberOf(response, 'response_range')['kvs']).concat(
+        listOf([memberOf(response, 'response_put')['prev_kv']]),
+        listOf(memberOf(response, 'response_delete_range')['prev_kvs']),
       );
       return keyValues(kvs)[0];
     }),

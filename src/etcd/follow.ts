@@ -1,30 +1,27 @@
 import { type Context, contextOf } from '../certs/context';
 import { sweepIfDue } from '../certs/keep';
-import { restorePointers } from '../certs/pointers';
 import { refuse } from '../engine/refusal';
+import type { Store } from '../disk/store';
 import { callerOf } from '../engine/session';
-import { timeSlicer } from '../engine/yielding';
 import { clearToken } from '../zone/clear_token';
 import type { Zone } from '../zone/dict';
 import { isOwnTicket, tryLock, unlock } from '../zone/locks';
 import { dropNote, findNote, putNote } from '../zone/notes';
-import { eachSlice, findVersion, keysOf } from '../zone/slots';
-import { type Target, applyDelete, applyPut, isSlotKey, isToDelete, noteForeign } from './apply';
+import { isSlotKey, noteForeign } from './apply';
 import { findFailure, isWaiting, noteFailure, noteSuccess } from './backoff';
-import { type Etcd, etcdOf, readHeader, readKeys, transact } from './client';
+import { type Etcd, etcdOf, readHeader, readKeys } from './client';
+import { historyIdFor, keepHistory } from './history';
+import { PAGE, listRange } from './listing';
 import {
   type KeyRange,
   type Position,
-  expectFollower,
+  FOLLOWER,
   findPosition,
-  isInRange,
   isSameHistory,
   newPosition,
-  putPosition,
-  versionOf,
-  FOLLOWER,
 } from './position';
-import { type Header, type KeyValue, getOperation } from './wire';
+import { BATCH, type Round, applyAll, expectSameHistory, notePosition, slotOf } from './round';
+import type { Header } from './wire';
 
 /**
  * How long a round starts further requests, in milliseconds. nginx ends a handler that still runs when its next call is due. With
@@ -34,22 +31,6 @@ const BUDGET_MS = 400;
 
 const NO_ROOM_FOR_LOCK =
   'etcd: the zone has no room for a lock. Give js_shared_dict_zone a larger size';
-
-/** The most values in one answer. */
-const BATCH = 16;
-/**
- * The most keys in one answer, and in a range when it is made: a listing of that many takes some milliseconds. etcd reads the
- * values of all keys in the range that it is asked for, including those that it leaves out of its answer.
- */
-const PAGE = 512;
-
-/** One round. */
-interface Round extends Target {
-  /** When the round stops to start further work, in milliseconds since 1970. */
-  end: number;
-  /** All keys of the zone, kept until a value is applied: listing 10,000 names anew for each range would dominate the round. */
-  keys?: string[];
-}
 
 /**
  * Brings the zone up to the keys under `$cert_etcd_prefix`, in one round, for `js_periodic`.
@@ -73,18 +54,18 @@ export async function follow(session: NginxPeriodicSession): Promise<void> {
   const failure = findFailure(zone, context.misses);
   if (failure && isWaiting(failure)) return;
   try {
-    await round(context, etcd);
+    await runRound(context, etcd);
     noteSuccess(context, zone, failure);
   } catch (e) {
     noteFailure(context, zone, failure, e as Error);
   }
 }
 
-async function round(context: Context, etcd: Etcd): Promise<void> {
+async function runRound(context: Context, etcd: Etcd): Promise<void> {
   const { zone } = etcd;
   const end = Date.now() + BUDGET_MS;
   const header = await readHeader(etcd);
-  if (isUpToDate(zone, findPosition(etcd), header)) return;
+  if (isUpToDate(context, zone, findPosition(etcd), header)) return;
   // nginx runs at most one of these handlers in a worker, so a lock with this worker's ticket is of a round that nginx has ended.
   const left = findNote(zone, 'follower');
   if (left !== undefined && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
@@ -97,56 +78,76 @@ async function round(context: Context, etcd: Etcd): Promise<void> {
     const position = findPosition(etcd);
     // Another worker may have noted a later position meanwhile. Next to that, this header would look like that of a restored etcd.
     const isSame = !position || isSameHistory(position, header);
-    await catchUp({ context, zone, etcd, ticket, end }, isSame ? header : await readHeader(etcd));
+    const newest = isSame ? header : await readHeader(etcd);
+    const { revision } = newest;
+    await catchUp({ context, zone, etcd, ticket, end, revision, hasChanged: false }, newest);
   } finally {
     dropNote(zone, 'follower');
     unlock(zone, FOLLOWER, ticket);
   }
 }
 
-function isUpToDate(zone: Zone, position: Position | null, header: Header): boolean {
+function isUpToDate(
+  { store }: Context,
+  zone: Zone,
+  position: Position | null,
+  header: Header,
+): boolean {
   return (
     position !== null &&
     position.token === clearToken(zone) &&
+    position.store === idOf(store) &&
     isSameHistory(position, header) &&
     position.ranges.every(({ since, needsListing }) => since === header.revision && !needsListing)
   );
 }
 
-async function catchUp(one: Round, header: Header): Promise<void> {
-  const { zone, etcd } = one;
-  const token = clearToken(zone);
-  let position = findPosition(etcd);
-  if (!position || !isSameHistory(position, header)) {
-    position = newPosition(etcd, header, token);
-    // The position is noted before any pair, while the zone has room for it.
-    note(one, position);
-  } else if (position.token !== token) {
-    position.token = token;
-    position.ranges.forEach((range) => {
-      range.needsListing = true;
-      range.isCleared = true;
-      range.resumeAfter = '';
-    });
-  }
+async function catchUp(round: Round, header: Header): Promise<void> {
+  const position = positionAt(round, header);
+  // A new position is noted before any pair, while the zone has room for it.
   position.term = header.term;
-  while (Date.now() < one.end) {
+  notePosition(round, position);
+  while (Date.now() < round.end) {
     const range = oldest(position);
     if (range.since >= header.revision && !range.needsListing) return;
-    if (range.needsListing) await goThrough(one, position, range);
-    else await takeChanges(one, position, range);
-    note(one, position);
+    if (range.needsListing) await listRange(round, position, range);
+    else await applyChanges(round, position, range);
+    notePosition(round, position);
   }
 }
 
 /**
- * Notes the position for the next round.
- *
- * @throws store-unavailable: another worker has taken over the lock; zone-full
+ * The position to go on from: at the beginning of a history a new one; after a clear, or where the store has come back, one with all
+ * ranges to be listed.
  */
-function note({ zone, ticket }: Round, position: Position): void {
-  expectFollower(zone, ticket);
-  putPosition(zone, position);
+function positionAt(round: Round, header: Header): Position {
+  const { context, zone, etcd } = round;
+  const token = clearToken(zone);
+  const storeId = idOf(context.store);
+  const known = findPosition(etcd);
+  if (!known || !isSameHistory(known, header)) {
+    const historyId = historyIdFor(context.store, etcd, header, known ? known.historyId : '');
+    const position = newPosition(etcd, header, token, storeId, historyId);
+    keepHistory(context.store, position, header.revision, true);
+    return position;
+  }
+  const isCleared = known.token !== token;
+  const includesStore = storeId !== '' && known.store !== storeId;
+  known.token = token;
+  known.store = storeId;
+  if (isCleared || includesStore) {
+    known.ranges.forEach((range) => {
+      range.needsListing = true;
+      range.isCleared = range.isCleared || isCleared;
+      range.includesStore = range.includesStore || includesStore;
+      range.resumeAfter = '';
+    });
+  }
+  return known;
+}
+
+function idOf(store: Store | undefined): string {
+  return store ? store.id : '';
 }
 
 /** The range to work on next: one that needs a listing, otherwise the one that is furthest behind. */
@@ -158,151 +159,29 @@ function oldest({ ranges }: Position): KeyRange {
 }
 
 /** Applies the values that were written in a range since its last revision. */
-async function takeChanges(one: Round, position: Position, range: KeyRange): Promise<void> {
+async function applyChanges(round: Round, position: Position, range: KeyRange): Promise<void> {
   const { after, to, since } = range;
-  const found = await readKeys(one.etcd, after, to, {
+  const { header, kvs, more, count } = await readKeys(round.etcd, after, to, {
     minModRevision: since + 1,
     limit: BATCH,
   });
-  expectSameHistory(position, found.header);
-  const created = found.kvs.filter(({ createRevision }) => createRevision > since).length;
+  expectSameHistory(position, header);
+  const created = kvs.filter(({ createRevision }) => createRevision > since).length;
   if (created > 0) {
     // This is noted before a value is applied: another worker may do the next round, and the key may be gone again by then.
     range.needsListing = true;
-    note(one, position);
+    notePosition(round, position);
   }
-  if ((await takeAll(one, position, found.kvs)) < found.kvs.length) return;
+  if (kvs.length > 0) round.hasChanged = true;
+  if ((await applyAll(round, position, kvs)) < kvs.length) return;
   // A key that was deleted, or deleted and created again, makes the number of keys smaller than this sum.
-  range.needsListing =
-    found.more || found.count !== range.count + created || found.count > 2 * PAGE;
+  range.needsListing = more || count !== range.count + created || count > 2 * PAGE;
   if (range.needsListing) return;
+  const slots = kvs.map(({ key }) => slotOf(round.etcd, key));
   noteForeign(
-    one,
-    found.kvs.map(({ key }) => slotOf(one.etcd, key)).filter((slot) => !isSlotKey(slot)),
+    round,
+    slots.filter((slot) => !isSlotKey(slot)),
   );
-  range.since = found.header.revision;
-  range.count = found.count;
-}
-
-/**
- * Lists the keys of a range, applies the values that differ, and removes the pairs whose keys are gone. Keys that do not fit into
- * one answer become a range of their own.
- */
-async function goThrough(one: Round, position: Position, range: KeyRange): Promise<void> {
-  const { zone, etcd } = one;
-  const { header, kvs, more } = await readKeys(etcd, range.after, range.to, {
-    keysOnly: true,
-    limit: PAGE,
-  });
-  expectSameHistory(position, header);
-  const foreign: string[] = [];
-  const changed = kvs.filter(({ key, modRevision }) => {
-    const slot = slotOf(etcd, key);
-    if (isSlotKey(slot)) {
-      const isTried = key <= range.resumeAfter && modRevision <= range.resumeRevision;
-      return !isTried && findVersion(zone, slot) !== versionOf(position, modRevision);
-    }
-    // Other foreign keys were logged when they were written.
-    if (modRevision > range.since) foreign.push(slot);
-    return false;
-  });
-  if (!range.resumeAfter) range.resumeRevision = header.revision;
-  for (let at = 0; at < changed.length; at += BATCH) {
-    const gets = changed.slice(at, at + BATCH).map(({ key }) => getOperation(key));
-    const outcome = await transact(etcd, [], gets);
-    expectSameHistory(position, outcome.header);
-    const values = outcome.found.filter((kv): kv is KeyValue => kv !== undefined);
-    const taken = await takeAll(one, position, values);
-    const last = values[taken - 1];
-    if (last && last.key > range.resumeAfter) range.resumeAfter = last.key;
-    if (taken < values.length) return;
-  }
-  const last = more ? kvs[kvs.length - 1] : undefined;
-  if (last) {
-    const rest = Object.assign({}, range, { after: last.key });
-    position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
-    range.to = last.key;
-  }
-  if (!(await letGoOfOthers(one, position, range, kvs))) return;
-  noteForeign(one, foreign);
   range.since = header.revision;
-  range.count = kvs.length;
-  range.needsListing = false;
-  range.isCleared = false;
-  range.resumeAfter = '';
-}
-
-/**
- * Removes the pairs of a range's slots that are not among its keys.
- *
- * @param kvs all keys of the range
- * @returns false where the round's time was up before all were removed
- */
-async function letGoOfOthers(
-  one: Round,
-  position: Position,
-  range: KeyRange,
-  kvs: KeyValue[],
-): Promise<boolean> {
-  const { context, zone, etcd } = one;
-  const { isCleared } = range;
-  const listed: Record<string, boolean> = {};
-  kvs.forEach(({ key }) => {
-    listed[key] = true;
-  });
-  const gone: string[] = [];
-  const keys = one.keys || (one.keys = keysOf(zone));
-  await eachSlice(keys, (slots) => {
-    slots.forEach((slot) => {
-      const key = etcd.prefix + slot;
-      if (isInRange(range, key) && !listed[key] && isToDelete(zone, slot, isCleared)) {
-        gone.push(slot);
-      }
-    });
-  });
-  const dropped: Record<string, boolean> = {};
-  const yieldIfDue = timeSlicer();
-  let at = 0;
-  for (; at < gone.length && Date.now() < one.end; at++) {
-    const slot = gone[at] as string;
-    if (await applyDelete(one, slot, position.historyId, isCleared))
-      dropped[etcd.prefix + slot] = true;
-    await yieldIfDue();
-  }
-  if (context.settings.scan && Object.keys(dropped).length > 0) {
-    await eachSlice(keys, (slots) => {
-      restorePointers(context, zone, slots, (slot) => !!dropped[etcd.prefix + slot]);
-    });
-  }
-  return at === gone.length;
-}
-
-/** @throws store-unavailable: etcd was restored during this round; the next round begins a new history */
-function expectSameHistory(position: Position, header: Header): void {
-  if (!isSameHistory(position, header)) refuse('store-unavailable', 'etcd: it was restored');
-}
-
-function slotOf({ prefix }: Etcd, key: string): string {
-  return key.slice(prefix.length);
-}
-
-/**
- * Applies the values that the slots do not have yet.
- *
- * @returns how many of `kvs` were done before the round's time was up
- */
-async function takeAll(one: Round, position: Position, kvs: KeyValue[]): Promise<number> {
-  const yieldIfDue = timeSlicer();
-  for (let i = 0; i < kvs.length; i++) {
-    if (Date.now() >= one.end) return i;
-    const kv = kvs[i] as KeyValue;
-    const slot = slotOf(one.etcd, kv.key);
-    const version = versionOf(position, kv.modRevision);
-    if (isSlotKey(slot) && findVersion(one.zone, slot) !== version) {
-      delete one.keys;
-      await applyPut(one, slot, kv.value, version);
-      await yieldIfDue();
-    }
-  }
-  return kvs.length;
+  range.count = count;
 }

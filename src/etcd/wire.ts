@@ -81,7 +81,7 @@ export function endOf(prefix: string): string {
 
 /** @throws store-unavailable: the answer is not etcd's. The keys that it lacks must not pass for deleted ones. */
 export function headerOf(answer: Fields): Header {
-  const header = partOf(answer, 'header');
+  const header = memberOf(answer, 'header');
   const cluster = textOf(header['cluster_id']);
   const term = numberOf(header['raft_term']);
   const revision = numberOf(header['revision']);
@@ -98,7 +98,7 @@ export function keyValues(kvs: unknown): KeyValue[] {
   }));
 }
 
-export function partOf(fields: Fields, name: string): Fields {
+export function memberOf(fields: Fields, name: string): Fields {
   const part = fields[name];
   return isFields(part) ? part : {};
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../certs/context';
 import { type Conditions, findAllHeld, findHeld, fingerprintOfHeld } from '../certs/held';
-import { installPair, recordOfPut, removePair } from '../certs/install';
+import { expectStore, installPair, recordOfPut, removePair } from '../certs/install';
 import { readText } from '../certs/pair_text';
 import { rsaKey } from '../config/slot';
 import { refuse } from '../engine/refusal';
@@ -58,45 +58,62 @@ export async function putThrough(
   targets: string[][],
   pair: Pair,
 ): Promise<Written> {
-  const { zone } = etcd;
   const slots = targets.reduce((all, own) => all.concat(own), []);
-  const text = pair.chain + pair.key;
-  const operations: Operation[] = [];
-  for (let i = 0; i < slots.length; i++) {
-    const slot = slots[i] as string;
-    operations.push(putOperation(etcd.prefix + slot, await sealValue(etcd, slot, text)));
-  }
-  const { before, revision } = await change(conditions, etcd, slots, operations, async (found) => {
+  const operations = await sealedPuts(etcd, slots, pair);
+  const expect = async (found: (KeyValue | undefined)[]): Promise<void> => {
     for (let i = 0; i < names.length; i++) {
-      await expectMet(
-        context,
-        conditions,
-        etcd,
-        names[i] as string,
-        targets[i] as string[],
-        slots,
-        found,
-      );
+      const [name, own] = [names[i] as string, targets[i] as string[]];
+      await expectMet(context, conditions, etcd, name, own, slots, found);
     }
-  });
+  };
+  const change = await commit(conditions, etcd, slots, operations, expect);
+  const { before, revision } = change;
   const isNew = targets.some((own) =>
     own.every((slot) => !before[slots.indexOf(slot)] && !findHeld(context, slot)),
   );
   try {
-    const record = await withLocks(zone, [FOLLOWER].concat(slots), () => {
-      const position = findPosition(etcd);
-      const version = versionOf(position, revision);
-      const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
-      const created = open.map((slot) => before[slots.indexOf(slot)]?.createRevision ?? revision);
-      if (position) noteNew(etcd, position, open, created);
-      installPair(context, zone, open, pair, version);
-      return recordOfPut(context, slots[0] as string, pair, version);
-    });
+    const record = await withLocks(etcd.zone, [FOLLOWER].concat(slots), () =>
+      installHere(context, etcd, slots, pair, change),
+    );
     return { isNew, record };
   } catch (e) {
-    await takeBack(etcd, slots, before, revision);
+    await rollBack(etcd, slots, before, revision);
     throw e;
   }
+}
+
+/** The operations that put a pair into etcd, sealed for each slot where there is a seal key. */
+async function sealedPuts(etcd: Etcd, slots: string[], pair: Pair): Promise<Operation[]> {
+  const operations: Operation[] = [];
+  for (let i = 0; i < slots.length; i++) {
+    const slot = slots[i] as string;
+    const value = await sealValue(etcd, slot, pair.chain + pair.key);
+    operations.push(putOperation(etcd.prefix + slot, value));
+  }
+  return operations;
+}
+
+/**
+ * Installs a pair in those of its slots that nothing newer has reached. The caller must hold the locks of the follower and of
+ * the slots.
+ *
+ * @returns the record of the pair in the first slot, for the answer
+ * @throws zone-full, store-failed. Every slot keeps what it had then
+ */
+function installHere(
+  context: Context,
+  etcd: Etcd,
+  slots: string[],
+  pair: Pair,
+  { before, revision }: Change,
+): string {
+  const position = findPosition(etcd);
+  const version = versionOf(position, revision);
+  const open = slots.filter((slot) => !isOvertaken(etcd, slot, revision));
+  const created = open.map((slot) => before[slots.indexOf(slot)]?.createRevision ?? revision);
+  if (position) noteNew(etcd, position, open, created);
+  installPair(context, etcd.zone, open, pair, version);
+  return recordOfPut(context, slots[0] as string, pair, version);
 }
 
 /**
@@ -114,8 +131,9 @@ export async function deleteThrough(
   const { zone } = etcd;
   const slots = [name, rsaKey(name)];
   const operations = slots.map((slot) => deleteOperation(etcd.prefix + slot));
-  const { before, revision } = await change(conditions, etcd, slots, operations, async (found) => {
+  const { before, revision } = await commit(conditions, etcd, slots, operations, async (found) => {
     await expectMet(context, conditions, etcd, name, slots, slots, found);
+    expectStore(context, zone, slots);
     const isThere = found.some((kv) => kv !== undefined) || findAllHeld(context, name).length > 0;
     if (!isThere) refuse('not-found', `Nothing is held under ${name}.`);
   });
@@ -125,7 +143,7 @@ export async function deleteThrough(
       removePair(context, zone, open);
     });
   } catch (e) {
-    await takeBack(etcd, slots, before, 0);
+    await rollBack(etcd, slots, before, 0);
     throw e;
   }
   return revision;
@@ -147,7 +165,7 @@ interface Change {
  * @param expect checks the current values, and throws the refusal of the request
  * @throws (rejects with) what `expect` throws; precondition-failed, store-unavailable
  */
-async function change(
+async function commit(
   conditions: Conditions,
   etcd: Etcd,
   slots: string[],
@@ -201,12 +219,12 @@ async function expectMet(
   let fingerprint = '';
   for (let i = 0; i < own.length && !fingerprint; i++) {
     const slot = own[i] as string;
-    fingerprint = await fingerprintIn(context, etcd, slot, found[slots.indexOf(slot)]);
+    fingerprint = await fingerprintOfValue(context, etcd, slot, found[slots.indexOf(slot)]);
   }
   conditions.check(name, fingerprint);
 }
 
-async function fingerprintIn(
+async function fingerprintOfValue(
   context: Context,
   etcd: Etcd,
   slot: string,
@@ -238,7 +256,7 @@ function isOvertaken(etcd: Etcd, slot: string, revision: number): boolean {
  *
  * @param revision of the change; 0 for a delete, after which the keys do not exist
  */
-async function takeBack(
+async function rollBack(
   etcd: Etcd,
   slots: string[],
   before: (KeyValue | undefined)[],

@@ -2,9 +2,7 @@ import { refuse } from '../engine/refusal';
 import {
   type Element,
   BIT_STRING,
-  BOOLEAN,
   OBJECT_IDENTIFIER,
-  OCTET_STRING,
   SEQUENCE,
   bitString,
   children,
@@ -13,17 +11,15 @@ import {
   expectEnd,
   expectInteger,
   hexOf,
-  hexOfWhole,
   objectIdentifier,
   readElement,
-  readOnly,
   readTagged,
   readTime,
   readWhole,
   utf8Of,
 } from './der';
-import { expectExtension } from './extension';
-import { expectName } from './names';
+import { type ExtensionFields, readExtensionFields } from './extension_fields';
+import { comparableName, expectName, textOf } from './names';
 import { type Block, decodeBlock, readBlocks } from './pem';
 import { type PublicKey, readPublicKey } from './public_key';
 
@@ -31,15 +27,13 @@ import { type PublicKey, readPublicKey } from './public_key';
 // even where nothing needs it. Extensions are read as far as OpenSSL reads them: see extension.ts.
 
 /** A certificate that is well formed. */
-export interface Certificate {
+export interface Certificate extends ExtensionFields {
   der: Buffer;
   serial: Element;
-  /** The issuer's Name, and its DER in hex: names are compared byte by byte. */
+  /** The issuer's Name. `comparableName` tells whether it is another one's subject. */
   issuer: Element;
-  issuerHex: string;
-  /** The subject's Name, likewise. */
+  /** The subject's Name. */
   subject: Element;
-  subjectHex: string;
   /** The first second of the validity, since 1970. */
   notBefore: number;
   /** The last second of the validity, since 1970. */
@@ -49,27 +43,11 @@ export interface Certificate {
   publicKey: PublicKey;
   /** The SubjectPublicKeyInfo. */
   publicKeyInfo: Element;
-  /** The subject key identifier (RFC 5280, 4.2.1.2) in hex; empty where there is none. */
-  subjectKeyId: string;
-  /** The authority key identifier (RFC 5280, 4.2.1.1) in hex; empty where there is none. */
-  authorityKeyId: string;
-  /** Whether the authority key identifier names the issuer's issuer and serial. */
-  authorityByName: boolean;
-  /** Whether basicConstraints mark it as a certificate authority's (RFC 5280, 4.2.1.9). */
-  isAuthority: boolean;
-  /** The subjectAltName's GeneralNames; null where there are none. */
-  altNames: Element | null;
   /** The server names that it covers, in lower case and without a trailing dot: see `serverNames`. */
   names: string[];
 }
 
-const SUBJECT_KEY_ID = '551d0e';
-const SUBJECT_ALT_NAME = '551d11';
-const BASIC_CONSTRAINTS = '551d13';
-const AUTHORITY_KEY_ID = '551d23';
 const COMMON_NAME = '550403';
-
-const FALSE = '00';
 
 const CERTIFICATE_LABELS = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'];
 
@@ -91,17 +69,18 @@ export function isCertificateLabel(label: string): boolean {
  * @throws malformed, unsupported-key, weak (an EC key on a short curve)
  */
 export function readCertificate(block: Block, whose: string): Certificate {
-  let der = decodeBlock(block);
-  if (block.label === 'TRUSTED CERTIFICATE') {
-    // OpenSSL appends its trust settings (X509_CERT_AUX). They are for its own tools, and are not sent to clients.
-    const certificate = readElement(der, 0, der.length);
-    if (certificate.end < der.length) {
-      const trust = readElement(der, certificate.end, der.length);
-      expectEnd(der.length, trust.end, 'a certificate');
-    }
-    der = der.slice(0, certificate.end);
-  }
-  return parseCertificate(der, whose);
+  return parseCertificate(certificateIn(block), whose);
+}
+
+/**
+ * The bytes of the certificate in a PEM block. What follows it is cut off: the trust settings (X509_CERT_AUX) that OpenSSL appends for its own
+ * tools are not sent to clients, and in a chain OpenSSL ignores all that follows.
+ *
+ * @throws malformed
+ */
+export function certificateIn(block: Block): Buffer {
+  const der = decodeBlock(block);
+  return der.slice(0, readElement(der, 0, der.length).end);
 }
 
 /**
@@ -118,6 +97,45 @@ export function readLeaf(pem: string): Certificate {
   return refuse('malformed', 'no certificate');
 }
 
+/** The fields of a certificate (RFC 5280, 4.1) up to its public key. */
+interface Fields {
+  serial: Element;
+  /** The AlgorithmIdentifier that is signed. */
+  algorithm: Element;
+  issuer: Element;
+  validity: Element;
+  subject: Element;
+  publicKeyInfo: Element;
+}
+
+/**
+ * Finds the fields of a certificate, and reads none of them.
+ *
+ * @param inner the TBSCertificate
+ * @throws malformed
+ */
+function fieldsOf(inner: Element): Fields {
+  const serial = afterVersion(inner);
+  const algorithm = readTagged(inner, serial.end, SEQUENCE, 'a signature algorithm');
+  const issuer = readTagged(inner, algorithm.end, SEQUENCE, 'an issuer');
+  const validity = readTagged(inner, issuer.end, SEQUENCE, 'a validity');
+  const subject = readTagged(inner, validity.end, SEQUENCE, 'a subject');
+  const publicKeyInfo = readTagged(inner, subject.end, SEQUENCE, 'a public key');
+  return { serial, algorithm, issuer, validity, subject, publicKeyInfo };
+}
+
+/**
+ * The subject of a certificate that is read no further, in the form of `comparableName`.
+ *
+ * @throws malformed
+ */
+export function comparableSubject(der: Buffer): string {
+  const outer = readWhole(der, SEQUENCE, 'a certificate');
+  const { subject } = fieldsOf(readTagged(outer, outer.start, SEQUENCE, 'a certificate'));
+  expectName(subject);
+  return comparableName(subject);
+}
+
 function parseCertificate(der: Buffer, whose: string): Certificate {
   const outer = readWhole(der, SEQUENCE, 'a certificate');
   const inner = readTagged(outer, outer.start, SEQUENCE, 'a certificate');
@@ -126,49 +144,37 @@ function parseCertificate(der: Buffer, whose: string): Certificate {
   expectEnd(outer.end, signature.end, 'a signature');
   bitString(signature, 'a signature');
 
-  const serial = afterVersion(inner);
+  const { serial, algorithm, issuer, validity, subject, publicKeyInfo } = fieldsOf(inner);
   expectInteger(serial, 'a serial number');
-  const innerAlgorithm = readTagged(inner, serial.end, SEQUENCE, 'a signature algorithm');
-  const issuer = readTagged(inner, innerAlgorithm.end, SEQUENCE, 'an issuer');
-  const validity = readTagged(inner, issuer.end, SEQUENCE, 'a validity');
-  const subject = readTagged(inner, validity.end, SEQUENCE, 'a subject');
-  const publicKeyInfo = readTagged(inner, subject.end, SEQUENCE, 'a public key');
-
   expectAlgorithm(signatureAlgorithm);
   // RFC 5280, 4.1.1.2, requires that the two are equal. OpenSSL looks at one of them only.
-  if (hexOf(innerAlgorithm) !== hexOf(signatureAlgorithm)) {
+  if (hexOf(algorithm) !== hexOf(signatureAlgorithm)) {
     refuse('malformed', `${whose} has two different signature algorithms`);
   }
-  const issuerHex = hexOfWhole(issuer);
-  const subjectHex = hexOfWhole(subject);
   expectName(issuer);
-  if (subjectHex !== issuerHex) expectName(subject);
-  const notBefore = readElement(der, validity.start, validity.end);
-  const notAfter = readElement(der, notBefore.end, validity.end);
-  expectEnd(validity.end, notAfter.end, 'a validity');
-
-  const certificate: Certificate = {
+  expectName(subject);
+  const publicKey = readPublicKey(publicKeyInfo, whose);
+  const extensions = readExtensionFields(inner, publicKeyInfo.end);
+  return Object.assign({}, extensions, readValidity(validity), {
     der,
     serial,
     issuer,
-    issuerHex,
     subject,
-    subjectHex,
+    signatureAlgorithm,
+    publicKey,
+    publicKeyInfo,
+    names: serverNames(extensions.altNames, subject),
+  });
+}
+
+function readValidity(validity: Element): Pick<Certificate, 'notBefore' | 'notAfter'> {
+  const notBefore = readElement(validity.bytes, validity.start, validity.end);
+  const notAfter = readElement(validity.bytes, notBefore.end, validity.end);
+  expectEnd(validity.end, notAfter.end, 'a validity');
+  return {
     notBefore: readTime(notBefore, 'notBefore'),
     notAfter: readTime(notAfter, 'notAfter'),
-    signatureAlgorithm,
-    publicKey: readPublicKey(publicKeyInfo, whose),
-    publicKeyInfo,
-    subjectKeyId: '',
-    authorityKeyId: '',
-    authorityByName: false,
-    isAuthority: false,
-    altNames: null,
-    names: [],
   };
-  readExtensions(certificate, inner, publicKeyInfo.end);
-  certificate.names = serverNames(certificate);
-  return certificate;
 }
 
 /** Reads the version, which is optional, and the serial number after it. */
@@ -193,92 +199,21 @@ function expectAlgorithm(algorithm: Element): void {
 }
 
 /**
- * Reads the fields after the public key: two unique identifiers, which are obsolete, and the extensions (RFC 5280, 4.1.2.8 and
- * 4.1.2.9).
- */
-function readExtensions(certificate: Certificate, inner: Element, from: number): void {
-  let at = from;
-  for (let number = 1; number <= 2; number++) {
-    if (at < inner.end && inner.bytes[at] === contextTag(number)) {
-      const identifier = readElement(inner.bytes, at, inner.end);
-      bitString(identifier, 'a unique identifier');
-      at = identifier.end;
-    }
-  }
-  if (at === inner.end) return;
-  const wrapper = readTagged(inner, at, constructedTag(3), 'extensions');
-  expectEnd(inner.end, wrapper.end, 'extensions');
-  const extensions = readOnly(wrapper, SEQUENCE, 'extensions');
-  const types: string[] = [];
-  at = extensions.start;
-  while (at < extensions.end) {
-    const extension = readTagged(extensions, at, SEQUENCE, 'an extension');
-    const type = readExtension(certificate, extension);
-    // RFC 5280, 4.2, forbids this.
-    if (types.indexOf(type) >= 0) refuse('malformed', 'a certificate with one extension twice');
-    types.push(type);
-    at = extension.end;
-  }
-}
-
-/**
- * Reads an extension into `certificate`.
- *
- * @returns the extension's object identifier in hex
- */
-function readExtension(certificate: Certificate, extension: Element): string {
-  const bytes = extension.bytes;
-  const type = readElement(bytes, extension.start, extension.end);
-  let value = readElement(bytes, type.end, extension.end);
-  if (value.tag === BOOLEAN && value.end - value.start === 1) {
-    value = readElement(bytes, value.end, extension.end);
-  }
-  if (value.tag !== OCTET_STRING) refuse('malformed', 'unreadable extension in a certificate');
-  expectEnd(extension.end, value.end, 'an extension');
-  const identifier = objectIdentifier(type);
-  expectExtension(identifier, value);
-  switch (identifier) {
-    case SUBJECT_ALT_NAME:
-      certificate.altNames = readOnly(value, SEQUENCE, 'subjectAltName');
-      break;
-    case SUBJECT_KEY_ID:
-      certificate.subjectKeyId = hexOf(readOnly(value, OCTET_STRING, 'a key identifier'));
-      break;
-    case BASIC_CONSTRAINTS: {
-      const first = children(readOnly(value, SEQUENCE, 'basicConstraints'))[0];
-      certificate.isAuthority =
-        first !== undefined && first.tag === BOOLEAN && hexOf(first) !== FALSE;
-      break;
-    }
-    case AUTHORITY_KEY_ID: {
-      const parts = children(readOnly(value, SEQUENCE, 'an authority key identifier'));
-      for (let i = 0; i < parts.length; i++) {
-        const part = parts[i] as Element;
-        if (part.tag === contextTag(0)) certificate.authorityKeyId = hexOf(part);
-        else certificate.authorityByName = true;
-      }
-      break;
-    }
-  }
-  return identifier;
-}
-
-/**
  * The server names that a certificate covers: the dNSNames of its subjectAltName; where it has none, the common names that look
  * like a server name, as in OpenSSL's X509_check_host.
  */
-function serverNames(certificate: Certificate): string[] {
-  const names = dnsNames(certificate);
+function serverNames(altNames: Element | null, subject: Element): string[] {
+  const names = dnsNames({ altNames });
   if (names.length > 0) return names.map(canonicalName);
-  return commonNames(certificate.subject)
+  return commonNames(subject)
     .map(canonicalName)
     .filter((name) => name.length <= LONGEST_NAME && SERVER_NAME.test(name));
 }
 
 /** The dNSNames of the subjectAltName (RFC 5280, 4.2.1.6) as they are written. */
-export function dnsNames(certificate: Certificate): string[] {
-  if (certificate.altNames === null) return [];
-  return children(certificate.altNames)
+export function dnsNames({ altNames }: Pick<Certificate, 'altNames'>): string[] {
+  if (altNames === null) return [];
+  return children(altNames)
     .filter((name) => name.tag === DNS_NAME)
     .map(utf8Of);
 }
@@ -289,7 +224,7 @@ function commonNames(subject: Element): string[] {
     children(set).forEach((attribute) => {
       const type = readTagged(attribute, attribute.start, OBJECT_IDENTIFIER, 'an attribute');
       const value = readElement(attribute.bytes, type.end, attribute.end);
-      if (hexOf(type) === COMMON_NAME) names.push(utf8Of(value));
+      if (hexOf(type) === COMMON_NAME) names.push(textOf(value) || '');
     });
   });
   return names;
@@ -324,4 +259,13 @@ export function covers(certificate: Certificate, name: string): boolean {
  */
 export function isExpired(certificate: Certificate, nowSeconds: number): boolean {
   return nowSeconds > certificate.notAfter;
+}
+
+/**
+ * Whether a certificate is valid.
+ *
+ * @param nowSeconds seconds since 1970
+ */
+export function isValidAt({ notBefore, notAfter }: Certificate, nowSeconds: number): boolean {
+  return notBefore <= nowSeconds && nowSeconds <= notAfter;
 }

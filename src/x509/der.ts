@@ -1,4 +1,5 @@
 import { refuse } from '../engine/refusal';
+import { isUtf8 } from './utf8';
 
 // Reads the DER (ITU-T X.690) of certificates and keys. It is stricter than OpenSSL, which also takes BER: lengths must be definite
 // and minimal, and tags must fit one byte. Nothing is copied: an element is a place in `bytes`.
@@ -142,9 +143,11 @@ export function hexOfWhole(element: Element): string {
   return element.bytes.toString('hex', element.at, element.end);
 }
 
-/** The value of an element as UTF-8. Other bytes become U+FFFD, which no server name contains. */
-export function utf8Of(element: Element): string {
-  return element.bytes.toString('utf8', element.start, element.end);
+/** The value of an element as UTF-8. Where it is none, there is a U+FFFD in the text, which no server name contains. */
+export function utf8Of({ bytes, start, end }: Element): string {
+  const text = bytes.toString('utf8', start, end);
+  // A text of one character for each byte is ASCII, or holds a U+FFFD for each other byte.
+  return text.length === end - start || isUtf8(bytes, start, end) ? text : '\ufffd';
 }
 
 /**
@@ -189,6 +192,17 @@ export function bitString(element: Element, what: string): string {
     refuse('malformed', `unreadable DER: ${what} is not of whole bytes`);
   }
   return element.bytes.toString('hex', element.start + 1, element.end);
+}
+
+/**
+ * Checks the value of a BIT STRING. The tag is not checked.
+ *
+ * @throws malformed
+ */
+export function expectBitString({ bytes, start, end }: Element): void {
+  if (start === end || (bytes[start] as number) > 7) {
+    refuse('malformed', 'unreadable DER: not a string of bits');
+  }
 }
 
 /**

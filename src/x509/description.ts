@@ -1,15 +1,7 @@
 import hash from 'crypto';
 import { type Certificate, dnsNames } from './certificate';
-import {
-  type Element,
-  BMP_STRING,
-  children,
-  contextTag,
-  dottedForm,
-  hexOf,
-  hexOfWhole,
-  utf8Of,
-} from './der';
+import { type Element, children, contextTag, dottedForm, hexOf, hexOfWhole } from './der';
+import { textOf } from './names';
 import { keyTypeName } from './public_key';
 import { signatureOf } from './signature';
 
@@ -63,7 +55,6 @@ const ATTRIBUTES: Record<string, string | undefined> = {
   '2b0601040182373c020103': 'jurisdictionC',
 };
 
-const T61_STRING = 0x14;
 const IP_ADDRESS = contextTag(7);
 
 /** Describes a certificate that `readPair` or `readLeaf` returned. */
@@ -92,6 +83,15 @@ function isoTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
+/** The most characters of a Name in a message. */
+const LONGEST_NAME = 100;
+
+/** A Name for a message, or its beginning. */
+export function nameText(name: Element): string {
+  const text = distinguishedName(name);
+  return text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}...` : text;
+}
+
 /** A Name as text. RFC 4514 reverses the order of its parts. */
 function distinguishedName(name: Element): string {
   return children(name)
@@ -105,8 +105,11 @@ function attributeOf(attribute: Element): string {
   const type = parts[0] as Element;
   const value = parts[1] as Element;
   const name = ATTRIBUTES[hexOf(type)];
-  if (name === undefined) return `${dottedForm(hexOf(type))}=#${hexOfWhole(value).toUpperCase()}`;
-  const escaped = stringOf(value)
+  const text = textOf(value);
+  if (name === undefined || text === null) {
+    return `${name || dottedForm(hexOf(type))}=#${hexOfWhole(value).toUpperCase()}`;
+  }
+  const escaped = text
     .replace(/[,+"\\<>;]/g, '\\$&')
     .replace(/^[ #]| $/g, '\\$&')
     // eslint-disable-next-line no-control-regex -- these are what must be shown
@@ -118,18 +121,8 @@ function hexByte(byte: number): string {
   return (byte < 16 ? '0' : '') + byte.toString(16);
 }
 
-/** The text of a string in a Name. T61String and BMPString have their own encodings; the other types are ASCII or UTF-8. */
-function stringOf(value: Element): string {
-  if (value.tag !== T61_STRING && value.tag !== BMP_STRING) return utf8Of(value);
-  const width = value.tag === BMP_STRING ? 2 : 1;
-  let text = '';
-  for (let at = value.start; at < value.end; at += width) {
-    text += String.fromCharCode(value.bytes.readUIntBE(at, width));
-  }
-  return text;
-}
-
-function ipAddresses(certificate: Certificate): string[] {
+/** The iPAddresses of the subjectAltName, IPv6 in the form of RFC 5952. */
+export function ipAddresses(certificate: Certificate): string[] {
   if (certificate.altNames === null) return [];
   return children(certificate.altNames)
     .filter((name) => name.tag === IP_ADDRESS)

@@ -1,60 +1,102 @@
-// Checks that a point is on a NIST curve: y² = x³ - 3x + b modulo p (SEC 2, FIPS 186-5). OpenSSL refuses a certificate whose point
-// is not, and no other check finds a flipped bit in a point. Numbers are lists of limbs of 24 bits instead of BigInts. A sum of 22
-// products (521 bits) then stays below 2^53.
+import {
+  type Limbs,
+  compare,
+  difference,
+  isOne,
+  limbsOf,
+  product,
+  remainder,
+  shiftRight,
+  sum,
+  trailingZeros,
+} from './bignum';
 
-/** The NIST name of a curve that TLS servers use. */
-export type Curve = 'P-256' | 'P-384' | 'P-521';
+// Checks that a point is on its curve: y² = x³ + ax + b modulo p (SEC 1, 2.2.1). OpenSSL refuses a certificate whose point is not
+// (ossl_ec_key_simple_oct2key, EC_POINT_oct2point), and no other check finds a flipped bit in a point.
+
+/** The name of a curve that TLS servers use: NIST's, and those of RFC 5639 that RFC 8734 brought into TLS 1.3. */
+export type Curve =
+  'P-256' | 'P-384' | 'P-521' | 'brainpoolP256r1' | 'brainpoolP384r1' | 'brainpoolP512r1';
 
 interface Field {
-  /** The object identifier of the curve in hex (RFC 5480, 2.1.1.1). */
+  /** The object identifier of the curve in hex (RFC 5480, 2.1.1.1; RFC 5639, 4.1). */
   identifier: string;
-  /** The length of a coordinate in bytes. */
-  bytes: number;
-  /** p is the sum of these powers of two, minus 1; a negative exponent subtracts its power. As p = -1 modulo 2^24, reducing is cheap. */
-  powers: number[];
-  /** The b of the curve's equation, in hex. */
+  /** The length of p. */
+  bits: number;
+  /** p, a and b of the curve's equation, in hex. */
+  p: string;
+  a: string;
   b: string;
 }
 
 const FIELDS: Record<Curve, Field> = {
   'P-256': {
     identifier: '2a8648ce3d030107',
-    bytes: 32,
-    powers: [256, -224, 192, 96],
+    bits: 256,
+    p: 'ffffffff00000001000000000000000000000000ffffffffffffffffffffffff',
+    a: 'ffffffff00000001000000000000000000000000fffffffffffffffffffffffc',
     b: '5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b',
   },
   'P-384': {
     identifier: '2b81040022',
-    bytes: 48,
-    powers: [384, -128, -96, 32],
-    b:
-      'b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875a' +
-      'c656398d8a2ed19d2a85c8edd3ec2aef',
+    bits: 384,
+    p: 'fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff',
+    a: 'fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc',
+    b: 'b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef',
   },
   'P-521': {
     identifier: '2b81040023',
-    bytes: 66,
-    powers: [521],
+    bits: 521,
+    p:
+      '01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff' +
+      'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+    a:
+      '01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff' +
+      'fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc',
     b:
-      '0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef1' +
-      '09e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00',
+      '0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109' +
+      'e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00',
+  },
+  brainpoolP256r1: {
+    identifier: '2b2403030208010107',
+    bits: 256,
+    p: 'a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377',
+    a: '7d5a0975fc2c3057eef67530417affe7fb8055c126dc5c6ce94a4b44f330b5d9',
+    b: '26dc5c6ce94a4b44f330b5d9bbd77cbf958416295cf7e1ce6bccdc18ff8c07b6',
+  },
+  brainpoolP384r1: {
+    identifier: '2b240303020801010b',
+    bits: 384,
+    p: '8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700133107ec53',
+    a: '7bc382c63d8c150c3c72080ace05afa0c2bea28e4fb22787139165efba91f90f8aa5814a503ad4eb04a8c7dd22ce2826',
+    b: '04a8c7dd22ce28268b39b55416f0447c2fb77de107dcd2a62e880ea53eeb62d57cb4390295dbc9943ab78696fa504c11',
+  },
+  brainpoolP512r1: {
+    identifier: '2b240303020801010d',
+    bits: 512,
+    p:
+      'aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330871' +
+      '7d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3',
+    a:
+      '7830a3318b603b89e2327145ac234cc594cbdd8d3df91610a83441caea9863bc' +
+      '2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca',
+    b:
+      '3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a7' +
+      '2bf2c7b9e7c1ac4d77fc94cadc083e67984050b75ebae5dd2809bd638016f723',
   },
 };
-
-const BASE = 0x1000000;
-const LIMB_BITS = 24;
-const LIMB_HEX = 6;
 
 /**
  * Finds a curve by its object identifier.
  *
  * @param identifier in lower-case hex
- * @returns null where it is not one of the three
+ * @returns null where TLS servers do not use it
  */
 export function curveOf(identifier: string): Curve | null {
-  if (identifier === FIELDS['P-256'].identifier) return 'P-256';
-  if (identifier === FIELDS['P-384'].identifier) return 'P-384';
-  return identifier === FIELDS['P-521'].identifier ? 'P-521' : null;
+  const found = (Object.keys(FIELDS) as Curve[]).filter(
+    (curve) => FIELDS[curve].identifier === identifier,
+  );
+  return found[0] ?? null;
 }
 
 /** The object identifier of a curve, in hex. */
@@ -62,124 +104,72 @@ export function identifierOf(curve: Curve): string {
   return FIELDS[curve].identifier;
 }
 
+/** The length in bits of a curve's field. */
+export function fieldBits(curve: Curve): number {
+  return FIELDS[curve].bits;
+}
+
 /** The length of a coordinate, and so of a private key, in bytes. */
 export function fieldBytes(curve: Curve): number {
-  return FIELDS[curve].bytes;
+  return Math.ceil(FIELDS[curve].bits / 8);
+}
+
+/** Whether a curve is one of NIST's, which alone njs's WebCrypto has. */
+export function isNist(curve: Curve): boolean {
+  return curve.charAt(1) === '-';
 }
 
 /**
- * Whether (x, y) is a point of the curve. This takes about 1,000 multiplications.
+ * Whether (x, y) is a point of the curve.
  *
  * @param x in hex, of the curve's full length
  * @param y likewise
  */
 export function isOnCurve(curve: Curve, x: string, y: string): boolean {
-  const field = FIELDS[curve];
-  // At least one bit is to spare, for values up to 2p.
-  const size = Math.floor((field.powers[0] as number) / LIMB_BITS) + 1;
-  const p = primeOf(field, size);
-  const xs = limbsOf(x, size);
-  const ys = limbsOf(y, size);
-  if (compare(xs, p) >= 0 || compare(ys, p) >= 0) return false;
-
-  // All terms are modulo p and times R^-1, where R = BASE^size. The last reduction gives 0 or p exactly for multiples of p.
-  const left = product(ys, ys);
-  subtract(left, limbsOf(field.b, size));
-  const ySquaredMinusB = reduce(left, field, size);
-  const square = product(xs, xs);
-  square[0] = (square[0] as number) - 3;
-  const difference = product(reduce(square, field, size), xs);
-  subtract(difference, ySquaredMinusB);
-  const rest = reduce(difference, field, size);
-  return compare(rest, zeros(size)) === 0 || compare(rest, p) === 0;
-}
-
-/** The limbs of a number in hex, the lowest first. */
-function limbsOf(hex: string, size: number): number[] {
-  const limbs: number[] = [];
-  for (let i = 0; i < size; i++) {
-    const end = hex.length - i * LIMB_HEX;
-    limbs.push(end > 0 ? parseInt(hex.slice(Math.max(end - LIMB_HEX, 0), end), 16) : 0);
-  }
-  return limbs;
-}
-
-function primeOf(field: Field, size: number): number[] {
-  const limbs = zeros(size);
-  limbs[0] = -1;
-  for (let k = 0; k < field.powers.length; k++) addPower(limbs, 0, field.powers[k] as number, 1);
-  carry(limbs, 0);
-  return limbs;
-}
-
-function zeros(size: number): number[] {
-  const limbs: number[] = [];
-  for (let i = 0; i < size; i++) limbs.push(0);
-  return limbs;
-}
-
-/** Adds `factor` times a signed power of two, from limb `at` on. */
-function addPower(limbs: number[], at: number, power: number, factor: number): void {
-  const bits = Math.abs(power);
-  const limb = at + Math.floor(bits / LIMB_BITS);
-  const shifted = factor * Math.pow(2, bits % LIMB_BITS);
-  limbs[limb] = (limbs[limb] as number) + (power < 0 ? -shifted : shifted);
-}
-
-/** A number with the sign of a - b. The limbs of both must be carried. */
-function compare(a: number[], b: number[]): number {
-  for (let i = Math.max(a.length, b.length) - 1; i >= 0; i--) {
-    const difference = (a[i] || 0) - (b[i] || 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-/** Brings the limbs from `at` on into 0 … BASE - 1. The highest limb keeps the sign. */
-function carry(limbs: number[], at: number): void {
-  for (let i = at; i + 1 < limbs.length; i++) {
-    const limb = limbs[i] as number;
-    const over = Math.floor(limb / BASE);
-    limbs[i] = limb - over * BASE;
-    limbs[i + 1] = (limbs[i + 1] as number) + over;
-  }
-}
-
-function product(a: number[], b: number[]): number[] {
-  const sum = zeros(a.length + b.length + 1);
-  for (let i = 0; i < a.length; i++) {
-    const factor = a[i] as number;
-    for (let j = 0; j < b.length; j++) {
-      sum[i + j] = (sum[i + j] as number) + factor * (b[j] as number);
-    }
-  }
-  return sum;
-}
-
-/** Subtracts limb by limb, in place. */
-function subtract(limbs: number[], subtrahend: number[]): void {
-  for (let i = 0; i < subtrahend.length; i++) {
-    limbs[i] = (limbs[i] as number) - (subtrahend[i] as number);
-  }
+  const p = limbsOf(FIELDS[curve].p);
+  const root = limbsOf(y);
+  const square = squareOfY(curve, p, limbsOf(x));
+  if (square === null || compare(root, p) >= 0) return false;
+  return compare(remainder(product(root, root), p), square) === 0;
 }
 
 /**
- * Does a Montgomery reduction: adds the multiple of p that makes the low `size` limbs zero, and drops them.
+ * Whether the curve has points with this x. A compressed point (SEC 1, 2.3.4) is one of them.
  *
- * @param limbs a number whose absolute value is below R * p, changed in place
- * @returns limbs / R modulo p, between 0 and p inclusive where the value was between -R and 0
+ * @param x in hex, of the curve's full length
  */
-function reduce(limbs: number[], field: Field, size: number): number[] {
-  for (let i = 0; i < size; i++) {
-    const limb = limbs[i] as number;
-    const over = Math.floor(limb / BASE);
-    const factor = limb - over * BASE;
-    // The -1 in p clears this limb when factor * p is added.
-    limbs[i + 1] = (limbs[i + 1] as number) + over;
-    for (let k = 0; k < field.powers.length; k++) {
-      addPower(limbs, i, field.powers[k] as number, factor);
+export function hasPointAt(curve: Curve, x: string): boolean {
+  const p = limbsOf(FIELDS[curve].p);
+  const square = squareOfY(curve, p, limbsOf(x));
+  return square !== null && isSquare(square, p);
+}
+
+/** x³ + ax + b modulo p; null where x is not in the field. */
+function squareOfY(curve: Curve, p: Limbs, x: Limbs): Limbs | null {
+  if (compare(x, p) >= 0) return null;
+  const { a, b } = FIELDS[curve];
+  const factor = remainder(sum(product(x, x), limbsOf(a)), p);
+  return remainder(sum(product(factor, x), limbsOf(b)), p);
+}
+
+/** Whether a number is a square modulo an odd prime: by its Jacobi symbol, which takes far less time than a power. */
+function isSquare(number: Limbs, prime: Limbs): boolean {
+  let a = number;
+  let n = prime;
+  let isNegative = false;
+  while (a.length > 0) {
+    const zeros = trailingZeros(a);
+    const eighth = (n[0] as number) % 8;
+    if (zeros % 2 === 1 && (eighth === 3 || eighth === 5)) isNegative = !isNegative;
+    a = shiftRight(a, zeros);
+    if (compare(a, n) < 0) {
+      if ((a[0] as number) % 4 === 3 && (n[0] as number) % 4 === 3) isNegative = !isNegative;
+      const larger = n;
+      n = a;
+      a = larger;
     }
+    a = difference(a, n);
   }
-  carry(limbs, size);
-  return limbs.slice(size);
+  // Only 0 has a divisor in common with a prime, and it is the square of 0.
+  return !isOne(n) || !isNegative;
 }

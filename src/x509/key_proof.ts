@@ -10,6 +10,7 @@ import {
   readTagged,
   write,
 } from './der';
+import { isNist } from './ec_point';
 import type { Pair } from './pair';
 import { pkcs8Of } from './private_key';
 import { RSA_ENCRYPTION } from './public_key';
@@ -21,26 +22,22 @@ const PROBE = 'njs-cert-rotation';
  * Proves that the key belongs to the leaf: signs with the key, and verifies the signature with the leaf. This also finds a key
  * whose public part is right and whose private part is not. It takes as long as two signatures, too long for a handshake.
  *
- * njs's WebCrypto has Ed25519 from njs 0.9.7 on, and no Ed448. A key of a kind that it does not have passes where `keyProven` is
- * set.
+ * njs's WebCrypto has RSA and NIST's curves, Ed25519 from njs 0.9.7 on, and neither Ed448, ML-DSA nor the curves of RFC 5639.
  *
- * @throws (rejects with) key-mismatch, malformed; unsupported-key where this engine cannot prove a key of the kind
+ * @returns false where this engine cannot use keys of the kind
+ * @throws (rejects with) key-mismatch, malformed
  */
-export async function proveKey(pair: Pair): Promise<void> {
+export async function proveKey(pair: Pair): Promise<boolean> {
   const { kind, curve } = pair.privateKey;
+  if (curve !== null && !isNist(curve)) return false;
   const algorithm =
     curve !== null
       ? { name: 'ECDSA', namedCurve: curve, hash: 'SHA-256' }
       : { name: kind.slice(0, 3) === 'RSA' ? 'RSASSA-PKCS1-v1_5' : kind, hash: 'SHA-256' };
   const publicKey = await importOrNull('spki', publicKeyInfo(pair.leaf), algorithm, 'verify');
   if (publicKey === null) {
-    const isOptional = kind === 'Ed25519' || kind === 'Ed448';
-    if (!isOptional) refuse('malformed', "the certificate's public key cannot be used");
-    if (pair.keyProven) return;
-    refuse(
-      'unsupported-key',
-      `this njs cannot tell whether an ${kind} key belongs to a certificate; use ECDSA or RSA`,
-    );
+    if (pair.keyProven) refuse('malformed', "the certificate's public key cannot be used");
+    return false;
   }
   const privateKey = await importOrNull('pkcs8', pkcs8Of(pair.privateKey), algorithm, 'sign');
   if (privateKey === null) return refuse('malformed', 'the private key cannot be used');
@@ -52,9 +49,9 @@ export async function proveKey(pair: Pair): Promise<void> {
   } catch {
     // The private key cannot sign, and so proves nothing.
   }
-  if (isProven) return;
+  if (isProven) return true;
   await clearOpenSslErrors(algorithm);
-  refuse('key-mismatch', "the private key is not the first certificate's");
+  return refuse('key-mismatch', "the private key is not the first certificate's");
 }
 
 /**

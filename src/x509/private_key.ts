@@ -20,20 +20,21 @@ import {
   readWhole,
   write,
 } from './der';
-import { type Curve, identifierOf } from './ec_point';
+import { type Curve, fieldBytes, identifierOf, isNist } from './ec_point';
 import { type Block, decodeBlock, encodeBlock, quote } from './pem';
 import {
+  type BareKind,
   type KeyAlgorithm,
   EC_PUBLIC_KEY,
   RSA_ENCRYPTION,
-  privateBytes,
   readCurve,
   readKeyAlgorithm,
   rsaValue,
 } from './public_key';
+import { expectOneKey } from './rsa_numbers';
 
 // Reads private keys: PKCS#1 (RFC 8017, A.1.2), SEC1 (RFC 5915) and PKCS#8 (RFC 5208; RFC 5958 where it includes the public key),
-// the last also with the keys of RFC 8410.
+// the last also with the keys of RFC 8410 and RFC 9881.
 
 export interface PrivateKey extends KeyAlgorithm {
   /** The public part that the key includes, in the form of `PublicKey.value`; empty where it includes none. */
@@ -56,7 +57,8 @@ export function isKeyLabel(label: string): boolean {
 }
 
 /**
- * Reads a private key without any arithmetic. Only `proveKey` tells whether the private numbers fit the public ones.
+ * Reads a private key without any arithmetic: see `expectSound`. Only `proveKey` tells whether the private part of a key other than
+ * RSA's is that of the public one.
  *
  * @throws encrypted-key, unsupported-key, weak (a short curve), malformed
  */
@@ -101,6 +103,27 @@ function readRsaPrivateKey(key: Element): string {
   return rsaValue(numbers[1] as Element, numbers[2] as Element);
 }
 
+/**
+ * Whether the public part of a key, which is equal to that of the certificate, tells that the key belongs to it. OpenSSL computes the
+ * public part of other keys from the private one: of Ed25519, Ed448 and ML-DSA keys even where a file includes it, and of EC keys
+ * without it. A brainpool key counts as one of these, because no njs can use it.
+ */
+export function provesItself({ kind, curve, value }: PrivateKey): boolean {
+  return curve === null ? kind === 'RSA' || kind === 'RSA-PSS' : value !== '' && isNist(curve);
+}
+
+/**
+ * Checks that the numbers of an RSA key are those of one key. Other keys pass: to compute the public part of one takes longer than a
+ * handshake may wait.
+ *
+ * @throws malformed
+ */
+export function expectSound(key: PrivateKey): void {
+  if (key.kind !== 'RSA' && key.kind !== 'RSA-PSS') return;
+  const numbers = children(innerKey(key)).slice(1);
+  expectOneKey(numbers.map((number) => positiveInteger(number, 'an RSA number')));
+}
+
 function readSec1(der: Buffer): PrivateKey {
   const { curve, value } = readEcPrivateKey(readWhole(der, SEQUENCE, 'an EC private key'), null);
   return { kind: 'EC', curve, restrictions: '', value, label: 'EC PRIVATE KEY', der };
@@ -134,9 +157,9 @@ function readEcPrivateKey(key: Element, known: Curve | null): { curve: Curve; va
     at = point.end;
   }
   expectEnd(key.end, at, 'an EC private key');
-  const length = number.end - number.start;
-  // A shorter number is valid: old programs left leading zeros out.
-  if (length === 0 || length > privateBytes('EC', curve)) {
+  // Old programs left leading zeros out, and GnuTLS writes one too many where the number would be negative as an INTEGER.
+  const digits = hexOf(number).replace(/^(00)+/, '');
+  if (digits === '' || digits.length > fieldBytes(curve) * 2) {
     refuse('malformed', `an EC private key that is not of ${curve}`);
   }
   return { curve, value };
@@ -158,11 +181,8 @@ function readPkcs8(der: Buffer): PrivateKey {
     value = readRsaPrivateKey(readOnly(key, SEQUENCE, 'an RSA private key'));
   } else if (curve !== null) {
     value = readEcPrivateKey(readOnly(key, SEQUENCE, 'an EC private key'), curve).value;
-  } else {
-    const number = readOnly(key, OCTET_STRING, 'a private key');
-    if (number.end - number.start !== privateBytes(kind, null)) {
-      refuse('malformed', `not an ${kind} private key`);
-    }
+  } else if (!isBarePrivateKey(kind as BareKind, key)) {
+    refuse('malformed', `not an ${kind} private key`);
   }
   if (value !== '' && attached !== '' && kind === 'EC' && value !== attached) {
     refuse('malformed', 'a private key with two different public keys');
@@ -172,6 +192,36 @@ function readPkcs8(der: Buffer): PrivateKey {
   // OpenSSL 3.0 refuses a key with an attached public key. The key is written without it, which every OpenSSL reads.
   const plain = isPlain ? der : Buffer.from(pkcs8Hex(hexOf(algorithm), hexOf(key)), 'hex');
   return { kind, curve, restrictions, value, label: 'PRIVATE KEY', der: plain };
+}
+
+/** The length in bytes of an Ed25519 or Ed448 key, and of the expanded form of an ML-DSA key (FIPS 204, table 2). */
+const PRIVATE_BYTES: Record<BareKind, number> = {
+  Ed25519: 32,
+  Ed448: 57,
+  'ML-DSA-44': 2560,
+  'ML-DSA-65': 4032,
+  'ML-DSA-87': 4896,
+};
+
+/** The length in bytes of the seed of an ML-DSA key. */
+const SEED_BYTES = 32;
+
+/** Whether the content of PKCS#8 is a key of a kind: one string, and for ML-DSA also a seed, or both (RFC 9881, 6). */
+function isBarePrivateKey(kind: BareKind, key: Element): boolean {
+  const parts = children(key);
+  const first = parts[0];
+  if (parts.length !== 1 || first === undefined) return false;
+  const isOf = (part: Element, tag: number, bytes: number): boolean =>
+    part.tag === tag && part.end - part.start === bytes;
+  if (isOf(first, OCTET_STRING, PRIVATE_BYTES[kind])) return true;
+  if (kind.charAt(0) !== 'M') return false;
+  if (first.tag !== SEQUENCE) return isOf(first, contextTag(0), SEED_BYTES);
+  const both = children(first);
+  return (
+    both.length === 2 &&
+    isOf(both[0] as Element, OCTET_STRING, SEED_BYTES) &&
+    isOf(both[1] as Element, OCTET_STRING, PRIVATE_BYTES[kind])
+  );
 }
 
 /** The public key that may follow the private one (RFC 5958), in hex; empty where there is none. */

@@ -18,12 +18,15 @@ import {
   readOnly,
   readTagged,
 } from './der';
-import { type Curve, curveOf, fieldBytes, isOnCurve } from './ec_point';
+import { type Curve, curveOf, fieldBits, fieldBytes, hasPointAt, isOnCurve } from './ec_point';
 
 // Reads public keys in a SubjectPublicKeyInfo (RFC 5280, 4.1.2.7): RSA (RFC 3279, RFC 4055), EC (RFC 5480), Ed25519 and Ed448 (RFC
-// 8410). Private keys have the AlgorithmIdentifier in common with them.
+// 8410), ML-DSA (RFC 9881). Private keys have the AlgorithmIdentifier in common with them.
 
-export type KeyKind = 'RSA' | 'RSA-PSS' | 'EC' | 'Ed25519' | 'Ed448';
+/** A kind of key whose AlgorithmIdentifier is an object identifier alone. */
+export type BareKind = 'Ed25519' | 'Ed448' | 'ML-DSA-44' | 'ML-DSA-65' | 'ML-DSA-87';
+
+export type KeyKind = 'RSA' | 'RSA-PSS' | 'EC' | BareKind;
 
 /** The content of a key's AlgorithmIdentifier. */
 export interface KeyAlgorithm {
@@ -36,11 +39,10 @@ export interface KeyAlgorithm {
 
 export interface PublicKey extends KeyAlgorithm {
   /**
-   * The key in hex: `modulus,exponent` for RSA; the point as it is written (04 x y, 02 x or 03 x) for EC; the bytes for Ed25519 and
-   * Ed448.
+   * The key in hex: `modulus,exponent` for RSA; the point as it is written (04 x y, 02 x or 03 x) for EC; the bytes for other kinds.
    */
   value: string;
-  /** The key's length in bits, which is that of the modulus for RSA. */
+  /** The key's length in bits: that of the modulus for RSA, of the field for EC, of the key itself for other kinds. */
   bits: number;
 }
 
@@ -48,8 +50,24 @@ export const RSA_ENCRYPTION = '2a864886f70d010101';
 export const RSASSA_PSS = '2a864886f70d01010a';
 const MGF1 = '2a864886f70d010108';
 export const EC_PUBLIC_KEY = '2a8648ce3d0201';
-const ED25519 = '2b6570';
-const ED448 = '2b6571';
+
+/** The other kinds by object identifier in hex. */
+const BARE_KINDS: Record<string, BareKind | undefined> = {
+  '2b6570': 'Ed25519',
+  '2b6571': 'Ed448',
+  '608648016503040311': 'ML-DSA-44',
+  '608648016503040312': 'ML-DSA-65',
+  '608648016503040313': 'ML-DSA-87',
+};
+
+/** The length of their public keys in bytes (RFC 8032; FIPS 204, table 2). */
+const PUBLIC_BYTES: Record<BareKind, number> = {
+  Ed25519: 32,
+  Ed448: 57,
+  'ML-DSA-44': 1312,
+  'ML-DSA-65': 1952,
+  'ML-DSA-87': 2592,
+};
 
 /**
  * Named curves of fewer than 224 bits, which OpenSSL refuses at its default level, as it does a short RSA key: secp112r1 to
@@ -67,7 +85,8 @@ const PSS_HASHES: Record<string, number | undefined> = {
 /** The length of a salt where none is given (RFC 4055, 3.1), as the value of an INTEGER in hex. */
 const DEFAULT_SALT = '14';
 
-export const WEAKEST_RSA_BITS = 2048;
+/** OpenSSL rates it at 112 bits of security, as it does 2048. */
+export const WEAKEST_RSA_BITS = 2047;
 /** OpenSSL does no arithmetic with longer moduli. */
 const LONGEST_RSA_BITS = 16384;
 
@@ -78,50 +97,48 @@ const LONGEST_RSA_BITS = 16384;
  * @throws unsupported-key, weak (a short curve), malformed
  */
 export function readKeyAlgorithm(algorithm: Element, whose: string): KeyAlgorithm {
-  const bytes = algorithm.bytes;
-  const identifier = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, 'an algorithm');
+  const name = readTagged(algorithm, algorithm.start, OBJECT_IDENTIFIER, 'an algorithm');
   const parameters =
-    identifier.end < algorithm.end ? readElement(bytes, identifier.end, algorithm.end) : null;
+    name.end < algorithm.end ? readElement(algorithm.bytes, name.end, algorithm.end) : null;
   if (parameters !== null) expectEnd(algorithm.end, parameters.end, 'the parameters of a key');
-  const isBare = parameters === null;
-  switch (objectIdentifier(identifier)) {
+  const identifier = objectIdentifier(name);
+  const bare = BARE_KINDS[identifier];
+  if (bare !== undefined) {
+    if (parameters !== null) refuse('malformed', `${whose}: an ${bare} key with parameters`);
+    return { kind: bare, curve: null, restrictions: '' };
+  }
+  switch (identifier) {
     case RSA_ENCRYPTION:
-      if (!isBare && hexOfWhole(parameters) !== '0500') {
+      if (parameters !== null && hexOfWhole(parameters) !== '0500') {
         refuse('malformed', `${whose}: an RSA key with parameters`);
       }
       return { kind: 'RSA', curve: null, restrictions: '' };
     case RSASSA_PSS:
-      if (!isBare) {
-        // The salts of TLS are as long as the digest, so a key that demands longer ones cannot sign.
-        const pss = readPss(parameters);
-        if (pss === null || pss.salt > pss.digest) {
-          refuse('unsupported-key', `${whose}: an RSA-PSS key for other signatures than TLS makes`);
-        }
-      }
-      return {
-        kind: 'RSA-PSS',
-        curve: null,
-        restrictions: isBare ? '' : hexOfWhole(parameters),
-      };
+      return { kind: 'RSA-PSS', curve: null, restrictions: readRestrictions(parameters, whose) };
     case EC_PUBLIC_KEY:
       return { kind: 'EC', curve: readCurve(parameters, whose), restrictions: '' };
-    case ED25519:
-      if (!isBare) refuse('malformed', `${whose}: an Ed25519 key with parameters`);
-      return { kind: 'Ed25519', curve: null, restrictions: '' };
-    case ED448:
-      if (!isBare) refuse('malformed', `${whose}: an Ed448 key with parameters`);
-      return { kind: 'Ed448', curve: null, restrictions: '' };
     default:
       return refuse(
         'unsupported-key',
-        `${whose}: neither RSA, ECDSA, Ed25519 nor Ed448; make a key of one of these`,
+        `${whose}: neither RSA, ECDSA, Ed25519, Ed448 nor ML-DSA; make a key of one of these`,
       );
   }
 }
 
+/** The restrictions of an RSA-PSS key in the form of `KeyAlgorithm.restrictions`. */
+function readRestrictions(parameters: Element | null, whose: string): string {
+  if (parameters === null) return '';
+  // The salts of TLS are as long as the digest, so a key that demands longer ones cannot sign.
+  const pss = readPss(parameters);
+  if (pss === null || pss.salt > pss.digest) {
+    refuse('unsupported-key', `${whose}: an RSA-PSS key for other signatures than TLS makes`);
+  }
+  return hexOfWhole(parameters);
+}
+
 /**
- * Reads the parameters of an EC key, which must name P-256, P-384 or P-521. OpenSSL loads keys on other curves too, but by default
- * neither OpenSSL nor any browser negotiates them in a handshake.
+ * Reads the parameters of an EC key, which must name a curve of ec_point.ts. OpenSSL loads keys on other curves too, but by default no
+ * client negotiates them in a handshake.
  *
  * @throws unsupported-key, weak, malformed
  */
@@ -187,7 +204,7 @@ function hashName(algorithm: Element): string {
  * Reads a SubjectPublicKeyInfo.
  *
  * @param whose the name of its certificate in a refusal, such as "certificate 1"
- * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key
+ * @throws malformed, unsupported-key, weak (a short curve). `expectStrength` checks the length of an RSA key, `expectPoint` a point
  */
 export function readPublicKey(info: Element, whose: string): PublicKey {
   const algorithm = readTagged(info, info.start, SEQUENCE, 'a key algorithm');
@@ -233,7 +250,7 @@ function isOdd(hex: string): boolean {
 }
 
 /**
- * Checks the length of an EC point, or of an Ed25519 or Ed448 key.
+ * Checks the length of a key that is not RSA's.
  *
  * @returns the key's length in bits
  */
@@ -245,35 +262,28 @@ function expectLength(kind: KeyKind, curve: Curve | null, value: string, whose: 
       (form === '04' && value.length === 2 + 2 * length) ||
       ((form === '02' || form === '03') && value.length === 2 + length);
     if (!isPoint) refuse('malformed', `${whose}: not a point of ${curve}`);
-    return Number(curve.slice(2));
+    return fieldBits(curve);
   }
-  const length = privateBytes(kind, null);
+  const length = PUBLIC_BYTES[kind as BareKind];
   if (value.length !== 2 * length) refuse('malformed', `${whose}: not an ${kind} key`);
-  return kind === 'Ed448' ? 456 : 256;
-}
-
-/** The length in bytes of an EC, Ed25519 or Ed448 private key. */
-export function privateBytes(kind: KeyKind, curve: Curve | null): number {
-  if (curve !== null) return fieldBytes(curve);
-  return kind === 'Ed448' ? 57 : 32;
+  return length * 8;
 }
 
 /**
  * Checks that an EC key is a point of its curve, as OpenSSL does when it reads a certificate. Other keys pass.
  *
  * @param whose the name of the key's certificate in a refusal
- * @throws malformed; unsupported-key for a compressed point, because to check it takes a square root
+ * @throws malformed
  */
 export function expectPoint(key: PublicKey, whose: string): void {
-  if (key.curve === null) return;
-  const length = fieldBytes(key.curve) * 2;
-  if (key.value.slice(0, 2) !== '04') {
-    refuse('unsupported-key', `${whose}: a compressed EC point; TLS wants it uncompressed`);
-  }
-  const x = key.value.slice(2, 2 + length);
-  if (!isOnCurve(key.curve, x, key.value.slice(2 + length))) {
-    refuse('malformed', `${whose}: not a point of ${key.curve}`);
-  }
+  const { curve, value } = key;
+  if (curve === null) return;
+  const isCompressed = value.slice(0, 2) !== '04';
+  const x = value.slice(2, 2 + fieldBytes(curve) * 2);
+  const isPoint = isCompressed
+    ? hasPointAt(curve, x)
+    : isOnCurve(curve, x, value.slice(2 + x.length));
+  if (!isPoint) refuse('malformed', `${whose}: not a point of ${curve}`);
 }
 
 /**
@@ -293,7 +303,7 @@ function compressedPoint(point: string): string {
   return (isOdd(point) ? '03' : '02') + point.slice(2, 1 + point.length / 2);
 }
 
-/** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`. */
+/** The key's type as the API shows it: `RSA-2048`, `RSA-PSS-2048`, `ECDSA-P256`, `Ed25519`, `Ed448`, `ML-DSA-65`. */
 export function keyTypeName(key: PublicKey): string {
   if (key.curve !== null) return 'ECDSA-' + key.curve.replace('-', '');
   return key.kind.slice(0, 3) === 'RSA' ? `${key.kind}-${key.bits}` : key.kind;

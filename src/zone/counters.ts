@@ -22,7 +22,7 @@ export type Counts = Record<string, number>;
 export function count(zone: Zone, family: Family, labels: string): void {
   // Each worker has a value of its own and does one thing at a time, so no lock is needed, and no count goes down. Only
   // the worker that a reload is about to end and the one in its place may lose a count of each other.
-  const counts = parse(findOwnCounts(zone) || '{}');
+  const counts = parseCounts(findOwnCounts(zone) || '{}');
   add(counts, seriesOf(family, labels), 1);
   putOwnCounts(zone, JSON.stringify(counts));
 }
@@ -49,7 +49,7 @@ export function seriesOf(family: Family, labels: string): string {
 export function countsOf(zone: Zone, keys: string[]): Counts {
   const sum: Counts = {};
   findCounts(zone, keys).forEach((text) => {
-    const counts = parse(text);
+    const counts = parseCounts(text);
     Object.keys(counts).forEach((series) => {
       add(sum, series, counts[series] as number);
     });
@@ -61,7 +61,7 @@ function add(counts: Counts, series: string, more: number): void {
   counts[series] = (counts[series] || 0) + more;
 }
 
-function parse(text: string): Counts {
+function parseCounts(text: string): Counts {
   return JSON.parse(text) as Counts;
 }
 

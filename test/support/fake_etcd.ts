@@ -28,6 +28,8 @@ interface Transaction {
 /** As much of etcd's gateway as is asked for. A character of its keys is a byte. */
 export class FakeEtcd {
   revision = 1;
+  cluster = '7';
+  term = 2;
   /** The paths that were asked for. */
   readonly asked: string[] = [];
   /** Set: what is answered to all. */
@@ -62,7 +64,11 @@ export class FakeEtcd {
     this.before(path, asks);
     const request = JSON.parse(body) as RangeRequest & Transaction;
     const done = path === '/v3/kv/range' ? this.range(request) : this.transact(request);
-    const header = { cluster_id: '7', raft_term: '2', revision: String(this.revision) };
+    const header = {
+      cluster_id: this.cluster,
+      raft_term: String(this.term),
+      revision: String(this.revision),
+    };
     const text = this.answer ?? JSON.stringify({ header, ...done });
     await this.after(path, asks);
     return { status: 200, text: () => Promise.resolve(text) };

@@ -1,10 +1,6 @@
 import { EC, RSA, authority, certificate, key, leaf, openssl, pem } from './openssl.js';
-import { createRandom } from './random.js';
-
-interface Block {
-  label: string;
-  der: Buffer;
-}
+import { type Block, type Change, changeNumbers, changeText } from './number_mutations.js';
+import { type Random, createRandom } from './random.js';
 
 const LABELS = [
   ...['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE', 'PRIVATE KEY', 'RSA PRIVATE KEY'],
@@ -49,7 +45,8 @@ const INSERTS = [
 const REPLACEMENTS = ['A', 'B', 'a', '0', '9', '+', '/', '=', '-'];
 
 // Of the seed of the run that is under way.
-let { below: random, pick } = createRandom(0);
+let source: Random = createRandom(0);
+let { below: random, pick } = source;
 
 function flip(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
@@ -182,6 +179,8 @@ export function makeSamples(): string[] {
 
 /** A damaged pair, and what names it. */
 export interface Mutation {
+  /** What was done to it, in a few words that many mutations have in common. */
+  kind: string;
   text: string;
   title: string;
 }
@@ -191,16 +190,22 @@ export interface Mutation {
  * Only one of these at a time.
  */
 export function* mutations(samples: string[], seed: number): Generator<Mutation, never> {
-  ({ below: random, pick } = createRandom(seed));
+  source = createRandom(seed);
+  ({ below: random, pick } = source);
   const everyBlock = samples.flatMap(toBlocks);
+  const of = ({ kind, blocks }: Change): [string, string] => [kind, toText(blocks)];
   for (let i = 0; ; i++) {
     const sample = pick(samples);
-    const text = [
-      () => mutateDer(toBlocks(sample)),
-      () => mutateDer(toBlocks(sample)),
-      () => mutateBlocks(toBlocks(sample), everyBlock),
-      () => mutateText(sample),
-    ][i % 4]!();
-    yield { text, title: `mutation ${i} of seed ${seed}:\n${text}` };
+    const blocks = toBlocks(sample);
+    const make: (() => [string, string])[] = [
+      () => ['DER', mutateDer(blocks)],
+      () => ['PEM blocks', mutateBlocks(blocks, everyBlock)],
+      () => ['PEM text', mutateText(sample)],
+      () => of(changeNumbers(blocks, source)),
+      () => ['DER', mutateDer(blocks)],
+      () => of(changeText(blocks, source)),
+    ];
+    const [kind, text] = make[i % make.length]!();
+    yield { kind, text, title: `mutation ${i} of seed ${seed}, ${kind}:\n${text}` };
   }
 }

@@ -190,6 +190,7 @@ describe('a put', async () => {
       not_before: iso(x509.validFrom),
       not_after: iso(x509.validTo),
       days_left: 89,
+      key_proven: true,
       key_type,
       source: 'api',
       state: 'ok',

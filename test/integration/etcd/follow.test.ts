@@ -17,7 +17,7 @@ const PAUSE_MS = 10;
 /** What a handshake may take on a machine that is busy with all of this, in milliseconds. */
 const LONGEST_HANDSHAKE_MS = 3000;
 const WRITERS = 4;
-const WRITES = 250;
+const WRITES = 60;
 const MOST_TRIES = 5;
 
 describe.skipIf(!hasEtcd)('three nginx that follow three etcd', async () => {

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { run } from '../../setup/command.js';
 import { currentRuntime } from '../../setup/runtimes.js';
 import { createAuthority } from '../../support/certificates.js';
 import { hasEtcd } from '../../support/etcd.js';
@@ -59,5 +60,37 @@ describe.skipIf(!hasEtcd)('an nginx that starts while etcd is away', async () =>
     } finally {
       await cluster.resume();
     }
+  });
+});
+
+describe.skipIf(!hasEtcd)('an nginx with a store that is killed and started again', async () => {
+  if (!hasEtcd) return;
+  const cluster = await startCluster({ size: 1 });
+  const directory = makeWorkDirectory();
+  const authority = await createAuthority();
+  const options = { authority, directory, store: true, names: ['file.example'] };
+  const first = await startNode(cluster, options);
+
+  test('serves no name any more that was deleted in etcd meanwhile, and all others', async () => {
+    const names = ['gone.example', 'kept.example', 'through.example'];
+    const pairs = await Promise.all(names.map((name) => authority.issue({ names: [name] })));
+    const [gone, kept, through] = pairs.map(({ pairPem }) => pairPem);
+    await cluster.put('/certs/gone.example', gone!);
+    await cluster.put('/certs/kept.example', kept!);
+    expect((await first.put('through.example', through!)).status).toBe(201);
+    await untilServed([first], 'gone.example', pairs[0]!.serial);
+    await untilServed([first], 'kept.example', pairs[1]!.serial);
+    await run('docker', ['kill', first.nginx.containerId]);
+    await first.nginx.stop();
+    await cluster.etcdctl('del /certs/gone.example');
+    await cluster.etcdctl('del /certs/through.example');
+    const again = await startNode(cluster, { ...options, names: [] });
+    for (const name of ['gone.example', 'through.example']) {
+      await until(`${name} is dropped`, async () => (await again.get(name)).status === 404);
+      await expect(again.serial(name)).rejects.toThrow();
+    }
+    expect(await again.serial('kept.example')).toBe(pairs[1]!.serial);
+    expect(await again.serial('file.example')).toBe(first.serials['file.example']);
+    first.expectNoKeyShown();
   });
 });

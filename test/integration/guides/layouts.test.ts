@@ -13,7 +13,7 @@ const FOLDER = resolve(import.meta.dirname, '../../../nginx/layouts');
 const CLEARED = 'cleared.example';
 const WATCHED = 'watched.example';
 const CLIENTS = 8;
-const ROTATIONS = 10;
+const ROTATIONS = 6;
 const INTERVAL_S = 0.1;
 /** How long a pair may take to be served that was not announced, in milliseconds. */
 const PATIENCE_MS = 10_000;

@@ -52,7 +52,7 @@ test('certificate and key agree when the record is replaced between the two call
 
 describe('renewals without pause', async () => {
   const CLIENTS = 8;
-  const RENEWALS = 60;
+  const RENEWALS = 25;
   const site = await startSite({
     names: ['a.example'],
     variables: 'two',

@@ -133,6 +133,7 @@ describe('a store that goes away while it is served from', async () => {
     await asRoot(site.nginx, `mkdir -p -m 777 ${mounted}`);
     expect((await site.put('a.example', pair.pairPem)).status).toBeLessThan(300);
     await asRoot(site.nginx, `mv ${mounted} ${STORE}/aside && ${leave}`);
+    expectProblem(await site.delete('a.example'), [500, 'store-failed', /Nothing was changed/]);
     await site.clear();
     await site.serial('a.example').catch(() => undefined);
     await site.get('');

@@ -5,7 +5,7 @@ import { createSecureContext } from 'node:tls';
 import { timed } from '../../setup/command.js';
 import type { Runtime } from '../../setup/runtimes.js';
 import { followerConf, startEtcd, type Cluster } from '../../support/etcd.js';
-import { nginxConf, startNginx, type Nginx } from '../../support/nginx.js';
+import { STORE, nginxConf, startNginx, type Nginx } from '../../support/nginx.js';
 import { openConnection } from '../../support/tls_client.js';
 import { now } from '../clock.js';
 import { quantileOf } from '../statistics.js';
@@ -102,12 +102,13 @@ async function startNode(runtime: Runtime, cluster: Cluster): Promise<Nginx> {
       http: `
   js_shared_dict_zone zone=certs:128m;
   js_shared_dict_zone zone=certs_misses:1m timeout=60s evict;
+  js_var $cert_store ${STORE};
   js_set $tls_pair certs.js_pair;
   log_format sizes "$request_length $bytes_sent";
   ${followerConf(cluster, '/run/nginx/etcd.log sizes')}
   server {
     listen unix:/run/nginx/tls.sock ssl;
-    ssl_certificate data:$tls_pair; ssl_certificate_key data:$tls_pair;
+    ssl_certificate $tls_pair; ssl_certificate_key $tls_pair;
     ${cache}
     return 204;
   }

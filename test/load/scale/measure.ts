@@ -44,7 +44,7 @@ export async function measureAll(options: Options): Promise<Measurements> {
     await measureInTurn({ ...options, subjects: others }, measurements, leaves, certs);
   for (const subject of others.filter(({ name }) => name === 'njs')) {
     const rsaCerts = await writeCorpus(await createLeaves('rsa'), RSA_NAMES);
-    const server = await startServer(subject, RSA_NAMES, 'rsa', rsaCerts);
+    const server = await startServer(subject, RSA_NAMES, rsaCerts);
     const bytes = await bytesPerName(server, () => visitAll(server));
     measurements.add(keyOf(server, 'zone', 'RSA-2048'), bytes);
     await server.nginx.stop();
@@ -76,7 +76,7 @@ async function measureInTurn(
   for (const names of sizes) {
     const own: Server[] = [];
     for (const subject of subjects.filter(({ mostNames }) => names <= mostNames)) {
-      own.push(await startServer(subject, names, 'ec', certs));
+      own.push(await startServer(subject, names, certs));
     }
     await timed(`Handshakes with each of ${count(names)}, ${own.length} servers`, () =>
       Promise.all(own.map((server) => fill(server, measurements))),

@@ -22,7 +22,7 @@ export async function bytesPerFurtherName(subject: Subject): Promise<number> {
       const names = Array.from({ length: 1 + further }, (_, j) => nameOf(first + j));
       await writePair(certs, names[0]!, await authority.issue({ names }));
     }
-    const server = await startServer(subject, FOLDED_NAMES, 'ec', certs);
+    const server = await startServer(subject, FOLDED_NAMES, certs);
     await expectFound(server, { files: FOLDED, names: FOLDED * (1 + further) });
     free.push(await freeBytes(server));
     await server.nginx.stop();

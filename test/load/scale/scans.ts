@@ -35,7 +35,7 @@ export async function measureScan(
       measurements.add(keyOf(options, figure, way), value);
     };
     const idle = await lookAtIdle(options);
-    const server = await startServer(subject, names, 'ec', certs);
+    const server = await startServer(subject, names, certs);
     const first = await measureFirstScan(server);
     add('firstScan', '', first.tookMs / 1000);
     for (const [when, times] of Object.entries({
@@ -72,7 +72,7 @@ async function lookAtIdle({
   subject,
   names,
 }: ScanOptions): Promise<{ memory: WorkerMemory; free: number }> {
-  const server = await startServer(subject, names, 'ec', makeCorpus());
+  const server = await startServer(subject, names, makeCorpus());
   const memory = await workerMemoryOf(server);
   const free = await freeBytes(server);
   await server.nginx.stop();

@@ -6,7 +6,6 @@ import { openConnection } from '../../support/tls_client.js';
 import { now } from '../clock.js';
 import { shell } from '../shell.js';
 import { API_SOCKET, certificateList, CONFIG, HAPROXY_CONF, LIST, PID_FILE } from './haproxy.js';
-import type { KeyType } from './leaves.js';
 import { nginxConfOf, TLS_SOCKET, type Subject } from './subjects.js';
 
 const secureContext = createSecureContext();
@@ -35,16 +34,11 @@ export interface Served {
 }
 
 /** @param certs the host's directory with the pairs */
-export async function startServer(
-  subject: Subject,
-  names: number,
-  keyType: KeyType,
-  certs: string,
-): Promise<Server> {
+export async function startServer(subject: Subject, names: number, certs: string): Promise<Server> {
   const nginx = await startNginx({
     certsDirectory: certs,
     runtime: subject.runtime(),
-    config: nginxConfOf(subject, names, keyType),
+    config: nginxConfOf(subject, names),
     // A line for each certificate that is read tells how far a scan is.
     logLevel: subject.kind === 'scan' ? 'info' : 'notice',
     ports: [],

@@ -1,5 +1,5 @@
 import { findRuntime, HAPROXY_RUNTIME, type Runtime } from '../../setup/runtimes.js';
-import { ADMIN_SOCKET, nginxConf } from '../../support/nginx.js';
+import { ADMIN_SOCKET, STORE, nginxConf } from '../../support/nginx.js';
 import { nameOf } from './names.js';
 
 /** Where what is compared speaks TLS: thousands of connections through a socket use up no ports. */
@@ -112,8 +112,8 @@ export const SUBJECTS: Subject[] = [
   },
 ];
 
-/** Bytes that a name takes in the zone, at most: a page for the record, and some for the keys and the summary. */
-const ZONE_BYTES = { ec: 5 * 1024, rsa: 9 * 1024 };
+/** Bytes that a name takes in the zone, at most: chain and key are in the store. */
+const ZONE_BYTES = 1536;
 /** With `$cert_scan` there is a pointer, too, and a sixteenth of the zone stays free of pairs. */
 const SCAN_ZONE_BYTES = 1024;
 
@@ -126,12 +126,12 @@ const SCAN_CONF = {
 };
 
 /** The nginx.conf of a subject. Beside HAProxy an nginx runs that does nothing. */
-export function nginxConfOf(subject: Subject, names: number, keyType: 'ec' | 'rsa'): string {
+export function nginxConfOf(subject: Subject, names: number): string {
   if (subject.kind === 'haproxy') return 'events { }';
   if (subject.kind === 'static') return staticConf(names);
   const entries = subject.cacheEntries?.(names);
   const isScanned = subject.kind === 'scan';
-  const bytesPerName = ZONE_BYTES[keyType] + (isScanned ? SCAN_ZONE_BYTES : 0);
+  const bytesPerName = ZONE_BYTES + (isScanned ? SCAN_ZONE_BYTES : 0);
   const zoneKib = 1024 + Math.ceil((names * bytesPerName) / 1024);
   return nginxConf({
     runtime: subject.runtime(),
@@ -139,11 +139,12 @@ export function nginxConfOf(subject: Subject, names: number, keyType: 'ec' | 'rs
     http: `
     js_shared_dict_zone zone=certs:${zoneKib}k;
     js_shared_dict_zone zone=certs_misses:1m timeout=60s evict;
+    js_var $cert_store ${STORE};
     js_set $tls_pair certs.js_pair;${isScanned ? SCAN_CONF.http : ''}
     server {
         listen unix:${TLS_SOCKET} ssl;
-        ssl_certificate     data:$tls_pair;
-        ssl_certificate_key data:$tls_pair;
+        ssl_certificate     $tls_pair;
+        ssl_certificate_key $tls_pair;
         ${entries === undefined ? '' : `ssl_certificate_cache max=${entries} inactive=1h valid=1h;`}
         return 200;
     }

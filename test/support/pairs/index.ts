@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { createAuthority } from '../certificates.js';
 import { LEAF_NAMES, makeIngredients } from './made.js';
 import type { PairCase } from './pair_case.js';
+import { numberCases } from './numbers.js';
 import { refusedCases } from './refused.js';
 import { takenCases } from './taken.js';
 
@@ -16,8 +17,8 @@ const HOUR_MS = 3_600_000;
  */
 export async function makePairCases(ingredients = makeIngredients()): Promise<PairCase[]> {
   // The long ones take seconds, on another core meanwhile.
-  const rsaKeys = Promise.all([2049, 3072, 4096].map(makeRsaKey));
-  const refusals = refusedCases(ingredients);
+  const rsaKeys = Promise.all([2047, 2049, 3072, 4096].map(makeRsaKey));
+  const refusals = [...refusedCases(ingredients), ...numberCases(ingredients)];
   return [...takenCases(ingredients, await rsaKeys), ...refusals, ...(await circumstances())];
 }
 

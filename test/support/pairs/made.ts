@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { hexOf, readWhole, write } from '../../../src/x509/der.js';
+import { children, hexOf, readWhole, write } from '../../../src/x509/der.js';
 import { EC, type Made, RSA, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 
 /** The names of every leaf here: one for all cases, so that each case may have a name of its own. */
@@ -68,10 +68,18 @@ export function certified(issuer: Made, privateKey: string): Made {
   return { ...leaf(LEAF_NAMES, { issuer, publicKey }), key: privateKey };
 }
 
-/** An Ed25519 key in the form of RFC 5958. */
-export function withPublicKey(text: string): string {
+/**
+ * An Ed25519 or Ed448 key in the form of RFC 5958.
+ *
+ * @param whose the key whose public key is attached
+ */
+export function withPublicKey(text: string, whose = text): string {
   const info = hexOf(readWhole(der(text), 0x30, 'it'));
-  const spki = createPublicKey(text).export({ type: 'spki', format: 'der' });
-  const value = write(0x81, '00' + spki.subarray(-32).toString('hex'));
+  const spki = readWhole(
+    createPublicKey(whose).export({ type: 'spki', format: 'der' }),
+    0x30,
+    'it',
+  );
+  const value = write(0x81, hexOf(children(spki)[1]!));
   return pem('PRIVATE KEY', Buffer.from(write(0x30, '020101' + info.slice(6) + value), 'hex'));
 }

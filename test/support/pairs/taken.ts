@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { hexOf, readWhole, write } from '../../../src/x509/der.js';
-import { EC, type Made, authority, der, key, leaf, openssl, pem } from '../openssl.js';
+import { EC, type Made, RSA, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 import {
   COMPRESSED,
   type Ingredients,
@@ -29,7 +29,13 @@ const USABLE_KEYS: [string, string][] = [
 
 /** @param rsaKeys of other lengths than 2048 bits */
 export function takenCases(made: Ingredients, rsaKeys: string[]): PairCase[] {
-  return [...shapes(made), ...chains(made), ...keyKinds(made, rsaKeys), ...keyForms(made)];
+  return [
+    ...shapes(made),
+    ...chains(made),
+    ...repairedChains(made),
+    ...keyKinds(made, rsaKeys),
+    ...keyForms(made),
+  ];
 }
 
 /** One pair in every shape that PEM is found in. */
@@ -53,8 +59,26 @@ function shapes({ usual, other, intermediate, chain }: Ingredients): PairCase[] 
     ['X509 CERTIFICATE', pair.replace(/ CERT/g, ' X509 CERT')],
     ['TRUSTED CERTIFICATE', trusted(usual.pem) + intermediate.pem + usual.key],
     ['TRUSTED CERTIFICATE with nothing added', pair.replace(/ CERT/g, ' TRUSTED CERT')],
+    [
+      'TRUSTED CERTIFICATE with more than OpenSSL appends',
+      followed(usual.pem, 'TRUSTED CERTIFICATE') + intermediate.pem + usual.key,
+    ],
+    [
+      'a certificate followed by more',
+      usual.pem + followed(intermediate.pem, 'CERTIFICATE') + usual.key,
+    ],
+    ['files joined without a line break', chain.trimEnd() + usual.key],
+    ['an END line missing', pair.replace(/-----END CERT.*\n/, '')],
+    ['a NUL at the end of a line', pair.replace(/\n/g, '\0\n')],
     ['the key twice', usual.key + pair],
+    ['another key after it', pair + other.key],
+    ['another key before it', other.key + pair],
+    ['another key before it in its file', chain, other.key + usual.key],
+    ['the key in another form after it', pair + sec1(usual.key)],
     ['DH PARAMETERS', chain + DH_PARAMETERS + usual.key],
+    ['X9.42 DH PARAMETERS', DH_PARAMETERS.replace(/ DH/g, ' X9.42 DH') + pair],
+    ['blocks of other kinds, some of them odd', ODD_BLOCKS + pair],
+    ['a BEGIN line that is none', `-----BEGIN CERTIFICATE----- of the leaf\n${pair}`],
     ['a public key', chain + openssl(['pkey', '-pubout'], usual.key) + usual.key],
     ['another key beside the chain', other.key + chain, usual.key],
     ['another certificate beside the key', chain, other.pem + usual.key],
@@ -68,6 +92,21 @@ function shapes({ usual, other, intermediate, chain }: Ingredients): PairCase[] 
 }
 
 const DH_PARAMETERS = pem('DH PARAMETERS', Buffer.from('3006020117020102', 'hex'));
+
+/** Labels may be any text (RFC 7468, section 2), and what is in other blocks is nobody's business. */
+const ODD_BLOCKS =
+  [
+    '-----BEGIN PGP SIGNATURE-----\nVersion: 1\n\niQ==\n=abcd\n-----END PGP SIGNATURE-----',
+    '-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----',
+    '-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----',
+    '-----BEGIN my.own/block_(2): größe-----\na: b\n-----END my.own/block_(2): größe-----',
+    '-----BEGIN -----\n-----END -----',
+  ].join('\n') + '\n';
+
+/** A certificate with another element after it. */
+function followed(text: string, label: string): string {
+  return pem(label, Buffer.concat([der(text), Buffer.from('30003000', 'hex')]));
+}
 
 function oneLine(text: string): string {
   return text.replace(/([^-])\n(?!-)/g, '$1');
@@ -109,6 +148,63 @@ function chains({ root, intermediate, usual, rsa, chain }: Ingredients): PairCas
     found.push([`RSA-PSS ${options.join(' ')}`, [made.pem, oldRsa.issuer.pem], made.key]);
   }
   return found.map(([title, certificates, own]) => inOneFile(title, certificates.join(''), own));
+}
+
+/** Certificates of all kinds and in any order beside the leaf, and the chain that is made of them. */
+function repairedChains({ root, intermediate, usual, other, rsa, chain }: Ingredients): PairCase[] {
+  const second = authority('/CN=I2', { issuer: intermediate });
+  const deep = leaf(LEAF_NAMES, { issuer: second });
+  const foreign = authority('/CN=Foreign');
+  const self = leaf(LEAF_NAMES);
+  const weakRoot = authority('/CN=W', { key: key(RSA + '1024') });
+  const underWeak = authority('/CN=V', { issuer: weakRoot });
+  const strong = leaf(LEAF_NAMES, { issuer: underWeak });
+  const all = [deep.pem, second.pem, intermediate.pem, root.pem];
+  const inRow = all.join('');
+  const repaired = (
+    title: string,
+    certificates: string[],
+    served = chain,
+    own = usual.key,
+  ): PairCase => taken(title, { cert: certificates.join('') + own }, { chain: served, key: own });
+  const shuffled = (title: string, ...places: number[]): PairCase =>
+    repaired(
+      title,
+      places.map((i) => all[i]!),
+      inRow,
+      deep.key,
+    );
+  return [
+    shuffled('intermediates the wrong way round', 0, 2, 1, 3),
+    shuffled('the root before its intermediate', 0, 3, 2, 1),
+    shuffled('the root first', 3, 2, 1, 0),
+    shuffled('an intermediate again', 0, 1, 2, 1, 3),
+    repaired('the issuer first', [intermediate.pem, usual.pem]),
+    repaired('a foreign root at the end', [chain, foreign.pem]),
+    repaired('a foreign root before the issuer', [usual.pem, foreign.pem, intermediate.pem]),
+    repaired('a foreign root after the root', [chain, root.pem, foreign.pem], chain + root.pem),
+    repaired('another leaf before', [other.pem, chain]),
+    repaired('the leaf twice', [usual.pem, chain]),
+    repaired('the leaf at the end again', [chain, usual.pem]),
+    repaired('the root ten times', [chain, root.pem.repeat(10)], chain + root.pem),
+    repaired('a self-signed leaf twice', [self.pem, self.pem], self.pem, self.key),
+    repaired('a self-signed leaf and others', [self.pem, chain], self.pem, self.key),
+    repaired('an unreadable certificate that nobody needs', [
+      chain,
+      pem('CERTIFICATE', Buffer.from('3000', 'hex')),
+    ]),
+    repaired(
+      'a root with RSA-1024 above the intermediate',
+      [strong.pem, underWeak.pem, weakRoot.pem],
+      strong.pem + underWeak.pem,
+      strong.key,
+    ),
+    ...[rsa.key, key(EC + 'P-256')].map((own) => {
+      const old = leaf(LEAF_NAMES, { key: own, args: ['-sha1'] });
+      const kind = own === rsa.key ? 'RSA' : 'EC';
+      return repaired(`an ${kind} leaf that signed itself with SHA-1`, [old.pem], old.pem, own);
+    }),
+  ];
 }
 
 function keyKinds({ intermediate, rsa }: Ingredients, rsaKeys: string[]): PairCase[] {
@@ -181,11 +277,14 @@ function withAttributes(text: string): string {
   return pem('PRIVATE KEY', Buffer.from(write(0x30, info + 'a000'), 'hex'));
 }
 
-/** RFC 5958 lets a key's file hold the public key, and then it is proven. */
+/** RFC 5958 lets a key's file hold the public key. OpenSSL computes it all the same. */
 function attachedEd25519(issuerPem: string, made: { pem: string; key: string }): PairCase {
   const chain = made.pem + issuerPem;
-  const attached = withPublicKey(made.key);
-  return taken('PKCS#8 with the public key', { cert: chain + attached }, { chain, key: made.key });
+  const served = { chain, key: made.key };
+  return {
+    ...unproven('PKCS#8 with the public key', 'taken', served, 'Ed25519'),
+    cert: chain + withPublicKey(made.key),
+  };
 }
 
 /** The first key with the private number of the second. */

@@ -45,7 +45,7 @@ rsa       | a.example        |         | taken            | taken
 good      | rsa              |         | unsupported-key  | unsupported-key
 good      | rsa              | expired | unsupported-key  | unsupported-key
 
-a key in files proves itself, and that of a sender is proven elsewhere
+without a store a key in files proves itself, and that of a sender is proven elsewhere
 bare      | a.example        |         | unsupported-key  | taken
 bare      | file             |         | unsupported-key  | taken
 
@@ -113,6 +113,15 @@ describe.each(sections.map(({ title, rows }) => [title, rows] as const))('%s', (
       }).toEqual({ files: row.files, sender: row.sender });
     },
   );
+});
+
+test('with a store an unproven key is taken from files, and checked in all else', () => {
+  const stored = { ...context, store: { root: '/store', id: '1:2' } };
+  const origin: Origin = { from: 'files', heldUntil: 0 };
+  expectAcceptable(stored, 'a.example', PAIRS['bare']!, origin);
+  expect(() => {
+    expectAcceptable(stored, 'c.example', PAIRS['bare']!, origin);
+  }).toThrow(expect.objectContaining({ code: 'name-not-covered' }));
 });
 
 test.each([

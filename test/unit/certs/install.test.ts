@@ -15,8 +15,15 @@ import { isCleared, pemOf, readMeta } from '../../../src/zone/record.js';
 import { findSummary } from '../../../src/zone/slots.js';
 import { createAuthority, makeKeys, type Pair } from '../../support/certificates.js';
 import { FakeZone, fullError } from '../../support/fake_zone.js';
-import { openssl } from '../../support/openssl.js';
-import { contextWith, leafOf, pemIn, settingsIn, writeFiles } from '../../support/slots.js';
+import { EC, key, leaf, openssl } from '../../support/openssl.js';
+import {
+  type FakeContext,
+  contextWith,
+  leafOf,
+  pemIn,
+  settingsIn,
+  writeFiles,
+} from '../../support/slots.js';
 
 const NAME = 'a.example';
 const RSA_SLOT = rsaKey(NAME);
@@ -78,18 +85,21 @@ function lackRoomFor(key: string, error = fullError()): void {
 }
 
 describe('a key is proven', () => {
+  const context = (): FakeContext => contextWith(settings());
+
   test('by using it, and a pair that proves itself in its files stays as it is', async () => {
     const pair = checked(next);
-    expect(await provePair(pair)).toBe(pair);
+    expect(await provePair(context(), pair)).toBe(pair);
     const other = { ...pair, privateKey: checked(old).privateKey };
-    await expect(provePair(other)).rejects.toThrow(refusal('key-mismatch'));
+    await expect(provePair(context(), other)).rejects.toThrow(refusal('key-mismatch'));
   });
 
   test('and an EC key without its public part gets it', async () => {
     const bare = openssl(['ec', '-no_public'], next.keyPem);
     const pair = checked({ chainPem: next.chainPem, keyPem: bare });
     expect(pair.keyProven).toBe(false);
-    const proven = await provePair(pair);
+    const proven = await provePair(context(), pair);
+    expect(proven.keyProven).toBe(true);
     expect(readPair(proven.chain, proven.key).keyProven).toBe(true);
     expect(proven.chain).toBe(pair.chain);
   });
@@ -100,7 +110,20 @@ describe('a key is proven', () => {
       'verify',
     ])) as webcrypto.CryptoKeyPair;
     const pair = checked(await authority.issue({ names: [NAME], keys: ed25519 }));
-    expect(await provePair(pair)).toBe(pair);
+    expect(pair.keyProven).toBe(false);
+    expect(await provePair(context(), pair)).toEqual({ ...pair, keyProven: true });
+  });
+
+  test('and one of a kind that the engine has not is taken where there is a store, unproven', async () => {
+    const made = leaf([NAME], { key: key(`${EC}brainpoolP256r1`) });
+    const pair = readPair(made.pem + made.key);
+    await expect(provePair(context(), pair)).rejects.toThrow(
+      refusal('unsupported-key', 'this njs cannot tell'),
+    );
+    const stored = contextWith(settings(), { store: { root: '/store', id: '1:2' } });
+    expect(await provePair(stored, pair)).toBe(pair);
+    expect(pair.keyProven).toBe(false);
+    expect(readMeta(recordOfPut(stored, NAME, pair, ''))).toMatchObject({ isUnproven: true });
   });
 });
 

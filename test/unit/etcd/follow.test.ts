@@ -12,13 +12,11 @@ import {
   vi,
   type MockInstance,
 } from 'vitest';
-import { delete_cert } from '../../../src/admin/delete.js';
-import { put_cert } from '../../../src/admin/put.js';
-import { follow } from '../../../src/etcd/follow.js';
 import { makeRecord } from '../../../src/zone/record.js';
 import { createAuthority, type Pair } from '../../support/certificates.js';
 import { FakeEtcd } from '../../support/fake_etcd.js';
-import { FakeZone, fullError } from '../../support/fake_zone.js';
+import { fullError } from '../../support/fake_zone.js';
+import { FollowingNode } from '../../support/following_node.js';
 import { FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 import { putRecord } from '../../../src/zone/slots.js';
 
@@ -43,82 +41,19 @@ afterAll(() => {
 let etcd: FakeEtcd;
 let log: string[];
 
-/** One nginx. */
-class Node {
-  readonly zone = new FakeZone();
-  readonly variables: Record<string, string> = {
-    cert_etcd: 'http://127.0.0.1:2379',
-    cert_file: `${folder}/{name}.cert.pem`,
-    cert_key_file: `${folder}/{name}.key.pem`,
-  };
+let node: FollowingNode;
 
-  /** Does a round, and as many as it takes until there is nothing left to do. */
-  async round(most = 20): Promise<void> {
-    for (let i = 0; i < most; i++) {
-      this.isOn();
-      const asked = etcd.asked.length;
-      await follow({ variables: this.variables });
-      if (etcd.asked.length === asked + 1) return;
-    }
-  }
-
-  async put(name: string, pair: Pair, headers = {}): Promise<number> {
-    return this.ask(put_cert, 'PUT', name, pair.pairPem, headers);
-  }
-
-  async delete(name: string): Promise<number> {
-    return this.ask(delete_cert, 'DELETE', name);
-  }
-
-  /** Which of the test's pairs is held under a key of the zone. */
-  held(slot: string): string | undefined {
-    const record = this.zone.get(slot) ?? '';
-    return Object.keys(PAIRS).find((name) => record.includes(PAIRS[name]!.certPem));
-  }
-
-  /** Why the last round failed; '': it did not. */
-  get failure(): string {
-    const text = this.zone.get('#etcd:failure');
-    return text === undefined ? '' : (JSON.parse(text) as { message: string }).message;
-  }
-
-  isOn(): void {
-    vi.stubGlobal('ngx', {
-      ...{ INFO: 'info', ERR: 'error', worker_id: 0 },
-      shared: { certs: this.zone },
-      fetch: etcd.fetch,
-      log: (level: string, message: string) => log.push(`${level}: ${message}`),
-    });
-  }
-
-  private async ask(
-    handler: typeof put_cert,
-    method: string,
-    name: string,
-    requestText = '',
-    headersIn = {},
-  ): Promise<number> {
-    this.isOn();
-    let answered = 0;
-    await handler({
-      ...{ method, uri: `${PREFIX}${name}`, requestText, headersIn, headersOut: {}, args: {} },
-      variables: { ...this.variables, remote_addr: '127.0.0.1', realip_remote_addr: '127.0.0.1' },
-      remoteAddress: '127.0.0.1',
-      log: () => undefined,
-      error: (message: string) => log.push(`error: ${message}`),
-      return: (status: number) => (answered = status),
-    });
-    return answered;
-  }
+/** Which of the test's pairs is held under a key of the zone. */
+function held(slot: string): string | undefined {
+  const record = node.zone.get(slot) ?? '';
+  return Object.keys(PAIRS).find((name) => record.includes(PAIRS[name]!.certPem));
 }
-
-let node: Node;
 
 beforeEach(() => {
   vi.stubGlobal('njs', { version_number: 0x010000 });
   etcd = new FakeEtcd();
-  log = [];
-  node = new Node();
+  node = new FollowingNode(etcd, folder);
+  log = node.log;
 });
 
 afterEach(() => {
@@ -132,11 +67,11 @@ describe('a name that is new and gone again', () => {
   });
 
   test('put through this node, deleted elsewhere before its next round', async () => {
-    expect(await node.put('a.example', first)).toBe(201);
-    expect(node.held('a.example')).toBe('first');
+    expect(await node.put('a.example', first.pairPem)).toBe(201);
+    expect(held('a.example')).toBe('first');
     etcd.del(`${PREFIX}a.example`);
     await node.round();
-    expect(node.held('a.example')).toBeUndefined();
+    expect(held('a.example')).toBeUndefined();
   });
 
   test('taken in a round that was ended after that', async () => {
@@ -158,11 +93,11 @@ describe('a name that is new and gone again', () => {
     now.mockRestore();
     node.zone.set = set;
     expect(isOver).toBe(true);
-    expect(node.held('a.example')).toBe('first');
+    expect(held('a.example')).toBe('first');
     etcd.del(`${PREFIX}a.example`);
     await node.round();
-    expect(node.held('a.example')).toBeUndefined();
-    expect(node.held('b.w.example')).toBe('wild');
+    expect(held('a.example')).toBeUndefined();
+    expect(held('b.w.example')).toBe('wild');
   });
 });
 
@@ -179,9 +114,9 @@ test('a put that has no room takes back nothing that somebody else has put meanw
     };
   };
   const asked = etcd.asked.length;
-  expect(await node.put('a.example', third)).toBe(507);
+  expect(await node.put('a.example', third.pairPem)).toBe(507);
   expect(etcd.get(`${PREFIX}a.example`)).toBe(second.pairPem);
-  expect(node.held('a.example')).toBe('first');
+  expect(held('a.example')).toBe('first');
 });
 
 describe('an answer that is long in coming', () => {
@@ -210,11 +145,11 @@ describe('an answer that is long in coming', () => {
     meanwhile(async () => {
       const later = Date.now() + LOCK_LIFETIME_MS + 1;
       now = vi.spyOn(Date, 'now').mockImplementation(() => later);
-      expect(await node.put('a.example', second)).toBe(200);
+      expect(await node.put('a.example', second.pairPem)).toBe(200);
       now.mockRestore();
     });
     await node.round(1);
-    expect(node.held('a.example')).toBe('second');
+    expect(held('a.example')).toBe('second');
     expect(node.failure).toContain('took too long');
   });
 
@@ -230,7 +165,7 @@ describe('an answer that is long in coming', () => {
       await node.round();
     };
     await node.round(1);
-    expect(node.held('a.example')).toBe('second');
+    expect(held('a.example')).toBe('second');
     expect(historyId()).toBe(before);
   });
 });
@@ -249,7 +184,7 @@ describe('what is none of ours', () => {
     for (let i = 0; i < FOREIGN; i++) etcd.put(`${PREFIX}1/${i}`, '');
     etcd.put(`${PREFIX}a.example`, second.pairPem);
     await node.round(3);
-    expect(node.held('a.example')).toBe('second');
+    expect(held('a.example')).toBe('second');
     expect(log.filter((line) => line.includes('no server name'))).toEqual([
       `error: cert_rotation: etcd has the key "1/0", which is no server name, nor a wildcard, and ${FOREIGN - 1} more like it`,
     ]);
@@ -263,13 +198,13 @@ describe('what is none of ours', () => {
     etcd.del(`${PREFIX}\xff0`);
     etcd.put(`${PREFIX}a.example`, second.pairPem);
     await node.round(1);
-    expect(node.held('a.example')).toBe('second');
+    expect(held('a.example')).toBe('second');
   });
 
   test('the key of a file that a scan has found', async () => {
     etcd.put(`${PREFIX}*file:a.example`, second.pairPem);
     await node.round();
-    expect(node.held('*file:a.example')).toBeUndefined();
+    expect(held('*file:a.example')).toBeUndefined();
     expect(log.join()).toContain('etcd has the key "*file:a.example"');
   });
 
@@ -278,9 +213,9 @@ describe('what is none of ours', () => {
     async (text) => {
       etcd.answer = text;
       await node.round(1);
-      expect(await node.put('a.example', second)).toBe(503);
+      expect(await node.put('a.example', second.pairPem)).toBe(503);
       expect(await node.delete('a.example')).toBe(503);
-      expect(node.held('a.example')).toBe('first');
+      expect(held('a.example')).toBe('first');
       expect(log.filter((line) => line.includes('still served'))).toHaveLength(1);
       expect(log.join()).not.toContain('gone');
       etcd.answer = undefined;
@@ -320,7 +255,7 @@ describe('a key that is gone', () => {
     const names = Array.from({ length: 500 }, (_, i) => `${PREFIX}n${i}.w.example`);
     for (const name of names) etcd.put(name, 'garbage');
     await node.round(100);
-    etcd = new FakeEtcd();
+    node.etcd = etcd = new FakeEtcd();
     const timers = vi.spyOn(globalThis, 'setTimeout');
     let looks = Date.now() * 4;
     const now = vi.spyOn(Date, 'now').mockImplementation(() => Math.floor(looks++ / 4));
@@ -340,19 +275,19 @@ describe('a key that is gone', () => {
 test('a condition is about what is held where the newest value was refused', async () => {
   const { fingerprint256 } = new X509Certificate(first.certPem);
   const tag = `"${fingerprint256.replaceAll(':', '').toLowerCase()}"`;
-  await node.put('a.example', first);
+  await node.put('a.example', first.pairPem);
   etcd.put(`${PREFIX}a.example`, wild.pairPem);
   await node.round();
-  expect(node.held('a.example')).toBe('first');
-  expect(await node.put('a.example', second, { 'If-Match': '"0"' })).toBe(412);
-  expect(await node.put('a.example', second, { 'If-Match': tag })).toBe(200);
-  expect(node.held('a.example')).toBe('second');
+  expect(held('a.example')).toBe('first');
+  expect(await node.put('a.example', second.pairPem, { 'If-Match': '"0"' })).toBe(412);
+  expect(await node.put('a.example', second.pairPem, { 'If-Match': tag })).toBe(200);
+  expect(held('a.example')).toBe('second');
 });
 
 test('a value is no larger than the body of a put', async () => {
   etcd.put(`${PREFIX}a.example`, first.pairPem + ' '.repeat(1024 * 1024));
   await node.round();
-  expect(node.held('a.example')).toBeUndefined();
+  expect(held('a.example')).toBeUndefined();
   expect(log.join()).toMatch(/malformed: the value is larger than 1 MiB/);
 });
 

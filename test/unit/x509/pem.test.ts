@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { decodeBlock, encodeBlock, readBlocks } from '../../../src/x509/pem.js';
+import { decodeBlock, encodeBlock, quote, readBlocks } from '../../../src/x509/pem.js';
 
 const one = encodeBlock('CERTIFICATE', Buffer.alloc(100, 1));
 const two = encodeBlock('PRIVATE KEY', Buffer.alloc(50, 2));
@@ -41,6 +41,11 @@ describe('shapes in the wild', () => {
     ['text that mentions -----BEGIN in a line', `# -----BEGIN CERTIFICATE-----\n${one}${two}`],
     ['all in one base64 line', (one + two).replace(/(\w)\n(\w)/g, '$1$2')],
     ['blank lines inside', (one + two).replace(/(\w)\n(\w)/g, '$1\n\n$2')],
+    ['joined without a line break', one.trimEnd() + two],
+    ['an END line missing', one.replace(/-----END.*\n/, '') + two],
+    ['bits after the last byte', (one + two).replace('AQ==', 'AR==')],
+    ['control characters at line ends', (one + two).replace(/\n/g, '\0\f\n')],
+    ['what only looks like a BEGIN line', `-----BEGIN X----- and more\n${one}-----BEGIN \n${two}`],
   ])('%s', (_, text) => {
     expect(read(text)).toEqual(both);
   });
@@ -57,11 +62,8 @@ describe('malformed', () => {
     ['cut off in the END line', one.slice(0, -5)],
     ['cut off in the BEGIN line', one + '-----BEGIN CERTI'],
     ['END of another label', one.replace('END CERTIFICATE', 'END X509 CERTIFICATE')],
-    ['BEGIN within a block', one.slice(0, 50) + two],
-    ['two files joined without a line break', one.trimEnd() + two],
-    ['text after BEGIN', one.replace('-----\n', '-----')],
     ['text before END', one.replace('\n-----END', '-----END')],
-    ['a label in lower case', one.replace(/CERTIFICATE/g, 'certificate')],
+    ['END of a label that is longer', one.replace('END CERTIFICATE', 'END CERTIFICATE X')],
   ])('%s', (_, text) => {
     expect(() => readBlocks(text)).toThrow(malformed);
   });
@@ -73,7 +75,6 @@ describe('malformed', () => {
     ['too much padding', one.replace('==', '===')],
     ['padding inside', one.replace('AQEB', 'AQ==')],
     ['a missing character', one.replace('AQEB', 'AEB')],
-    ['bits after the last byte', one.replace('AQ==', 'AR==')],
     ['a byte order mark inside', one.replace('AQEB', 'AQ\ufeffEB')],
     ['a no-break space', one.replace('AQEB', 'AQ\u00a0EB')],
     ['nothing', '-----BEGIN X-----\n-----END X-----\n'],
@@ -98,9 +99,44 @@ describe('headers', () => {
     expect(read(text)).toEqual(both.slice(0, 1));
   });
 
-  test('without a blank line', () => {
-    expect(() => readBlocks(two.replace('-----\n', `-----\n${headers}`))).toThrow(malformed);
+  test('without a blank line they are no base64, and nobody minds in a block of another kind', () => {
+    const [block] = readBlocks(two.replace('-----\n', `-----\n${headers}`));
+    expect(() => decodeBlock(block!)).toThrow(malformed);
+    expect(block!.encrypted).toBe(true);
   });
+});
+
+describe('labels', () => {
+  test.each(['certificate', 'X9.42 DH PARAMETERS', 'a-b', 'größe', 'A-----B', ''])(
+    '%j',
+    (label) => {
+      const text = `-----BEGIN ${label}-----\nAQID\n-----END ${label}-----\n`;
+      expect(readBlocks(one + text + two).map((block) => block.label)).toEqual([
+        'CERTIFICATE',
+        label,
+        'PRIVATE KEY',
+      ]);
+    },
+  );
+
+  test('one that is no usual label is in no message: it may be anything', () => {
+    expect(quote('RSA PRIVATE KEY')).toBe('"rsa private key"');
+    expect(quote('MIGHAgEAMBMGByqGSM49')).toBe('a PEM block');
+    expect(quote('A'.repeat(41))).toBe('a PEM block');
+  });
+
+  test('a line is a BEGIN line up to the length that OpenSSL reads', () => {
+    const block = (length: number): string =>
+      `-----BEGIN ${'X'.repeat(length)}-----\nAQID\n-----END ${'X'.repeat(length)}-----\n`;
+    expect(readBlocks(block(230))).toHaveLength(1);
+    expect(readBlocks(block(300))).toEqual([]);
+  });
+});
+
+test('over 500 BEGIN lines are refused, whether blocks begin there or not', () => {
+  expect(readBlocks(one.repeat(500))).toHaveLength(500);
+  expect(() => readBlocks(one.repeat(501))).toThrow(malformed);
+  expect(() => readBlocks('-----BEGIN A-----x\n'.repeat(501))).toThrow(malformed);
 });
 
 test('a mebibyte of anything takes no longer than it must', () => {
@@ -114,6 +150,9 @@ test('a mebibyte of anything takes no longer than it must', () => {
     '-',
     one,
     '-----END A-----\n',
+    '-----BEGIN A-----x\n',
+    '-----\n',
+    '-----BEGIN A----------END A-----',
   ];
   for (const part of hostile) {
     for (const prefix of ['', '-----BEGIN A-----\n', '-----BEGIN A-----\nA: b\n']) {

@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest';
 
 import { children, hexOfWhole, readWhole, write } from '../../../src/x509/der.js';
 import { readBlocks } from '../../../src/x509/pem.js';
-import { readPrivateKey, servedForm, withPoint } from '../../../src/x509/private_key.js';
+import {
+  provesItself,
+  readPrivateKey,
+  servedForm,
+  withPoint,
+} from '../../../src/x509/private_key.js';
 import { EC, RSA, der, key, openssl, pem, withIntruder } from '../../support/openssl.js';
 import {
   P384,
@@ -11,6 +16,7 @@ import {
   pkcs1 as pkcs1Of,
   pointless,
   sec1 as sec1Of,
+  withPublicKey,
 } from '../../support/pairs/made.js';
 
 // The shapes that openssl does not make, taken apart from what it makes.
@@ -56,7 +62,8 @@ describe('SEC1', () => {
   const bare = number.slice(4);
 
   test.each([
-    ['zeros left out', version + write(0x04, bare.slice(2)) + curve + point],
+    ['a byte left out', version + write(0x04, bare.slice(2)) + curve + point],
+    ['a zero too many', version + write(0x04, '00' + bare) + curve + point],
     ['no point', version + number + curve],
   ])('taken: %s', (_, content) => {
     expect(read('EC PRIVATE KEY', write(0x30, content)).curve).toBe('P-256');
@@ -66,6 +73,7 @@ describe('SEC1', () => {
     ['version 0', '020100' + number + curve + point],
     ['no curve', version + number + point],
     ['no number', version + '0400' + curve + point],
+    ['zeros alone', version + write(0x04, '00'.repeat(32)) + curve + point],
     ['a number too long', version + write(0x04, bare + '00') + curve + point],
     ['point before curve', version + number + point + curve],
     ['a point with bits unused', version + number + curve + point.replace('034200', '034201')],
@@ -90,6 +98,63 @@ describe('PKCS#1', () => {
   test('empty', () => {
     expect(() => read('RSA PRIVATE KEY', '3000')).toThrow(code('unsupported-key'));
   });
+});
+
+describe('ML-DSA', () => {
+  const key = (content: string, kind = '11'): string =>
+    write(0x30, '020100' + write(0x30, '06096086480165030403' + kind) + write(0x04, content));
+  const seed = 'ab'.repeat(32);
+  const expanded = (bytes: number): string => write(0x04, 'cd'.repeat(bytes));
+
+  test.each([
+    ['the seed', key(write(0x80, seed)), 'ML-DSA-44'],
+    ['the key', key(expanded(2560)), 'ML-DSA-44'],
+    ['both', key(write(0x30, write(0x04, seed) + expanded(2560))), 'ML-DSA-44'],
+    ['ML-DSA-65', key(expanded(4032), '12'), 'ML-DSA-65'],
+    ['ML-DSA-87', key(expanded(4896), '13'), 'ML-DSA-87'],
+  ])('taken: %s', (_, hex, kind) => {
+    const taken = read('PRIVATE KEY', hex);
+    expect([taken.kind, taken.value, taken.der.toString('hex')]).toEqual([kind, '', hex]);
+    expect(provesItself(taken)).toBe(false);
+  });
+
+  test.each([
+    ['a seed too short', key(write(0x80, seed.slice(2)))],
+    ['the key of another kind', key(expanded(4032))],
+    ['both the wrong way round', key(write(0x30, expanded(2560) + write(0x04, seed)))],
+    ['both, the key too short', key(write(0x30, write(0x04, seed) + expanded(2559)))],
+    ['a third part', key(write(0x30, write(0x04, seed) + expanded(2560) + '0500'))],
+    ['something after the seed', key(write(0x80, seed) + '0500')],
+    ['nothing', key('')],
+  ])('malformed: %s', (_, hex) => {
+    expect(() => read('PRIVATE KEY', hex)).toThrow(code('malformed'));
+  });
+
+  test('an Ed25519 key has no seed of its own', () => {
+    const other = write(0x30, '020100' + '300506032b6570' + write(0x04, write(0x80, seed)));
+    expect(() => read('PRIVATE KEY', other)).toThrow(code('malformed'));
+  });
+});
+
+test.each<[string, boolean, () => string]>([
+  ['RSA', true, () => rsa],
+  ['RSA-PSS', true, () => openssl(['genpkey', '-algorithm', ...RSA_PSS.split(' ')])],
+  ['P-256', true, () => ec],
+  ['P-256 without its point', false, () => pointless.sec1(ec)],
+  [
+    'brainpoolP256r1',
+    false,
+    () => openssl(['genpkey', ...`-algorithm ${EC}brainpoolP256r1`.split(' ')]),
+  ],
+  ['Ed25519', false, () => pem('PRIVATE KEY', Buffer.from(ed, 'hex'))],
+  [
+    'Ed25519 with its public key',
+    false,
+    () => withPublicKey(pem('PRIVATE KEY', Buffer.from(ed, 'hex'))),
+  ],
+])('whether the public part of a key tells whose it is: %s, %s', (_, proves, make) => {
+  const block = readBlocks(make()).find(({ label }) => label.endsWith('PRIVATE KEY'))!;
+  expect(provesItself(readPrivateKey(block))).toBe(proves);
 });
 
 describe('PKCS#8', () => {

@@ -24,6 +24,8 @@ const numbers = rsa.slice(rsa.indexOf('00308201') + 2);
 const point = publicKey(EC + 'P-256').slice(-130);
 const EC_NAME = '06072a8648ce3d0201';
 const P256_NAME = '06082a8648ce3d030107';
+const BRAINPOOL_NAME = '06092b2403030208010107';
+const ML_DSA = '06096086480165030403';
 const bytes32 = 'ab'.repeat(32);
 
 describe('taken', () => {
@@ -34,6 +36,10 @@ describe('taken', () => {
     ['P-256', info(EC_NAME + P256_NAME, '00' + point), 'ECDSA-P256'],
     ['Ed25519', info('06032b6570', '00' + bytes32), 'Ed25519'],
     ['Ed448', info('06032b6571', '00' + 'ab'.repeat(57)), 'Ed448'],
+    ['ML-DSA-44', info(ML_DSA + '11', '00' + 'ab'.repeat(1312)), 'ML-DSA-44'],
+    ['ML-DSA-65', info(ML_DSA + '12', '00' + 'ab'.repeat(1952)), 'ML-DSA-65'],
+    ['ML-DSA-87', info(ML_DSA + '13', '00' + 'ab'.repeat(2592)), 'ML-DSA-87'],
+    ['brainpoolP256r1', info(EC_NAME + BRAINPOOL_NAME, '00' + point), 'ECDSA-brainpoolP256r1'],
   ])('%s', (_, hex, type) => {
     expect(keyTypeName(read(hex))).toBe(type);
   });
@@ -60,6 +66,8 @@ describe('malformed', () => {
     ['a point with bits unused', info(EC_NAME + P256_NAME, '04' + point)],
     ['Ed25519 with parameters', info('06032b65700500', '00' + bytes32)],
     ['Ed25519 cut short', info('06032b6570', '00' + bytes32.slice(2))],
+    ['ML-DSA with parameters', info(ML_DSA + '110500', '00' + 'ab'.repeat(1312))],
+    ['ML-DSA of the length of another kind', info(ML_DSA + '12', '00' + 'ab'.repeat(1312))],
     ['Ed448 with parameters', info('06032b65710500', '00' + 'ab'.repeat(57))],
     [
       'something after the key',
