@@ -21,11 +21,14 @@ const LEAST = { served: 25, answered: 5 };
 const CLIENTS = 6;
 /** A writer's pause: clients and writers share the processors with nginx. */
 const PAUSE_MS = 30;
+/** The same for names that stay as they are until the other master has to serve them. */
+const LONG_PAUSE_MS = INTERVAL_MS + TOLERANCE_MS + 1000;
 const LONG = { timeout: 120_000 };
 
 const FALLBACK = 'fallback.example';
+/** The first of each kind is changed without pause. */
 const PUT = ['put-0.example', 'put-1.example', 'put-2.example'];
-const DELETED = ['deleted-0.example', 'deleted-1.example'];
+const DELETED = ['deleted-0.example', 'deleted-1.example', 'deleted-2.example'];
 const FILES = ['files-0.example', 'files-1.example'];
 const NAMES = [...PUT, ...DELETED, ...FILES];
 
@@ -102,16 +105,24 @@ describe('a live upgrade', async () => {
     await until('it is served', async () => (await shake(name)).serial === pair.serial);
   }
 
+  const paused = (i: number): Promise<void> => sleep(i === 0 ? PAUSE_MS : LONG_PAUSE_MS);
   const writers = [
-    ...PUT.map((name) => () => put(name)),
-    ...DELETED.map((name) => () => put(name).then(() => remove(name))),
-    ...FILES.map((name) => () => renew(name)),
+    ...PUT.map((name, i) => () => put(name).then(() => paused(i))),
+    ...DELETED.map((name, i) => async () => {
+      await put(name);
+      await paused(i);
+      await remove(name);
+      await paused(i);
+    }),
+    ...FILES.map((name, i) => () => renew(name).then(() => paused(i))),
     // What was put has no files: a clear has it looked at, and takes nothing away.
     async () => {
       expectDone(await clear(`?name=${pick(NAMES)}`));
+      await sleep(PAUSE_MS);
     },
     async () => {
       expectDone(await clear(''));
+      await sleep(PAUSE_MS);
     },
   ];
   const clients = Array.from({ length: CLIENTS }, () => async () => {
@@ -150,10 +161,7 @@ describe('a live upgrade', async () => {
     LONG,
     async () => {
       const [first] = await untilMasters(1);
-      const running = [
-        ...writers.map((write) => loop(() => write().then(() => sleep(PAUSE_MS)))),
-        ...clients.map(loop),
-      ];
+      const running = [...writers, ...clients].map(loop);
       await sleep(500);
 
       await nginx.kill('SIGUSR2', first!.pid);
