@@ -1563,17 +1563,19 @@ function start_cold() {
     var END = "-----END ";
     var DASHES = "-----";
     var LONGEST_LINE = 254;
+    var MOST_BLOCKS = 500;
     var LINE = 64;
     /**
      * Splits text into its PEM blocks, in their order. The time is linear in the length of the text.
      *
      * @returns an empty list where there is no block
-     * @throws malformed: the text ends within a block, as in a file half written, or a block ends otherwise than it began
+     * @throws malformed: the text ends within a block, as in a file half written, a block ends otherwise than it began, or there are too many
      */
     function readBlocks(text) {
         var blocks = [];
         var begin = nextLine(text, BEGIN, 0);
-        while(begin >= 0){
+        for(var lines = 1; begin >= 0; lines++){
+            if (lines > MOST_BLOCKS) refuse("malformed", "over ".concat(MOST_BLOCKS, " PEM blocks"));
             var bodyAt = endOfLine(text, begin);
             var label = labelIn(text, begin + BEGIN.length, bodyAt);
             if (label === null) {
@@ -3189,7 +3191,7 @@ function start_cold() {
                 return fits(one, leaf);
             })[0];
             if (!key) return "continue";
-            var isSure = key.value !== "" || !leaf.isAuthority;
+            var isSure = provesItself(key) || !leaf.isAuthority;
             var found = {
                 leaf: leaf,
                 number: number,
@@ -3265,7 +3267,7 @@ function start_cold() {
     var OPEN_FILES = "/proc/self/fd";
     function naming(path, work) {
         try {
-            work();
+            return work();
         } catch (e) {
             var message = e.message, code = e.code;
             var error = new Error("".concat(path, ": ").concat(message));
@@ -3288,11 +3290,9 @@ function start_cold() {
      * @throws FileError with a message that names the path
      */
     function listFolder(folder) {
-        var names = [];
-        naming(folder, function() {
-            names = fs.readdirSync(folder);
+        return naming(folder, function() {
+            return fs.readdirSync(folder);
         });
-        return names;
     }
     /** The names of a folder's entries, in no order; none where there is no folder. It throws as `listFolder` does. */
     function listIfThere(folder) {
@@ -3360,11 +3360,13 @@ function start_cold() {
      * The target of a symlink.
      *
      * @returns undefined where there is no symlink under the path
-     * @throws FileError without the path
+     * @throws FileError with the path
      */
     function readLink(path) {
         try {
-            return fs.readlinkSync(path);
+            return naming(path, function() {
+                return fs.readlinkSync(path);
+            });
         } catch (e) {
             var code = e.code;
             if (code === "ENOENT" || code === "ENOTDIR" || code === "EINVAL") return void 0;
@@ -3425,11 +3427,13 @@ function start_cold() {
     /**
      * Removes an entry that is no folder, if it is there.
      *
-     * @throws FileError without the path
+     * @throws FileError with the path
      */
     function unlink(path) {
         ifThere(function() {
-            fs.unlinkSync(path);
+            naming(path, function() {
+                fs.unlinkSync(path);
+            });
         });
     }
     /** Removes a folder if it is there and empty. */
@@ -3504,8 +3508,24 @@ function start_cold() {
     function entryPath(param, slot) {
         var root = param.root;
         var name = nameOf(slot);
-        var folder = isFileKey(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
-        return "".concat(root, "/").concat(folder, "/").concat(shardOf(name), "/").concat(name);
+        return "".concat(root, "/").concat(kindOf(slot), "/").concat(shardOf(name), "/").concat(name);
+    }
+    /**
+     * The path of the claim of a slot's entry.
+     *
+     * @param slot its key
+     */
+    function claimPath(param, slot) {
+        var root = param.root;
+        return "".concat(root, "/changing/").concat(kindOf(slot), "/").concat(nameOf(slot));
+    }
+    var KINDS = [
+        "names",
+        "rsa",
+        "files"
+    ];
+    function kindOf(slot) {
+        return isFileKey(slot) ? "files" : isRsaKey(slot) ? "rsa" : "names";
     }
     /**
      * The path of a version's file.
@@ -3553,6 +3573,70 @@ function start_cold() {
             makeLink(target, temporary);
         });
     }
+    /**
+     * Makes a link in the place of the one that is there, if that one meets a condition. No other nginx replaces it between the two.
+     *
+     * @returns false where the condition was not met
+     * @throws Error of the file system. The link that was there stays
+     */
+    function replaceLink(store, param, target, mayReplace) {
+        var path = param.path, claim = param.claim;
+        for(;;){
+            makeClaim(store, claim, target);
+            try {
+                var isMet = mayReplace(readLink(path));
+                if (isMet) {
+                    inFolder(store.root, path, function() {
+                        renameFile(claim, path);
+                    });
+                } else {
+                    unlink(claim);
+                }
+                return isMet;
+            } catch (e) {
+                if (isNotThere(e)) continue;
+                quietly(function() {
+                    unlink(claim);
+                });
+                throw e;
+            }
+        }
+    }
+    /**
+     * Removes a link, if it meets a condition. On a full disk, where no claim can be made, the link is removed all the same.
+     *
+     * @throws Error of the file system
+     */
+    function removeLink(store, param, mayRemove) {
+        var path = param.path, claim = param.claim;
+        quietly(function() {
+            makeClaim(store, claim, "removal");
+        });
+        try {
+            var isMet = mayRemove(readLink(path));
+            if (isMet) unlink(path);
+            return isMet;
+        } finally{
+            quietly(function() {
+                unlink(claim);
+            });
+        }
+    }
+    var MOST_TRIES = 1e3;
+    function makeClaim(param, claim, target) {
+        var root = param.root;
+        for(var tries = 1;; tries++){
+            try {
+                inFolder(root, claim, function() {
+                    makeLink(target, claim);
+                });
+                return;
+            } catch (e) {
+                if (e.code !== "EEXIST") throw e;
+            }
+            if (tries % MOST_TRIES === 0) unlink(claim);
+        }
+    }
     function place(param, path, make) {
         var root = param.root;
         var temporary = "".concat(root, "/temporary/").concat(uniqueId());
@@ -3564,9 +3648,9 @@ function start_cold() {
                 renameFile(temporary, path);
             });
         } catch (e) {
-            try {
+            quietly(function() {
                 unlink(temporary);
-            } catch (e2) {}
+            });
             throw e;
         }
     }
@@ -3584,11 +3668,20 @@ function start_cold() {
         }
         work();
     }
+    function quietly(work) {
+        try {
+            work();
+        } catch (e) {}
+    }
     function isNotThere(e) {
         return e.code === "ENOENT";
     }
     // src/disk/entries.ts
     var LONGEST_ENTRY = 1e3;
+    /** Whether a text is short enough for an entry. */
+    function fitsEntry(text) {
+        return Buffer.byteLength(text) <= LONGEST_ENTRY;
+    }
     /**
      * The text of a slot's entry.
      *
@@ -3598,22 +3691,37 @@ function start_cold() {
     function readEntry(store, slot) {
         return readLink(entryPath(store, slot));
     }
+    var always = function always2() {
+        return true;
+    };
     /**
-     * Replaces a slot's entry.
+     * Replaces a slot's entry. With a condition it is the way to change an entry that was read: what another nginx has placed since
+     * is not undone.
      *
-     * @param text at most LONGEST_ENTRY characters
+     * @param text for which `fitsEntry` is true
+     * @param mayReplace gets the text of the entry that is there; undefined where there is none
+     * @returns false where the entry that is there does not meet the condition
      * @throws Error of the file system. The entry that was there stays
      */
     function placeEntry(store, slot, text) {
-        placeLink(store, entryPath(store, slot), text);
+        var mayReplace = arguments.length > 3 && arguments[3] !== void 0 ? arguments[3] : always;
+        return replaceLink(store, linkOf(store, slot), text, mayReplace);
     }
     /**
      * Removes a slot's entry if it is there.
      *
+     * @param mayRemove as in `placeEntry`
      * @throws Error of the file system
      */
     function removeEntry(store, slot) {
-        unlink(entryPath(store, slot));
+        var mayRemove = arguments.length > 2 && arguments[2] !== void 0 ? arguments[2] : always;
+        removeLink(store, linkOf(store, slot), mayRemove);
+    }
+    function linkOf(store, slot) {
+        return {
+            path: entryPath(store, slot),
+            claim: claimPath(store, slot)
+        };
     }
     /**
      * The store's clear token.
@@ -3838,22 +3946,53 @@ function start_cold() {
         return Math.floor(ms / BUCKET_MS);
     }
     /**
-     * Removes versions that were retired for long enough, and files that killed workers left in temporary/.
+     * Removes versions that were retired for long enough, and what killed workers left in temporary/ and changing/.
      *
-     * @param most the number of files to look at
-     * @returns whether more may be due
-     * @throws Error of the file system
+     * @param most the number of notes to look at, and of files in temporary/
      */
     function sweep(store, sweeper, most) {
-        var left = most - sweepTemporary(store, most);
+        var sweeping = {
+            store: store,
+            sweeper: sweeper,
+            most: most,
+            left: most,
+            removed: 0,
+            fault: ""
+        };
+        tryTo(sweeping, function() {
+            sweepUnfinished(sweeping);
+        });
         var folder = "".concat(store.root, "/retired");
-        var buckets = listIfThere(folder);
-        for(var i = 0; i < buckets.length && left > 0; i++){
-            var bucket = dueBucket(folder, buckets[i]);
-            if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
-        }
-        return left <= 0;
+        tryTo(sweeping, function() {
+            var _loop = function _loop(i2) {
+                tryTo(sweeping, function() {
+                    var bucket = dueBucket(folder, buckets[i2]);
+                    if (bucket) sweepBucket(sweeping, bucket);
+                });
+            };
+            var buckets = fromAnywhere(listIfThere(folder).filter(function(name) {
+                return BUCKET_NAME.test(name);
+            }));
+            for(var i = 0; i < buckets.length && sweeping.left > 0; i++)_loop(i);
+        });
+        var left = sweeping.left, removed = sweeping.removed, fault = sweeping.fault;
+        return {
+            isMoreDue: removed > 0 && (left <= 0 || removed >= most),
+            fault: fault
+        };
     }
+    function tryTo(sweeping, step) {
+        try {
+            step();
+        } catch (e) {
+            sweeping.fault = e.message;
+        }
+    }
+    function fromAnywhere(names) {
+        var first = Math.floor(Math.random() * names.length);
+        return names.slice(first).concat(names.slice(0, first));
+    }
+    var BUCKET_NAME = /^\d+(-.*)?$/;
     function dueBucket(folder, name) {
         var now = Date.now();
         var begins = parseInt(name, 10) * BUCKET_MS;
@@ -3864,47 +4003,62 @@ function start_cold() {
         });
         return "";
     }
-    function sweepBucket(store, bucket, sweeper, most) {
-        var _loop = function _loop(i2) {
-            var version = versions[i2];
-            var owner = readLink("".concat(bucket, "/").concat(version));
-            ifThere(function() {
+    function sweepBucket(sweeping, bucket) {
+        var store = sweeping.store, sweeper = sweeping.sweeper;
+        var names = fromAnywhere(listIfThere(bucket)).slice(0, sweeping.left);
+        sweeping.left -= names.length + 1;
+        var notes = [];
+        var replaced = [];
+        names.forEach(function(name) {
+            tryTo(sweeping, function() {
+                var owner = readLink("".concat(bucket, "/").concat(name));
                 if (owner === void 0) return;
-                if (version.startsWith(MARK)) sweeper.removeMark(owner);
-                else if (!sweeper.isCurrent(version, owner) && !isNotedAnew(store, version, bucket)) {
-                    unlink(versionPath(store, version));
-                }
+                if (name.startsWith(MARK)) sweeper.removeMark(owner);
+                else if (!sweeper.isCurrent(name, owner)) replaced.push(name);
+                notes.push(name);
             });
-            unlink("".concat(bucket, "/").concat(version));
-        };
-        var versions = listIfThere(bucket);
-        var count2 = Math.min(versions.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        if (count2 === versions.length) removeFolder(bucket);
-        return count2 + 1;
+        });
+        var buckets = replaced.length > 0 ? otherBuckets(store, bucket) : [];
+        notes.forEach(function(name) {
+            tryTo(sweeping, function() {
+                var isNotedAnew = buckets.some(function(other) {
+                    return exists("".concat(other, "/").concat(name));
+                });
+                if (replaced.indexOf(name) >= 0 && !isNotedAnew) unlink(versionPath(store, name));
+                unlink("".concat(bucket, "/").concat(name));
+                sweeping.removed++;
+            });
+        });
+        removeFolder(bucket);
     }
-    function isNotedAnew(param, version, bucket) {
+    function otherBuckets(param, bucket) {
         var root = param.root;
         var folder = "".concat(root, "/retired");
         return listIfThere(folder).map(function(name) {
             return "".concat(folder, "/").concat(name);
-        }).some(function(other) {
-            return other !== bucket && exists("".concat(other, "/").concat(version));
+        }).filter(function(other) {
+            return other !== bucket;
         });
     }
-    function sweepTemporary(param, most) {
-        var _loop = function _loop(i2) {
-            var path = "".concat(root, "/temporary/").concat(names[i2]);
-            ifThere(function() {
-                var age = Date.now() - statLink(path).ctimeMs;
-                if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
+    function sweepUnfinished(sweeping) {
+        var root = sweeping.store.root;
+        [
+            "temporary"
+        ].concat(KINDS.map(function(kind) {
+            return "changing/".concat(kind);
+        })).forEach(function(folder) {
+            fromAnywhere(listIfThere("".concat(root, "/").concat(folder))).slice(0, sweeping.most).forEach(function(name) {
+                tryTo(sweeping, function() {
+                    ifThere(function() {
+                        var path = "".concat(root, "/").concat(folder, "/").concat(name);
+                        var age = Date.now() - statLink(path).mtimeMs;
+                        if (age <= KEPT_MS && age >= -KEPT_MS) return;
+                        unlink(path);
+                        sweeping.removed++;
+                    });
+                });
             });
-        };
-        var root = param.root;
-        var names = listIfThere("".concat(root, "/temporary"));
-        var count2 = Math.min(names.length, most);
-        for(var i = 0; i < count2; i++)_loop(i);
-        return count2;
+        });
     }
 
     // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
@@ -3989,8 +4143,10 @@ function start_cold() {
     }
     var FIRST_TOKEN2 = "000000000000";
     var STORE_CLEAR_KEY = "#clear:store";
+    var UNKNOWN = "------------";
     /**
-     * Takes over the clear of another nginx that shares the store.
+     * Takes over the clear of another nginx that shares the store, as a clear of this zone: a worker that has read the store's token
+     * before the last clear, and comes here after it, must not make the records of then fresh again.
      *
      * @param token the zone's token, as it was read
      * @param storeToken the store's token
@@ -3999,9 +4155,10 @@ function start_cold() {
     function adoptToken(zone, token, storeToken) {
         var last = zone.get(STORE_CLEAR_KEY);
         if (last === storeToken) return token;
-        replaceValue2(zone, STORE_CLEAR_KEY, storeToken);
-        var next = last === void 0 && token !== FIRST_TOKEN2 ? newToken() : storeToken;
+        var hasNote = last !== void 0 || replaceValue2(zone, STORE_CLEAR_KEY, UNKNOWN);
+        var next = hasNote ? newToken() : storeToken;
         if (!replaceValue2(zone, CLEAR_KEY2, next)) return token;
+        if (hasNote) replaceValue2(zone, STORE_CLEAR_KEY, storeToken);
         return next;
     }
     /** Notes the token of a clear of this nginx that the store has as well, so that it is not taken over from there. */
@@ -4611,11 +4768,13 @@ function start_cold() {
     /**
      * The record of a version with the time until which it is fresh. Other records are returned as they are.
      *
-     * @param until in milliseconds since 1970
+     * @param since when the store was looked at, in milliseconds since 1970
+     * @param interval how long the record would be fresh after that without a store, in milliseconds
      */
-    function withFreshUntil(record, until) {
+    function withFreshUntil(record, since, interval) {
         if (!isVersion(record)) return record;
-        var digits = "00000000000000".concat(Math.floor(until)).slice(-FRESH_LENGTH2);
+        var until = Math.floor(since + Math.min(interval, LONGEST_FRESH_MS2));
+        var digits = "00000000000000".concat(until).slice(-FRESH_LENGTH2);
         return record.slice(0, PEM_AT2) + digits + record.slice(PATH_AT2);
     }
     /** The record, stale: the next handshake looks at its files. */
@@ -5235,6 +5394,65 @@ function start_cold() {
             r.error("cert_rotation: $cert_persist does nothing any more: $cert_store keeps what is put; see docs/settings.md");
         }
     }
+    // src/certs/entry_text.ts
+    /** @returns an empty entry where the text is not JSON */
+    function parseEntry(text) {
+        if (text === void 0) return {};
+        try {
+            return JSON.parse(text) || {};
+        } catch (e) {
+            return {};
+        }
+    }
+    /**
+     * The text of an entry for a version.
+     *
+     * @param token the store's clear token that the version has seen
+     * @param meta `before` is the version that it replaces
+     */
+    function entryOfVersion(version, token, meta) {
+        var kept = Object.assign({}, meta);
+        delete kept.problem;
+        delete kept.store;
+        var text = JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+        if (fitsEntry(text)) return text;
+        delete kept.found;
+        return JSON.stringify({
+            version: version,
+            token: token,
+            meta: kept
+        });
+    }
+    /** The version that an entry leads to; '' where it leads to none. */
+    function versionOfEntry(entry) {
+        return parseEntry(entry).version || "";
+    }
+    /** The clear token that an entry has seen. */
+    function tokenIn(entry) {
+        return parseEntry(entry).token || STALE_TOKEN;
+    }
+    var NAME_CLEARED = "-";
+    /**
+     * The text of an entry after a clear of its name. No two clears make the same text: a look that began before the second one must
+     * not end that one as well.
+     */
+    function clearedEntry(entry) {
+        return withToken(entry, NAME_CLEARED + newToken().slice(1));
+    }
+    /** Whether the name of an entry was cleared, and nobody has looked at its files since. */
+    function isNameCleared(entry) {
+        return tokenIn(entry).charAt(0) === NAME_CLEARED;
+    }
+    /** The entry after a look at its slot's files that changed nothing. */
+    function withToken(entry, token) {
+        return JSON.stringify(Object.assign(parseEntry(entry), {
+            token: token
+        }));
+    }
     // src/certs/stored.ts
     /**
      * The state of a slot now. The store decides: a record in the zone never brings back a pair that another nginx has deleted.
@@ -5269,9 +5487,7 @@ function start_cold() {
         if (deleted) return text !== void 0 && isAnswer(text) ? none2 : known;
         if (file !== void 0) {
             var isSame2 = text !== void 0 && isPointer(text) && targetOf(text) === file;
-            var record2 = isSame2 ? text : makePointer(file, others ? {
-                others: others
-            } : {});
+            var record2 = isSame2 ? text : pointerTo(file, others);
             return Object.assign({}, none2, {
                 record: record2,
                 isAdopted: !isSame2
@@ -5282,7 +5498,7 @@ function start_cold() {
             return isGone ? none2 : known;
         }
         var isSame = isHere && pathOf(text) === versionPath(store, version) && exists(pathOf(text));
-        var record = isSame ? text : adopt(context, store, slot, entry);
+        var record = isSame ? isNameCleared(entry) ? markStale(text) : text : adopt(context, store, slot, entry);
         return {
             record: record,
             version: version,
@@ -5302,27 +5518,22 @@ function start_cold() {
      */
     function dormantRecord(store, slot) {
         var _parseEntry = parseEntry(readEntry(store, slot)), version = _parseEntry.version, meta = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others;
-        if (file !== void 0) return makePointer(file, others ? {
-            others: others
-        } : {});
+        if (file !== void 0) return pointerTo(file, others);
         if (version === void 0 || !meta) return "";
         var known = Object.assign({}, meta, {
             store: store.id
         });
         return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
     }
+    function pointerTo(file, others) {
+        return makePointer(file, others ? {
+            others: others
+        } : {});
+    }
     /** Whether the store has an entry for a slot, a mark included. */
     function hasEntry(param, slot) {
         var store = param.store;
         return store !== void 0 && readEntry(store, slot) !== void 0;
-    }
-    function parseEntry(text) {
-        if (text === void 0) return {};
-        try {
-            return JSON.parse(text) || {};
-        } catch (e) {
-            return {};
-        }
     }
     function adopt(context, store, slot, entry) {
         var _parseEntry = parseEntry(entry), _parseEntry_version = _parseEntry.version, version = _parseEntry_version === void 0 ? "" : _parseEntry_version, token = _parseEntry.token, stored = _parseEntry.meta;
@@ -5377,79 +5588,62 @@ function start_cold() {
         return writeVersion(store, fingerprintOf(pair.leaf), servedPem(pair), owner, isDurable);
     }
     /**
-     * The text of an entry for a version.
-     *
-     * @param token the store's clear token that the version has seen
-     * @param meta `before` is the version that it replaces
-     */
-    function entryOfVersion(version, token, meta) {
-        var kept = Object.assign({}, meta);
-        delete kept.problem;
-        delete kept.store;
-        var text = JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-        if (text.length <= LONGEST_ENTRY) return text;
-        delete kept.found;
-        return JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
-    }
-    /** The version that an entry leads to; '' where it leads to none. */
-    function versionOfEntry(entry) {
-        return parseEntry(entry).version || "";
-    }
-    /** The clear token that an entry has seen. */
-    function tokenIn(entry) {
-        return parseEntry(entry).token || STALE_TOKEN;
-    }
-    /**
-     * Makes the entry of a slot stale, as a clear does.
+     * Makes the entry of a slot stale, as a clear does. The first nginx that looks at the slot's files after it brings the entry up
+     * to date.
      *
      * @throws Error of the file system
      */
     function clearEntry(store, slot) {
-        var entry = parseEntry(readEntry(store, slot));
-        if (entry.version === void 0) return;
-        entry.token = STALE_TOKEN;
-        placeEntry(store, slot, JSON.stringify(entry));
+        var _loop = function _loop() {
+            var before = readEntry(store, slot);
+            if (versionOfEntry(before) === "") return {
+                v: void 0
+            };
+            if (placeEntry(store, slot, clearedEntry(before), function(held) {
+                return held === before;
+            })) return {
+                v: void 0
+            };
+        };
+        for(;;){
+            var _ret = _loop();
+            if (_type_of(_ret) === "object") return _ret.v;
+        }
     }
     /**
      * Makes a pointer the entry of a slot. Where the entry has no room for the other files, the scan finds them again.
      *
      * @param file the key of the file that it points to
      * @param others the keys of other files with a certificate for the name
+     * @param mayReplace as in `placeEntry`
      * @throws Error of the file system
      */
-    function placePointer(store, slot, file, others) {
+    function placePointer(store, slot, file, others, mayReplace) {
         var text = JSON.stringify({
             file: file,
             others: others
         });
-        if (text.length > LONGEST_ENTRY) text = JSON.stringify({
+        if (!fitsEntry(text)) text = JSON.stringify({
             file: file
         });
-        placeEntry(store, slot, text);
+        placeEntry(store, slot, text, mayReplace);
     }
     /**
      * Marks a slot as deleted. A sweep removes the mark and the version when every nginx that shares the store has seen it.
      *
      * @param version the slot's; '' for none
+     * @param mayReplace as in `placeEntry`
      * @throws Error of the file system where neither a mark could be made nor the entry removed
      */
-    function placeMark(store, slot, version) {
+    function placeMark(store, slot, version, mayReplace) {
         try {
             if (version) retire(store, version, slot);
             retireMark(store, slot);
             placeEntry(store, slot, JSON.stringify({
                 deleted: true
-            }));
+            }), mayReplace);
         } catch (e) {
-            removeEntry(store, slot);
+            removeEntry(store, slot, mayReplace);
             retireIfRoom(store, version, slot);
         }
     }
@@ -5462,8 +5656,6 @@ function start_cold() {
      * Removes versions and marks that are due.
      *
      * @param most the number of them to look at
-     * @returns whether more may be due
-     * @throws Error of the file system
      */
     function sweepStore(store, most) {
         return sweep(store, {
@@ -5473,7 +5665,9 @@ function start_cold() {
                 });
             },
             removeMark: function removeMark(slot) {
-                if (parseEntry(readEntry(store, slot)).deleted) removeEntry(store, slot);
+                removeEntry(store, slot, function(held) {
+                    return parseEntry(held).deleted === true;
+                });
             }
         }, most);
     }
@@ -5548,10 +5742,10 @@ function start_cold() {
      */
     function keepInStore(context, slot, current, result, attempt) {
         var _a;
-        var store = context.store, settings = context.settings, zone = context.zone;
+        var store = context.store, settings = context.settings;
         var record = result.record, pair = result.pair;
         if (!store) {
-            if (settings.store && pair && zone) count(zone, FAILURES, "");
+            if (settings.store && pair) countFault(context);
             return record;
         }
         var mayPlace = attempt.state === "no-room" || attempt.isLocked();
@@ -5592,64 +5786,87 @@ function start_cold() {
         ], false);
         meta.store = store.id;
         meta.before = current.version;
-        if (mayPlace && isStill(store, slot, current)) {
-            replaceVersion(context, store, slot, current.version, version, meta);
+        if (mayPlace) {
+            replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
         }
         var stored = makeVersionRecord(context.token, meta, versionPath(store, version));
         return withCheckedAt(stored, checkedAtText(record));
     }
-    function isStill(store, slot, current) {
-        return versionOfEntry(readEntry(store, slot)) === current.version;
+    function isStill(param) {
+        var version = param.version, entry = param.entry;
+        return function(held) {
+            return entry ? held === entry : versionOfEntry(held) === version;
+        };
     }
     function pairOf(record) {
         return readPair(pemIn(record));
     }
     function placeIfChanged(context, store, slot, current, record, meta) {
         var version = versionIn(record);
-        if (meta.problem && version === current.version) return;
+        var isCleared2 = isNameCleared(current.entry);
+        if (meta.problem && version === current.version) {
+            var seen = withToken(current.entry, context.storeToken);
+            if (isCleared2) placeEntry(store, slot, seen, isStill(current));
+            return;
+        }
         var isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
-        if (!isNew || !isStill(store, slot, current)) return;
-        replaceVersion(context, store, slot, current.version, version, meta);
+        if (!isNew && !isCleared2) return;
+        replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
     }
     /**
      * Makes a version the entry of a slot. The version before it is noted first: a worker may be killed in between.
      *
      * @param before the version that the slot has; '' for none
      * @param meta as in `entryOfVersion`
+     * @param mayReplace as in `placeEntry`
      * @throws Error of the file system. The entry that was there stays
      */
-    function replaceVersion(param, store, slot, before, version, meta) {
+    function replaceVersion(param, store, slot, before, version, meta, mayReplace) {
         var storeToken = param.storeToken;
         if (before && before !== version) retire(store, before, slot);
-        placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+        placeEntry(store, slot, entryOfVersion(version, storeToken, meta), mayReplace);
     }
     function dropStored(store, slot, current) {
-        if (!current.version || !isStill(store, slot, current)) return;
-        placeMark(store, slot, current.version);
+        if (current.version) placeMark(store, slot, current.version, isStill(current));
     }
     /**
      * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
+     * A version that is not the one that this nginx knows stays: another one has put it.
      *
      * @param slot its key
+     * @param held the slot's record
      * @param file the key of a file; '' where the slot has no pointer any more
      * @param others the keys of other files with a certificate for the name
      */
-    function keepPointer(context, slot, file, others) {
+    function keepPointer(context, slot, held, file, others) {
+        var _a;
         var store = context.store;
         if (!store) return;
+        var version = isVersion(held) ? versionIn(held) : ((_a = readMeta(held)) == null ? void 0 : _a.before) || "";
+        var isKnown = function isKnown2(entry) {
+            return versionOfEntry(entry) === version;
+        };
         try {
-            var version = versionOfEntry(readEntry(store, slot));
             if (version) retire(store, version, slot);
-            if (file) placePointer(store, slot, file, others);
-            else removeEntry(store, slot);
+            if (file) placePointer(store, slot, file, others, isKnown);
+            else removeEntry(store, slot, isKnown);
         } catch (e) {
             sayFault(context, e.message);
         }
     }
-    var FAILURES = "store_failures_total";
-    function sayFault(param, fault) {
-        var r = param.r, zone = param.zone;
-        if (fault && zone) count(zone, FAILURES, "");
+    /** Counts a pair that the store could not take. */
+    function countFault(param) {
+        var zone = param.zone;
+        if (zone) count(zone, "store_failures_total", "");
+    }
+    /**
+     * Counts a fault of the store, and logs it where it is not the last one.
+     *
+     * @param fault '' where the store could be written: a later fault is logged again then
+     */
+    function sayFault(context, fault) {
+        var r = context.r, zone = context.zone;
+        if (fault) countFault(context);
         var reason = fault.slice(fault.lastIndexOf(": ") + 1);
         if (zone ? isNewToSay(zone, "store-write", reason) : fault) {
             r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
@@ -5663,12 +5880,9 @@ function start_cold() {
         if (!store) return;
         var last = zone && findSwept(zone);
         if (last !== void 0 && isWithin2(last, 0, SWEEP_INTERVAL_MS)) return;
-        try {
-            if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp2());
-        } catch (e) {
-            if (zone) putSwept(zone, timestamp2());
-            r.log("cert_rotation: the store: ".concat(e.message));
-        }
+        var _sweepStore = sweepStore(store, MOST_SWEPT), isMoreDue = _sweepStore.isMoreDue, fault = _sweepStore.fault;
+        if (!isMoreDue && zone) putSwept(zone, timestamp2());
+        if (fault) r.log("cert_rotation: the store: ".concat(fault));
     }
     // src/certs/install.ts
     var NO_ROOM = "Nothing was changed. Give js_shared_dict_zone a larger size.";
@@ -5748,7 +5962,7 @@ function start_cold() {
                 records.push(record);
             });
         } catch (e) {
-            undone.reverse().forEach(quietly);
+            undone.reverse().forEach(quietly2);
             throw e;
         }
         if (misses) slots.forEach(function(slot) {
@@ -5757,17 +5971,23 @@ function start_cold() {
         sweepIfDue(context);
         return records;
     }
-    function storePair(param, slots, pair, isOptional) {
-        var r = param.r, store = param.store, settings = param.settings;
+    function storePair(context, slots, pair, isOptional) {
+        var store = context.store, settings = context.settings;
+        if (!settings.store && !store) return "";
         try {
-            if (store) return writePair(store, pair, slots, true);
-            if (settings.store && !isOptional) throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-            return "";
+            var version = writePair(store || storeAway(settings), pair, slots, true);
+            sayFault(context, "");
+            return version;
         } catch (e) {
             if (!isOptional) throw storeFailed(e);
-            r.error("cert_rotation: the store cannot be written: ".concat(e.message, "; the pair goes to nginx as text"));
+            if (store) sayFault(context, e.message);
+            else countFault(context);
             return "";
         }
+    }
+    function storeAway(param) {
+        var store = param.store;
+        throw new Error('$cert_store "'.concat(store, '" cannot be used'));
     }
     function placeVersion(context, store, slot, version, meta, undone) {
         var before = orStoreFailed(function() {
@@ -5778,9 +5998,12 @@ function start_cold() {
         orStoreFailed(function() {
             replaceVersion(context, store, slot, meta.before || "", version, meta);
         });
+        var isStill2 = function isStill22(held) {
+            return versionOfEntry(held) === version;
+        };
         undone.push(function() {
-            if (before === void 0) removeEntry(store, slot);
-            else placeEntry(store, slot, before);
+            if (before === void 0) removeEntry(store, slot, isStill2);
+            else placeEntry(store, slot, before, isStill2);
         });
     }
     function noteStored(param, zone, slot, meta) {
@@ -5791,14 +6014,14 @@ function start_cold() {
         if (id === void 0) return;
         meta.store = id;
         meta.before = isVersion(last) ? versionIn(last) : (known == null ? void 0 : known.before) || "";
-        quietly(function() {
+        quietly2(function() {
             if (store) meta.before = versionOfEntry(readEntry(store, slot));
         });
     }
     function versionRecord(param, zone, store, version, meta) {
         var interval = param.interval;
         var record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
-        return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS2));
+        return withFreshUntil(record, Date.now(), interval);
     }
     function undoneBy(zone, slot) {
         var before = findRecord(zone, slot);
@@ -5825,6 +6048,26 @@ function start_cold() {
         return makeRecord(context.token, metaOf(context, slot, pair, etcd), servedPem(pair));
     }
     /**
+     * Checks that the store is there in which the slots may have pairs: one that is away would bring them back.
+     *
+     * @param slots their keys
+     * @throws store-failed
+     */
+    function expectStore(param, zone, slots) {
+        var store = param.store, settings = param.settings;
+        if (!settings.store) return;
+        orStoreFailed(function() {
+            if (!store) return storeAway(settings);
+            slots.forEach(function(slot) {
+                var _a;
+                var record = findRecord(zone, slot) || "";
+                if (!isVersion(record) || ((_a = readMeta(record)) == null ? void 0 : _a.store) === store.id) return;
+                var path = pathOf(record);
+                if (!exists(path)) throw new Error("".concat(path, ": the store that has it is away"));
+            });
+        });
+    }
+    /**
      * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
      *
      * @throws store-failed. Every slot keeps what it had then
@@ -5838,7 +6081,7 @@ function start_cold() {
                 else expectNotStored(context, zone, slot);
             });
         } catch (e) {
-            undone.reverse().forEach(quietly);
+            undone.reverse().forEach(quietly2);
             throw storeFailed(e);
         }
         slots.forEach(function(slot) {
@@ -5851,16 +6094,16 @@ function start_cold() {
         if (before === void 0) return;
         placeMark(store, slot, versionOfEntry(before));
         undone.push(function() {
-            placeEntry(store, slot, before);
+            placeEntry(store, slot, before, function(held) {
+                return versionOfEntry(held) === "";
+            });
         });
     }
     function expectNotStored(param, zone, slot) {
         var settings = param.settings;
-        if (settings.store && isVersion(findRecord(zone, slot) || "")) {
-            throw new Error("".concat(settings.store, " cannot be used as $cert_store"));
-        }
+        if (settings.store && isVersion(findRecord(zone, slot) || "")) storeAway(settings);
     }
-    function quietly(work) {
+    function quietly2(work) {
         try {
             work();
         } catch (e) {}
@@ -6042,7 +6285,7 @@ function start_cold() {
         var best = files[0];
         var others = files.slice(1);
         if (best === void 0) {
-            keepPointer(context, slot, "", []);
+            keepPointer(context, slot, held, "", []);
             removeRecord(zone, slot);
             return;
         }
@@ -6055,7 +6298,7 @@ function start_cold() {
             if (meta.etcd !== void 0) rest.etcd = meta.etcd;
         }
         var isSame = isPointer(held) && meta !== null && targetOf(held) === best && (meta.others || []).join() === others.join();
-        if (!isSame) keepPointer(context, slot, best, others);
+        if (!isSame) keepPointer(context, slot, held, best, others);
         if (!isSame || findRecord(zone, slot) === void 0) {
             putRecord(zone, slot, makePointer(best, rest));
         }
@@ -6132,7 +6375,7 @@ function start_cold() {
         var current = currentOf(context, slot, zone && findRecord(zone, slot));
         var result = look(context, slot, current, timestamp2());
         var stored = keepInStore(context, slot, current, result, attempt);
-        var record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS2));
+        var record = withFreshUntil(stored, began, context.interval);
         if (zone && attempt.isLocked()) {
             keep(context, slot, record, result);
         } else if (!zone && result.message !== void 0 && result.isError) {
@@ -6502,13 +6745,14 @@ function start_cold() {
         return version.slice(0, version.indexOf(":"));
     }
     /** The position at the beginning of a history: one range of all keys, of which nothing is known. */
-    function newPosition(etcd, param, token, historyId) {
+    function newPosition(etcd, param, token, store, historyId) {
         var cluster = param.cluster, term = param.term;
         return {
             prefix: etcd.prefix,
             cluster: cluster,
             term: term,
             token: token,
+            store: store,
             historyId: historyId,
             ranges: [
                 {
@@ -6517,6 +6761,7 @@ function start_cold() {
                     since: 0,
                     count: 0,
                     needsListing: true,
+                    includesStore: true,
                     isCleared: false,
                     resumeAfter: "",
                     resumeRevision: 0
@@ -7604,6 +7849,7 @@ function start_cold() {
                         range.count = kvs.length;
                         range.needsListing = false;
                         range.isCleared = false;
+                        range.includesStore = false;
                         range.resumeAfter = "";
                         return [
                             2
@@ -7785,7 +8031,7 @@ function start_cold() {
                         ];
                     case 1:
                         _state.sent();
-                        if (range.since > 0 || !context.store) return [
+                        if (!range.includesStore || !context.store) return [
                             2,
                             missing
                         ];
@@ -7945,7 +8191,7 @@ function start_cold() {
                         ];
                     case 1:
                         header = _state.sent();
-                        if (isUpToDate(zone, findPosition(etcd), header)) return [
+                        if (isUpToDate(context, zone, findPosition(etcd), header)) return [
                             2
                         ];
                         left = findNote(zone, "follower");
@@ -8022,9 +8268,10 @@ function start_cold() {
             });
         })();
     }
-    function isUpToDate(zone, position, header) {
-        return position !== null && position.token === clearToken(zone) && isSameHistory(position, header) && position.ranges.every(function(param) {
-            var since = param.since, needsListing = param.needsListing;
+    function isUpToDate(param, zone, position, header) {
+        var store = param.store;
+        return position !== null && position.token === clearToken(zone) && position.store === idOf(store) && isSameHistory(position, header) && position.ranges.every(function(param2) {
+            var since = param2.since, needsListing = param2.needsListing;
             return since === header.revision && !needsListing;
         });
     }
@@ -8036,6 +8283,7 @@ function start_cold() {
                     case 0:
                         position = positionAt(round, header);
                         position.term = header.term;
+                        notePosition(round, position);
                         _state.label = 1;
                     case 1:
                         if (!(Date.now() < round.end)) return [
@@ -8085,23 +8333,30 @@ function start_cold() {
     function positionAt(round, header) {
         var context = round.context, zone = round.zone, etcd = round.etcd;
         var token = clearToken(zone);
+        var storeId = idOf(context.store);
         var known = findPosition(etcd);
         if (!known || !isSameHistory(known, header)) {
             var historyId = historyIdFor(context.store, etcd, header, known ? known.historyId : "");
-            var position = newPosition(etcd, header, token, historyId);
+            var position = newPosition(etcd, header, token, storeId, historyId);
             keepHistory(context.store, position, header.revision, true);
-            notePosition(round, position);
             return position;
         }
-        if (known.token !== token) {
-            known.token = token;
+        var isCleared2 = known.token !== token;
+        var includesStore = storeId !== "" && known.store !== storeId;
+        known.token = token;
+        known.store = storeId;
+        if (isCleared2 || includesStore) {
             known.ranges.forEach(function(range) {
                 range.needsListing = true;
-                range.isCleared = true;
+                range.isCleared = range.isCleared || isCleared2;
+                range.includesStore = range.includesStore || includesStore;
                 range.resumeAfter = "";
             });
         }
         return known;
+    }
+    function idOf(store) {
+        return store ? store.id : "";
     }
     function oldest(param) {
         var ranges = param.ranges;
@@ -8369,6 +8624,7 @@ function start_cold() {
                                                 ];
                                             case 1:
                                                 _state2.sent();
+                                                expectStore(context, zone, slots);
                                                 isThere = found.some(function(kv) {
                                                     return kv !== void 0;
                                                 }) || findAllHeld(context, name).length > 0;
@@ -9269,8 +9525,10 @@ function start_cold() {
             detail: detail
         }) + "\n");
     }
+    var BEGINS_WITH_NAME = /^[^ ]*[./_]/;
     function sentence(reason) {
-        var text = reason.charAt(0).toUpperCase() + reason.slice(1);
+        var first = reason.charAt(0);
+        var text = (BEGINS_WITH_NAME.test(reason) ? first : first.toUpperCase()) + reason.slice(1);
         return /[.?!]$/.test(text) ? text : "".concat(text, ".");
     }
     /** Answers with a body of JSON. */
@@ -9751,6 +10009,7 @@ function start_cold() {
                                 var held = findAllHeld(context, name)[0];
                                 var conditions = conditionsOf(r);
                                 if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
+                                expectStore(context, zone, slots);
                                 if (!held) refuse("not-found", "Nothing is held under ".concat(name, "."));
                                 removePair(context, zone, slots);
                             })

@@ -19,6 +19,8 @@ export interface Entry extends Description {
   state: 'ok' | 'last-good' | 'expired';
   /** The reason of that refusal as `code: detail`; null where there was none. */
   error: string | null;
+  /** What was repaired in the pair, and what clients may refuse, as sentences. */
+  warnings: string[];
   /** When the pair was read or put, in ISO 8601. */
   loaded_at: string;
   /** When its files were last checked, in ISO 8601. */
@@ -30,6 +32,12 @@ export interface Entry extends Description {
 }
 
 const DAY_S = 86400;
+
+/** The warning about a certificate that ends within a day. */
+function endsSoon({ notAfter }: Certificate, left: number): string[] {
+  if (left < 0 || left > DAY_S) return [];
+  return [`The certificate ends at ${new Date(notAfter * 1000).toISOString()}, within a day.`];
+}
 
 /**
  * Describes the pair of a name.
@@ -52,6 +60,7 @@ export function entryOf(
     source: meta.source,
     state: left < 0 ? ('expired' as const) : problem ? ('last-good' as const) : ('ok' as const),
     error: problem ? `${problem.code}: ${problem.detail}` : null,
+    warnings: (meta.warnings || []).concat(endsSoon(leaf, left)),
     loaded_at: new Date(meta.loadedAt).toISOString(),
     checked_at: new Date(checkedAt(record)).toISOString(),
   });

@@ -44,7 +44,7 @@ export const PROBLEMS: Record<Code, ProblemType> = {
   'bad-chain': {
     status: 422,
     title: 'The certificates do not form a chain',
-    advice: 'Send the leaf first, followed by the issuer of each certificate.',
+    advice: 'Send the intermediates that the authority gave with the leaf.',
   },
   internal: { status: 500, title: 'The script failed unexpectedly' },
   'store-failed': { status: 500, title: 'The store could not be written' },

@@ -40,7 +40,7 @@ export async function put_cert(r: NginxHTTPRequest): Promise<void> {
     const zone = context.zone || refuse('zone-full', 'There is no js_shared_dict_zone to hold it.');
     const asked = nameInPath(r);
     const sent = readBody(r);
-    const pair = readPair(sent.pem, sent.keyPem);
+    const pair = readPair(sent.pem, sent.keyPem, Date.now() / 1000);
     const names = asked ? [asked] : namesOf(pair);
     names.forEach((name) => {
       expectAcceptable(context, name, pair, { from: 'sender' });

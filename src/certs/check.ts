@@ -36,6 +36,8 @@ export interface CheckResult {
   /** A line for the log, where something changed. */
   message?: string;
   isError?: boolean;
+  /** A line for the log about a pair that is taken in spite of something. */
+  warning?: string;
   /** The outcome where the files were read. `refused` is given once for one reason. */
   result?: 'loaded' | 'unchanged' | 'refused';
   /** The code of the reason, with `refused`. */
@@ -118,9 +120,10 @@ function readFiles(seen: FileCheck): CheckResult {
 
 /** The record of a pair that was put and has no files: it goes on without, and notes whether it has outlived a clear. */
 function withoutFiles({ context, current, meta }: FileCheck): string {
-  const { source, notAfter, loadedAt, store, before, isUnproven } = meta as RecordMeta;
+  const { source, notAfter, loadedAt, store, before, isUnproven, warnings } = meta as RecordMeta;
   const kept: RecordMeta = { source, files: '', notAfter, loadedAt };
   if (isUnproven) kept.isUnproven = true;
+  if (warnings) kept.warnings = warnings;
   if (store !== undefined) kept.store = store;
   if (before !== undefined) kept.before = before;
   if (isCleared(current, context.token) || meta?.isCleared) kept.isCleared = true;
@@ -154,7 +157,8 @@ function readChecked({ context, slot, files, current, meta }: FileCheck): Pair {
     const stamp = stampOf(files);
     try {
       const text = readFile(files.cert);
-      const pair = files.key === files.cert ? readPair(text) : readPair(text, readFile(files.key));
+      const keyText = files.key === files.cert ? undefined : readFile(files.key);
+      const pair = readPair(text, keyText, Date.now() / 1000);
       expectAcceptable(context, slot, pair, { from: 'files', heldUntil });
       return pair;
     } catch (e) {
@@ -164,7 +168,7 @@ function readChecked({ context, slot, files, current, meta }: FileCheck): Pair {
 }
 
 function accepted(seen: FileCheck, pair: Pair): CheckResult {
-  const { context, slot, name, files, stamp, current, meta } = seen;
+  const { slot, name, files, stamp, current, meta } = seen;
   const { notAfter } = pair.leaf;
   const pem = servedPem(pair);
   const isSame = meta !== null && pemIn(current) === pem.key + pem.chain;
@@ -182,13 +186,30 @@ function accepted(seen: FileCheck, pair: Pair): CheckResult {
     if (!isSettled(stamp)) next.files = '';
     whose = inShort(next.found.names);
   }
-  if (isSame) return { record: unchanged(seen, next, pair), result: 'unchanged' };
+  if (pair.warnings.length > 0) next.warnings = pair.warnings;
+  const result: CheckResult = isSame
+    ? { record: unchanged(seen, next, pair), result: 'unchanged' }
+    : loaded(seen, next, pair, whose);
+  const warning = pair.warnings.join(' ');
+  // A clear has the same files read again.
+  const isTold = warning === '' || (isSame && meta.warnings?.join(' ') === warning);
+  if (!isTold) result.warning = `cert_rotation: ${whose}: ${files.cert}: ${warning}`;
+  return result;
+}
+
+/** @param whose the names of the pair, for the log */
+function loaded(
+  { context, files }: FileCheck,
+  next: RecordMeta,
+  pair: Pair,
+  whose: string,
+): CheckResult {
   const isLate = isExpired(pair.leaf, Date.now() / 1000);
-  const validity = `${isLate ? 'EXPIRED' : 'valid until'} ${new Date(notAfter * 1000).toISOString()}`;
+  const end = new Date(pair.leaf.notAfter * 1000).toISOString();
   return {
-    record: makeRecord(context.token, next, pem),
+    record: makeRecord(context.token, next, servedPem(pair)),
     pair,
-    message: `cert_rotation: ${whose}: loaded from ${files.cert}, ${validity}`,
+    message: `cert_rotation: ${whose}: loaded from ${files.cert}, ${isLate ? 'EXPIRED' : 'valid until'} ${end}`,
     isError: isLate,
     result: 'loaded',
   };

@@ -1,4 +1,3 @@
-import { LONGEST_FRESH_MS } from '../config/settings';
 import { isFileKey } from '../config/slot';
 import { isSettled, stampOfSlot } from '../disk/stamp';
 import { timestamp } from '../engine/clock';
@@ -63,7 +62,7 @@ function checkAndKeep(context: Context, slot: string, attempt: LockAttempt): str
   const current = currentOf(context, slot, zone && findRecord(zone, slot));
   const result = look(context, slot, current, timestamp());
   const stored = keepInStore(context, slot, current, result, attempt);
-  const record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS));
+  const record = withFreshUntil(stored, began, context.interval);
   if (zone && attempt.isLocked()) {
     keep(context, slot, record, result);
   } else if (!zone && result.message !== undefined && result.isError) {
@@ -105,6 +104,7 @@ function keep(context: Context, slot: string, record: string, result: CheckResul
   else removeRecord(zone, slot);
   if (result.result) count(zone, 'loads_total', `result="${result.result}"`);
   if (result.code) count(zone, 'refusals_total', refusalLabels('disk', result.code));
+  if (result.warning !== undefined) context.r.warn(result.warning);
   if (result.message === undefined) return;
   if (result.isError) context.r.error(result.message);
   else context.r.log(result.message);

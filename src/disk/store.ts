@@ -2,7 +2,8 @@ import { isFileKey, isRsaKey, nameOf } from '../config/slot';
 import { makeFolder, statLink, userOfProcess } from './fs';
 
 // The layout of `$cert_store`. Several nginx may use one store at the same time, and need no lock for it: a file is written
-// once, gets its name by one rename when it is complete, and the name is never used twice. One rename replaces an entry.
+// once, gets its name by one rename when it is complete, and the name is never used twice. One rename replaces an entry, and
+// the other nginx wait for it: see place.ts.
 //
 //   $cert_store/cert-rotation.v1/     made by this program
 //     versions/HH/FINGERPRINT.ID      the key and the chain of one version; HH begins the fingerprint
@@ -11,6 +12,7 @@ import { makeFolder, statLink, userOfProcess } from './fs';
 //     files/HH/STEM                   the same for files that a scan found
 //     retired/TIME/FINGERPRINT.ID     versions that may have to be removed: see versions.ts
 //     temporary/ID                    files that are being written
+//     changing/KIND/NAME              the claim of an entry that is being replaced: its next target; KIND is names, rsa or files
 //     clear                           a symlink, whose target is the clear token
 //     etcd                            a symlink, whose target says which history of etcd the pairs come from
 
@@ -87,8 +89,23 @@ function statFolder(root: string): Folder {
  */
 export function entryPath({ root }: Store, slot: string): string {
   const name = nameOf(slot);
-  const folder = isFileKey(slot) ? 'files' : isRsaKey(slot) ? 'rsa' : 'names';
-  return `${root}/${folder}/${shardOf(name)}/${name}`;
+  return `${root}/${kindOf(slot)}/${shardOf(name)}/${name}`;
+}
+
+/**
+ * The path of the claim of a slot's entry.
+ *
+ * @param slot its key
+ */
+export function claimPath({ root }: Store, slot: string): string {
+  return `${root}/changing/${kindOf(slot)}/${nameOf(slot)}`;
+}
+
+/** The folders of the kinds of entries. */
+export const KINDS = ['names', 'rsa', 'files'];
+
+function kindOf(slot: string): string {
+  return isFileKey(slot) ? 'files' : isRsaKey(slot) ? 'rsa' : 'names';
 }
 
 /**

@@ -7,6 +7,7 @@ export type Session = NginxHTTPRequest | NginxStreamRequest;
 export interface Caller {
   variables: Variables;
   log: (message: string) => void;
+  warn: (message: string) => void;
   error: (message: string) => void;
 }
 
@@ -24,6 +25,9 @@ export function callerOf({ variables }: NginxPeriodicSession): Caller {
     variables,
     log: (message) => {
       ngx.log(ngx.INFO, message);
+    },
+    warn: (message) => {
+      ngx.log(ngx.WARN, message);
     },
     error: (message) => {
       ngx.log(ngx.ERR, message);

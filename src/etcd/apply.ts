@@ -64,7 +64,7 @@ export async function applyPut(
   try {
     if (value.length > LARGEST_FILE) refuse('malformed', 'the value is larger than 1 MiB');
     const sent = readText(await openValue(etcd, slot, value));
-    const pair = readPair(sent.pem, sent.keyPem);
+    const pair = readPair(sent.pem, sent.keyPem, Date.now() / 1000);
     expectAcceptable(context, slot, pair, { from: 'sender' });
     const proven = await provePair(context, pair);
     await withSlot(into, slot, () => installPair(context, zone, [slot], proven, version));

@@ -49,6 +49,7 @@ export async function listRange(round: Round, position: Position, range: KeyRang
   range.count = kvs.length;
   range.needsListing = false;
   range.isCleared = false;
+  range.includesStore = false;
   range.resumeAfter = '';
 }
 
@@ -152,8 +153,7 @@ async function findMissing(
       if (isMissing(slot) && isToDelete(zone, slot, listing)) missing.push(slot);
     });
   });
-  // After a start the pairs of the last run are in the store alone.
-  if (range.since > 0 || !context.store) return missing;
+  if (!range.includesStore || !context.store) return missing;
   const stored = round.storedSlots || (round.storedSlots = await listStore(round, context.store));
   await eachSlice(stored, (slots) => {
     slots.forEach((slot) => {

@@ -51,7 +51,7 @@ export async function proveKey(pair: Pair): Promise<boolean> {
   }
   if (isProven) return true;
   await clearOpenSslErrors(algorithm);
-  return refuse('key-mismatch', "the private key is not the first certificate's");
+  return refuse('key-mismatch', "the private key is not the certificate's");
 }
 
 /**

@@ -160,8 +160,8 @@ function findLeaf(candidates: Candidate[], { usable, fault }: Keys, now?: number
     }
     const key = usable.filter((one) => fits(one, leaf))[0];
     if (!key) continue;
-    // A key without a public part fits every certificate of its kind, and an issuer may have one of that kind.
-    const isSure = key.value !== '' || !leaf.isAuthority;
+    // A key that does not prove itself may fit every certificate of its kind, and an issuer may have one of that kind.
+    const isSure = provesItself(key) || !leaf.isAuthority;
     const found = { leaf, number, key };
     if (isSure && (now === undefined || isValidAt(leaf, now))) return found;
     first = first || found;

@@ -26,6 +26,9 @@ const DASHES = '-----';
 /** The most characters of a BEGIN line. OpenSSL reads longer lines in parts, none of which is a BEGIN line (LINESIZE in crypto/pem/pem_lib.c). */
 const LONGEST_LINE = 254;
 
+/** The most BEGIN lines of a text: some more than a bundle of all public authorities has. */
+const MOST_BLOCKS = 500;
+
 /** The characters in a line of base64 that is written. */
 const LINE = 64;
 
@@ -33,12 +36,13 @@ const LINE = 64;
  * Splits text into its PEM blocks, in their order. The time is linear in the length of the text.
  *
  * @returns an empty list where there is no block
- * @throws malformed: the text ends within a block, as in a file half written, or a block ends otherwise than it began
+ * @throws malformed: the text ends within a block, as in a file half written, a block ends otherwise than it began, or there are too many
  */
 export function readBlocks(text: string): Block[] {
   const blocks: Block[] = [];
   let begin = nextLine(text, BEGIN, 0);
-  while (begin >= 0) {
+  for (let lines = 1; begin >= 0; lines++) {
+    if (lines > MOST_BLOCKS) refuse('malformed', `over ${MOST_BLOCKS} PEM blocks`);
     const bodyAt = endOfLine(text, begin);
     const label = labelIn(text, begin + BEGIN.length, bodyAt);
     if (label === null) {

@@ -12,6 +12,8 @@ export interface RecordMeta {
   loadedAt: number;
   /** The reason why the newest files are not served. The pair is the last good one then, or there is none. */
   problem?: Problem;
+  /** What was repaired in the pair, and what clients may refuse, as sentences. */
+  warnings?: string[];
   /** Whether nothing has told that the key is the certificate's: it is of a kind that could not be proven. */
   isUnproven?: boolean;
   /** Whether a pair that was put has outlived a clear. */

@@ -280,11 +280,13 @@ export function withCheckedAt(record: string, time: string): string {
 /**
  * The record of a version with the time until which it is fresh. Other records are returned as they are.
  *
- * @param until in milliseconds since 1970
+ * @param since when the store was looked at, in milliseconds since 1970
+ * @param interval how long the record would be fresh after that without a store, in milliseconds
  */
-export function withFreshUntil(record: string, until: number): string {
+export function withFreshUntil(record: string, since: number, interval: number): string {
   if (!isVersion(record)) return record;
-  const digits = `00000000000000${Math.floor(until)}`.slice(-FRESH_LENGTH);
+  const until = Math.floor(since + Math.min(interval, LONGEST_FRESH_MS));
+  const digits = `00000000000000${until}`.slice(-FRESH_LENGTH);
   return record.slice(0, PEM_AT) + digits + record.slice(PATH_AT);
 }
 

@@ -33,6 +33,7 @@ export function contextWith(settings: Settings, more: Partial<Context> = {}): Fa
   const r = {
     variables: {},
     log: (message: string) => lines.push(`log: ${message}`),
+    warn: (message: string) => lines.push(`warn: ${message}`),
     error: (message: string) => lines.push(`error: ${message}`),
   };
   const rest = {

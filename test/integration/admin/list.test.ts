@@ -57,6 +57,7 @@ describe('one certificate', async () => {
       source: 'disk',
       state: 'ok',
       error: null,
+      warnings: [],
     });
     for (const time of [loaded_at, checked_at]) {
       expect(time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);

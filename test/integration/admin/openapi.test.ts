@@ -125,7 +125,7 @@ describe('what is described is what happens', async () => {
     expect(await send(selfSigned(['rsa:1024']))).toBe('422 weak');
     const curve = ['ec', '-pkeyopt', 'ec_paramgen_curve:secp256k1'];
     expect(await send(selfSigned(curve))).toBe('422 unsupported-key');
-    expect(await send(pair.certPem + pair.pairPem)).toBe('422 bad-chain');
+    expect(await send(pair.certPem + authority.rootPem + pair.keyPem)).toBe('422 bad-chain');
   });
 
   test('certificates are listed, read and deleted', async () => {

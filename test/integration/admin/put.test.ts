@@ -195,6 +195,7 @@ describe('a put', async () => {
       source: 'api',
       state: 'ok',
       error: null,
+      warnings: [],
     });
     const loadedAt = Date.parse(described['loaded_at']!);
     // Clocks of one machine, read in two places.

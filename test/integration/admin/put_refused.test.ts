@@ -33,7 +33,6 @@ describe('a put that is refused', async () => {
     notAfter: hour(-1),
   });
   const { chainPem, certPem, keyPem } = good;
-  const intermediatePem = chainPem.slice(certPem.length);
   const { rootPem: foreignPem } = await createAuthority();
   const weak = leaf([NAME], { key: key(RSA + '1024') });
   const edwards = leaf([NAME], { key: key('ED25519') });
@@ -61,7 +60,6 @@ describe('a put that is refused', async () => {
       { body: `${keyPem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` },
       [400, 'malformed', /a certificate expected/],
     ],
-    ['two keys', { body: chainPem + keyPem + other.keyPem }, [400, 'malformed', /two.*keys/i]],
     ['JSON that is none', { body: '{"cert":' }, [400, 'malformed', /JSON/]],
     [
       'JSON without a key',
@@ -134,14 +132,9 @@ describe('a put that is refused', async () => {
       [422, 'unsupported-key', /Ed25519.*use ECDSA or RSA/],
     ],
     [
-      'the issuer first',
-      { body: intermediatePem + certPem + keyPem },
-      [422, 'bad-chain', /certificate 2.*first.*leaf first/],
-    ],
-    [
       'a certificate that does not belong',
       { body: certPem + foreignPem + keyPem },
-      [422, 'bad-chain', /certificate \d.*issuer/i],
+      [422, 'bad-chain', /is the issuer, CN=Test intermediate.*intermediates/],
     ],
   ];
 

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { children, hexOf, hexOfWhole, readWhole, write } from '../../../src/x509/der.js';
+import { hexOf, readWhole, write } from '../../../src/x509/der.js';
 import { EC, type Made, RSA, authority, der, key, leaf, openssl, pem } from '../openssl.js';
 import {
   COMPRESSED,
@@ -240,7 +240,6 @@ function keyForms({ intermediate, usual, other, compressed, rsa, chain }: Ingred
   return [
     inOneFile('PKCS#1', rsaChain, pkcs1(rsa.key)),
     inOneFile('SEC1', chain, sec1(usual.key)),
-    inOneFile('a private value with a zero too many', chain, withZero(usual.key)),
     written('SEC1 after EC PARAMETERS', curve + sec1(usual.key), sec1(usual.key)),
     written('PKCS#8 with attributes', withAttributes(usual.key), usual.key),
     attachedEd25519(
@@ -271,17 +270,6 @@ function keyForms({ intermediate, usual, other, compressed, rsa, chain }: Ingred
       failsToSign: true,
     },
   ];
-}
-
-/** The key as GnuTLS 3.8 writes some, in SEC1. */
-function withZero(text: string): string {
-  const [version, number, ...others] = children(readWhole(der(sec1(text)), 0x30, 'it'));
-  const parts = [
-    hexOfWhole(version!),
-    write(0x04, '00' + hexOf(number!)),
-    ...others.map(hexOfWhole),
-  ];
-  return pem('EC PRIVATE KEY', Buffer.from(write(0x30, parts.join('')), 'hex'));
 }
 
 function withAttributes(text: string): string {

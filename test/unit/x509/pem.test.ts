@@ -133,6 +133,12 @@ describe('labels', () => {
   });
 });
 
+test('over 500 BEGIN lines are refused, whether blocks begin there or not', () => {
+  expect(readBlocks(one.repeat(500))).toHaveLength(500);
+  expect(() => readBlocks(one.repeat(501))).toThrow(malformed);
+  expect(() => readBlocks('-----BEGIN A-----x\n'.repeat(501))).toThrow(malformed);
+});
+
 test('a mebibyte of anything takes no longer than it must', () => {
   const size = 1 << 20;
   const hostile = [
