@@ -2587,15 +2587,15 @@ function start_cold() {
     var SMALL_MODULUS_BITS = 3072;
     var SMALL_EXPONENT_BITS = 64;
     /**
-     * Checks the lengths of the numbers, and, where the time for it is short, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo p - 1, e·dQ = 1 modulo q - 1, and
-     * q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
+     * Checks the lengths of the numbers, and, where that does not take long, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo
+     * p - 1, e·dQ = 1 modulo q - 1, and q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
      *
      * @param numbers n, e, d, p, q, dP, dQ and qInv, each in hex of whole bytes without zero bytes before it
      * @throws malformed
      */
     function expectOneKey(numbers) {
         var longest = bitsOf(numbers[0]);
-        if (numbers.slice(2).some(function(number) {
+        if (numbers.some(function(number) {
             return bitsOf(number) > longest;
         })) {
             refuse("malformed", "an RSA private key with a number longer than its modulus");
