@@ -29,8 +29,10 @@ const AT_A_TIME = 8;
 interface Offering extends Site {
   /** Puts a name's files in place; without a key, both files are the same. */
   write: (name: string, cert: string | Buffer, key?: string) => void;
-  /** What the bundle has logged of a name since the last call for it. */
+  /** What the bundle has logged of a name since the last call for it, but for warnings. */
   news: (name: string) => string[];
+  /** How often it has warned of a name before `news` was called last. */
+  warnings: (name: string) => number;
   /** Expects that neither log holds anything of what was written, and that OpenSSL took what it got. */
   expectCleanLogs: () => void;
 }
@@ -45,6 +47,7 @@ async function startOffering(settings: Record<string, string>): Promise<Offering
   const { nginx } = site;
   const written: string[] = [];
   const readUpTo: Record<string, number> = {};
+  const warned: Record<string, number> = {};
 
   const write: Offering['write'] = (name, cert, key) => {
     written.push(cert.toString(), key ?? '');
@@ -62,8 +65,12 @@ async function startOffering(settings: Record<string, string>): Promise<Offering
       const log = nginx.log();
       const lines = log.slice(readUpTo[name] ?? 0).split('\n');
       readUpTo[name] = log.length;
-      return lines.filter((line) => line.includes(`cert_rotation: ${name}: `));
+      const own = lines.filter((line) => line.includes(`cert_rotation: ${name}: `));
+      const others = own.filter((line) => !line.includes(' [warn] '));
+      warned[name] = own.length - others.length;
+      return others;
     },
+    warnings: (name) => warned[name] ?? 0,
     expectCleanLogs: () => {
       const log = nginx.log();
       expect(findKeyTraces(log, written)).toEqual([]);
@@ -123,7 +130,10 @@ describe.each([
     expect(lines[0]).toContain(`/etc/nginx/certs/${name}.cert.pem`);
     if (verdict === 'taken') {
       expect(lines[0]).toContain(`${name}: loaded from `);
+      const { warnings } = readPair(offer.cert, offer.key);
+      expect(site.warnings(name)).toBe(warnings.length > 0 ? 1 : 0);
     } else {
+      expect(site.warnings(name)).toBe(0);
       expect(lines[0]).toContain('[error]');
       expect(lines[0]).toContain(`${name}: ${verdict}: `);
       expect(lines[0]).toContain(offer.detail);
