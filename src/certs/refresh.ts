@@ -3,6 +3,7 @@ import { isFileKey } from '../config/slot';
 import { isSettled, stampOfSlot } from '../disk/stamp';
 import { timestamp } from '../engine/clock';
 import { count, refusalLabels } from '../zone/counters';
+import type { Zone } from '../zone/dict';
 import { type LockAttempt, tryWithLocks } from '../zone/locks';
 import { expireMissing, noteMissing } from '../zone/misses';
 import {
@@ -103,9 +104,14 @@ function keep(context: Context, slot: string, record: string, result: CheckResul
     }
   } else if (record) putRecord(zone, slot, record);
   else removeRecord(zone, slot);
+  if (result.result || result.message !== undefined) tell(context, zone, result);
+}
+
+/** Counts and logs what a look has found. */
+function tell({ r }: Context, zone: Zone, result: CheckResult): void {
   if (result.result) count(zone, 'loads_total', `result="${result.result}"`);
   if (result.code) count(zone, 'refusals_total', refusalLabels('disk', result.code));
   if (result.message === undefined) return;
-  if (result.isError) context.r.error(result.message);
-  else context.r.log(result.message);
+  if (result.isError) r.error(result.message);
+  else r.log(result.message);
 }
