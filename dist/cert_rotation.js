@@ -389,6 +389,10 @@ function start_pem() {
     function isFoundFor(record, name) {
         return record.indexOf('"'.concat(name, '"'), record.indexOf('"found":', pemEnd(record))) >= 0;
     }
+    /** Whether a record is a pointer. */
+    function isPointer(record) {
+        return record.charAt(0) === "4" /* POINTER */;
+    }
     // src/zone/slots.ts
     /**
      * The value under the key of a slot. `readMeta` tells whether it is a record.
@@ -412,6 +416,7 @@ function start_pem() {
      * @returns '' where the zone alone does not tell
      */
     function otherAnswer(variables, name, isForRsa, first, token) {
+        if (first !== void 0 && !isPointer(first)) return "";
         var zone = zoneNamed(zoneName(variables));
         var interval = freshFor(variables);
         var record = first;
@@ -710,7 +715,7 @@ function start_pem() {
        */
       function openStore(path) {
           if (path.charAt(0) !== "/") throw new Error('$cert_store "'.concat(path, '" has to be an absolute path'));
-          var root = path.replace(/\/+$/, "") + "/cert-rotation.v1" /* FOLDER */;
+          var root = withoutSlash(path) + "/cert-rotation.v1" /* FOLDER */;
           var _statOrMake = statOrMake(root), dev = _statOrMake.dev, ino = _statOrMake.ino, mode = _statOrMake.mode, uid = _statOrMake.uid, isFolder = _statOrMake.isFolder;
           if (!isFolder) throw new Error("".concat(root, ": this has to be a folder, and is something else"));
           if ((mode & 63 /* FOREIGN_RIGHTS */) !== 0) {
@@ -724,6 +729,9 @@ function start_pem() {
               root: root,
               id: "".concat(dev, ":").concat(ino)
           };
+      }
+      function withoutSlash(path) {
+          return path.endsWith("/") ? withoutSlash(path.slice(0, -1)) : path;
       }
       function statOrMake(root) {
           var fault;
@@ -886,13 +894,13 @@ function start_pem() {
           var held = zone.get(key);
           if (held === void 0) return false;
           zone.delete(key);
-          var isStored = hasRoom(function() {
+          var isStored2 = hasRoom(function() {
               return zone.set(key, value);
           });
-          if (!isStored) hasRoom(function() {
+          if (!isStored2) hasRoom(function() {
               return zone.set(key, held);
           });
-          return isStored;
+          return isStored2;
       }
       /**
        * Does a write.
@@ -1146,10 +1154,6 @@ function start_pem() {
       function holdsPair(record) {
           return record.charAt(0) === "3" /* SERVABLE */ || isVersion(record);
       }
-      /** Whether a record is a pointer. */
-      function isPointer(record) {
-          return record.charAt(0) === "4" /* POINTER */;
-      }
       /** Whether a record has a pair, or leads to one. */
       function isAnswer(record) {
           return holdsPair(record) || isPointer(record);
@@ -1267,9 +1271,13 @@ function start_pem() {
        * @returns false where the zone has no room. The record that was there stays then
        */
       function putRecord(zone, name, record) {
-          var isStored = replaceValue(zone, name, record);
-          if (isStored) putSummary(zone, name, summaryOf(record, isFileKey(name)));
-          return isStored;
+          var isStored2 = replaceValue(zone, name, record);
+          if (isStored2) putSummary(zone, name, summaryOf(record, isFileKey(name)));
+          return isStored2;
+      }
+      /** Stores a record whose meta has not changed since it was stored: its summary stays. The caller must hold the slot's lock. */
+      function touchRecord(zone, name, record) {
+          replaceValue(zone, name, record);
       }
       function putSummary(zone, name, summary) {
           var key = "#summary:" /* SUMMARY_PREFIX */ + name;
@@ -1372,7 +1380,8 @@ function start_pem() {
           switch(decide(situationOf(seen)).do){
               case "keep":
                   return {
-                      record: withCheckedNow(current, token)
+                      record: withCheckedNow(current, token),
+                      isSame: true
                   };
               case "keep-without-files":
                   return {
@@ -1435,7 +1444,8 @@ function start_pem() {
       function contextOf(r) {
           var variables = variablesOf(r);
           var settings = readSettings(variables);
-          var zone = usableZone(r, zoneName(variables));
+          var name = zoneName(variables);
+          var zone = usableZone(r, name);
           var store = usableStore(r, zone, settings.store);
           if (variables["cert_persist"]) sayPersistIsGone(r, zone);
           var context = {
@@ -1443,7 +1453,7 @@ function start_pem() {
               settings: settings,
               zone: zone,
               // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
-              misses: zone && missesOf(zoneName(variables)),
+              misses: zone && missesOf(name),
               store: store,
               token: "000000000000" /* FIRST_TOKEN */,
               storeToken: "000000000000" /* FIRST_TOKEN */,
@@ -1709,10 +1719,12 @@ function start_pem() {
           var began = Date.now();
           var current = currentOf(context, slot, zone && findRecord(zone, slot));
           var result = look(context, slot, current, timestamp());
-          var stored = keepInStore(context, slot, current, result, attempt);
+          var isSame = result.isSame === true && isStored(current);
+          var stored = isSame ? result.record : keepInStore(context, slot, current, result, attempt);
           var record = withFreshUntil(stored, began + Math.min(context.interval, 2e4 /* LONGEST_FRESH_MS */));
           if (zone && attempt.isLocked()) {
-              keep(context, slot, record, result);
+              if (isSame) touchRecord(zone, slot, record);
+              else keep(context, slot, record, result);
           } else if (!zone && result.message !== void 0 && result.isError) {
               context.r.error(result.message);
           }
@@ -1720,12 +1732,17 @@ function start_pem() {
           sweepIfDue(context);
           return isAnswer(record) ? record : "";
       }
+      function isStored(param) {
+          var record = param.record, version = param.version, isAdopted = param.isAdopted;
+          return version !== "" && !isAdopted && record !== void 0 && isVersion(record);
+      }
       function look(context, slot, current, began) {
           var record = current.record;
           if (record !== void 0 && isVersion(record) && !current.isAdopted) {
               var isDue2 = isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
               if (!isDue2) return {
-                  record: record
+                  record: record,
+                  isSame: true
               };
           }
           var result = checkFiles(context, slot, record);

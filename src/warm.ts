@@ -4,7 +4,14 @@ import type { Variables } from './engine/session';
 import { wildcardOf } from './x509/server_name';
 import { type Zone, zoneNamed } from './zone/dict';
 import { isMissing, missesOf } from './zone/misses';
-import { answerOf, currentTarget, isFoundFor, isFreshPair, isServable } from './zone/record';
+import {
+  answerOf,
+  currentTarget,
+  isFoundFor,
+  isFreshPair,
+  isPointer,
+  isServable,
+} from './zone/record';
 import { findRecord } from './zone/slots';
 
 // Answers handshakes from records of the zone that have PEM, or are not under the name itself: names under a wildcard, names that
@@ -38,6 +45,7 @@ export function otherAnswer(
   first: string | undefined,
   token: string,
 ): string {
+  if (first !== undefined && !isPointer(first)) return '';
   const zone = zoneNamed(zoneName(variables)) as Zone;
   const interval = freshFor(variables);
   let record = first;

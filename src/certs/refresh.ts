@@ -15,7 +15,7 @@ import {
   withCheckedAt,
   withFreshUntil,
 } from '../zone/record';
-import { findRecord, noteLeftOut, putRecord, removeRecord } from '../zone/slots';
+import { findRecord, noteLeftOut, putRecord, removeRecord, touchRecord } from '../zone/slots';
 import { type CheckResult, checkFiles } from './check';
 import { type Context, withTokens } from './context';
 import { keepInStore, sweepIfDue } from './keep';
@@ -63,16 +63,23 @@ function checkAndKeep(context: Context, slot: string, attempt: LockAttempt): str
   // No other worker writes the slot now that the lock is taken.
   const current = currentOf(context, slot, zone && findRecord(zone, slot));
   const result = look(context, slot, current, timestamp());
-  const stored = keepInStore(context, slot, current, result, attempt);
+  const isSame = result.isSame === true && isStored(current);
+  const stored = isSame ? result.record : keepInStore(context, slot, current, result, attempt);
   const record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS));
   if (zone && attempt.isLocked()) {
-    keep(context, slot, record, result);
+    if (isSame) touchRecord(zone, slot, record);
+    else keep(context, slot, record, result);
   } else if (!zone && result.message !== undefined && result.isError) {
     context.r.error(result.message);
   }
   if (misses && result.isMissing) noteMissing(misses, slot, token);
   sweepIfDue(context);
   return isAnswer(record) ? record : '';
+}
+
+/** Whether the zone and the store have the same version for a slot. */
+function isStored({ record, version, isAdopted }: Current): boolean {
+  return version !== '' && !isAdopted && record !== undefined && isVersion(record);
 }
 
 /**
@@ -85,7 +92,7 @@ function look(context: Context, slot: string, current: Current, began: string): 
   if (record !== undefined && isVersion(record) && !current.isAdopted) {
     const isDue =
       isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
-    if (!isDue) return { record };
+    if (!isDue) return { record, isSame: true };
   }
   const result = checkFiles(context, slot, record);
   // The interval counts from the beginning of the look, so that a change during the look is found in time.
