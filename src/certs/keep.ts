@@ -89,15 +89,33 @@ function keepPair(
   store: Store,
   slot: string,
   current: Current,
+  result: CheckResult,
+  mayPlace: boolean,
+): string {
+  const { record } = result;
+  const meta = readMeta(record) as RecordMeta;
+  if (!isVersion(record) || meta.store !== store.id) {
+    return storeAnew(context, store, slot, current, result, mayPlace);
+  }
+  if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
+  return record;
+}
+
+/**
+ * Writes a pair as a version that was just read from files, or whose PEM is in the zone because the store could not be written,
+ * or that is in another store.
+ *
+ * @returns the version's record
+ */
+function storeAnew(
+  context: Context,
+  store: Store,
+  slot: string,
+  current: Current,
   { record, pair }: CheckResult,
   mayPlace: boolean,
 ): string {
   const meta = readMeta(record) as RecordMeta;
-  if (isVersion(record) && meta.store === store.id) {
-    if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
-    return record;
-  }
-  // The pair was just read from files, or its PEM is in the zone because the store could not be written, or it is in another store.
   const version = writePair(store, pair || pairOf(record), [slot], false);
   meta.store = store.id;
   meta.before = current.version;

@@ -30,6 +30,11 @@ export function putRecord(zone: Zone, name: string, record: string): boolean {
   return isStored;
 }
 
+/** Stores a record whose meta has not changed since it was stored: its summary stays. The caller must hold the slot's lock. */
+export function touchRecord(zone: Zone, name: string, record: string): void {
+  replaceValue(zone, name, record);
+}
+
 function putSummary(zone: Zone, name: string, summary: string): void {
   const key = SUMMARY_PREFIX + name;
   const held = zone.get(key);
