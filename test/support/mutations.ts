@@ -10,7 +10,7 @@ const LABELS = [
 /** Bytes that turn one valid thing into another: identifiers, tags, versions. */
 const SWAPS = [
   ['2a864886f70d01010b', '2a864886f70d010105'], // sha256WithRSAEncryption, sha1WithRSAEncryption
-  ['2a864886f70d01010b', '2a864886f70d01010f'], // a signature algorithm that is not known here
+  ['2a864886f70d01010b', '2a864886f70d010109'], // what is no signature algorithm
   ['2a8648ce3d040302', '2a8648ce3d040301'], // ecdsa-with-SHA256, ecdsa-with-SHA224
   ['2a8648ce3d030107', '2a8648ce3d030101'], // P-256, P-192
   ['2b81040022', '2b81040023'], // P-384, P-521
