@@ -1032,9 +1032,7 @@ function start_pem() {
        * @returns false where the zone has no room. The value that was there stays then
        */
       function replaceValue(zone, key, value) {
-          if (zone.freeSpace() >= value.length && hasRoom(function() {
-              return zone.set(key, value);
-          })) return true;
+          if (setIfRoom(zone, key, value)) return true;
           var held = zone.get(key);
           if (held === void 0) return false;
           zone.delete(key);
@@ -1045,6 +1043,44 @@ function start_pem() {
               return zone.set(key, held);
           });
           return isStored2;
+      }
+      function setIfRoom(zone, key, value) {
+          return zone.freeSpace() >= value.length && hasRoom(function() {
+              return zone.set(key, value);
+          });
+      }
+      var LARGEST_RESERVE = 1 / 32;
+      /**
+       * Sets a value that nothing but the zone has. A worker that is killed must not lose it: the value before stays until the new one is
+       * there. A full zone has the room for both from a reserve of the size of such a value. Where that is too small or used up, the value
+       * is set as by `replaceValue`.
+       *
+       * @returns as `replaceValue` does
+       */
+      function replaceKept(zone, key, value) {
+          return setIfRoom(zone, key, value) || setInReserve(zone, key, value) || replaceValue(zone, key, value);
+      }
+      function setInReserve(zone, key, value) {
+          var reserve = zone.get("#reserve" /* RESERVE_KEY */);
+          if (reserve === void 0 || reserve.length < value.length) return false;
+          zone.delete("#reserve" /* RESERVE_KEY */);
+          return hasRoom(function() {
+              return zone.set(key, value);
+          });
+      }
+      /**
+       * Makes the reserve of `replaceKept`, or a larger one, where there is room for it. After a value was set in the reserve, that is the
+       * room of the value before.
+       *
+       * @param length of such a value
+       */
+      function keepReserve(zone, length) {
+          var size = Math.ceil(length / 4096 /* PAGE */) * 4096 /* PAGE */;
+          if (size > zone.capacity * LARGEST_RESERVE) return;
+          var reserve = zone.get("#reserve" /* RESERVE_KEY */);
+          if (reserve === void 0 || reserve.length < size) {
+              setIfRoom(zone, "#reserve" /* RESERVE_KEY */, " ".repeat(size));
+          }
       }
       /**
        * Does a write.
@@ -1423,9 +1459,16 @@ function start_pem() {
        * @returns false where the zone has no room. The record that was there stays then
        */
       function putRecord(zone, name, record) {
-          var isStored2 = replaceValue(zone, name, record);
-          if (isStored2) putSummary(zone, name, summaryOf(record, isFileKey(name)));
-          return isStored2;
+          var replace = isInZoneAlone(findRecord(zone, name) || "") ? replaceKept : replaceValue;
+          if (!replace(zone, name, record)) return false;
+          putSummary(zone, name, summaryOf(record, isFileKey(name)));
+          if (isInZoneAlone(record)) keepReserve(zone, record.length);
+          return true;
+      }
+      function isInZoneAlone(record) {
+          if (isVersion(record) || !holdsPair(record)) return false;
+          var meta = readMeta(record);
+          return meta !== null && (meta.source !== "disk" || meta.problem !== void 0);
       }
       /** Stores a record whose meta has not changed since it was stored: its summary stays. The caller must hold the slot's lock. */
       function touchRecord(zone, name, record) {
@@ -1851,7 +1894,7 @@ function start_pem() {
       function sayFault(context, fault) {
           var r = context.r, zone = context.zone;
           if (fault) countFault(context);
-          var reason = fault.slice(fault.lastIndexOf(": ") + 1);
+          var reason = fault.slice(fault.lastIndexOf(": ") + 1).trim();
           if (zone ? isNewToSay(zone, "store-write", reason) : fault) {
               r.error("cert_rotation: the store cannot be written: ".concat(fault, "; pairs go to nginx as text"));
           }
@@ -7828,7 +7871,7 @@ function start_pem() {
                                     4,
                                     readKeys2(round.etcd, range.after, range.to, {
                                         keysOnly: true,
-                                        limit: 512 /* PAGE */
+                                        limit: 512 /* PAGE2 */
                                     })
                                 ];
                             case 1:
@@ -7924,7 +7967,7 @@ function start_pem() {
                                     4,
                                     readKeys2(round.etcd, after, to, {
                                         keysOnly: true,
-                                        limit: 512 /* PAGE */
+                                        limit: 512 /* PAGE2 */
                                     })
                                 ];
                             case 2:
@@ -8540,7 +8583,7 @@ function start_pem() {
                                 if (_state.sent() < kvs.length) return [
                                     2
                                 ];
-                                range.needsListing = more || count2 !== range.count + created || count2 > 2 * 512 /* PAGE */;
+                                range.needsListing = more || count2 !== range.count + created || count2 > 2 * 512 /* PAGE2 */;
                                 if (range.needsListing) return [
                                     2
                                 ];

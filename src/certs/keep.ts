@@ -227,8 +227,8 @@ export function countFault({ zone }: Context): void {
 export function sayFault(context: Context, fault: string): void {
   const { r, zone } = context;
   if (fault) countFault(context);
-  // Each file has another path.
-  const reason = fault.slice(fault.lastIndexOf(': ') + 1);
+  // Each file has another path, and the error of a folder has none.
+  const reason = fault.slice(fault.lastIndexOf(': ') + 1).trim();
   if (zone ? isNewToSay(zone, 'store-write', reason) : fault) {
     r.error(`cert_rotation: the store cannot be written: ${fault}; pairs go to nginx as text`);
   }

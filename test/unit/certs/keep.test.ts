@@ -217,6 +217,12 @@ test('a store that cannot be written is said once, and again after it could; pai
   const said = expect.stringMatching(/^error: .*the store cannot be written: .*ENOSPC/) as unknown;
   expect(context.lines).toEqual([said]);
   vi.restoreAllMocks();
+  // A bucket of notes that has to be made first: this error has no path.
+  vi.setSystemTime(Date.now() + 20_000);
+  failOf('mkdirSync');
+  keep(loaded(old));
+  expect(context.lines).toEqual([said]);
+  vi.restoreAllMocks();
   expect(isVersion(keep(loaded(old)))).toBe(true);
   failOf('symlinkSync');
   keep(loaded(next));
