@@ -83,7 +83,7 @@ async function judgeBatch(
   const openssl = await judgeStatic(site, log, names, texts);
   // The files are still there, and are now asked for by the bundle.
   await inTurns(names, (name) => site.serial(name).catch(() => ''));
-  const lines = log();
+  const lines = log().filter((line) => line.includes(' js: cert_rotation: '));
   const files = names.map((name) => verdictIn(lines, name));
   const puts = await inTurns(names, (name, i) => putVerdict(site, `p-${name}`, texts[i]!));
   for (const name of names) rmSync(fileOf(site, name));
@@ -144,10 +144,11 @@ function reasonIn(line: string): string {
   return / routines:[^:]*:([^:)]+)/.exec(line)?.[1] ?? 'refused';
 }
 
+/** The bundle may say more of a pair: what it has repaired. */
 function verdictIn(lines: string[], name: string): Verdict {
-  const line = lines.find((each) => each.includes(`cert_rotation: ${name}: `)) ?? '';
-  if (line.includes(`${name}: loaded from `)) return TAKEN;
-  const [, code] = new RegExp(`cert_rotation: ${name}: ([a-z-]+): `).exec(line) ?? [];
+  const said = new RegExp(`cert_rotation: ${name}: (?:(loaded) from |([a-z-]+): )`);
+  const [, loaded, code] = said.exec(lines.join('\n')) ?? [];
+  if (loaded) return TAKEN;
   if (code === undefined) throw new Error(`the log does not say what became of ${name}`);
   return code;
 }
