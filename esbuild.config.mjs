@@ -1,17 +1,22 @@
 // Builds dist/cert_rotation.js: `node esbuild.config.mjs`, or `-- --check` to compare instead of write.
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile, mkdir } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { transform } from '@swc/core';
-import { parse } from 'acorn';
 import { build } from 'esbuild';
 import ts from 'typescript';
 import { readRooms, roomOf } from './rooms.mjs';
+import { TOP, divide, pathTo, readStages } from './stages.mjs';
 
+/** @typedef {import('./stages.mjs').Item} Item */
+/** @typedef {import('./stages.mjs').Stage} Stage */
+
+const INDEX = 'src/index.ts';
 const OUT = 'dist/cert_rotation.js';
 
 // From the lowest rank up: nothing is used before the file that declares it.
 const ROOMS = readRooms().reverse();
+
+const STAGES = readStages();
 
 /** @type {import('esbuild').BuildOptions} */
 const COMMON = {
@@ -21,102 +26,38 @@ const COMMON = {
   target: 'es2017',
   charset: 'utf8',
   external: ['fs', 'crypto'],
-  // The headings of the cold half, which is bundled twice, are such comments meanwhile.
-  legalComments: 'inline',
 };
 
-/**
- * The njs engine starts every handshake in a fresh clone of the VM, which runs the module's top level
- * again: each function declared there costs some 400 instructions, called or not. This plugin puts
- * everything behind src/warm.ts, and everything behind src/cold.ts, into one function each, run by the
- * first call of one of its exports.
- *
- * @type {import('esbuild').Plugin}
- */
-const lazy = {
-  name: 'lazy',
-  setup(outer) {
-    outer.onLoad({ filter: /[\\/]src[\\/](warm|cold)\.ts$/ }, async ({ path }) => ({
-      // Lowered by itself, so that the helpers of the lowering are in the function as well.
-      contents: wrap(
-        basename(path, '.ts'),
-        await lowered(withKeptHeadings(await bundled(path, '*'))),
-      ),
-      loader: 'js',
-    }));
-  },
-};
-
-/**
- * Bundles a module, with the files of each room together.
- *
- * @param {string} entry
- * @param {string} names what it exports, as after `export`
- * @param {import('esbuild').Plugin[]} [plugins]
- */
-async function bundled(entry, names, plugins = []) {
-  const options = { ...COMMON, plugins };
-  const { metafile } = await build({ ...options, entryPoints: [entry], metafile: true });
+/** Bundles src/, with the files of each room together. */
+async function bundled() {
+  const { metafile } = await build({ ...COMMON, entryPoints: [INDEX], metafile: true });
   // esbuild writes modules in the order in which they are first imported.
   const files = Object.keys(metafile.inputs).sort();
   const ordered = ROOMS.flatMap((room) => files.filter((file) => roomOf(ROOMS, file) === room));
   const lost = files.filter((file) => !ordered.includes(file));
   if (lost.length > 0) throw new Error(`In no room of ARCHITECTURE.md: ${lost.join(', ')}`);
   const imports = ordered.map((file) => `import './${file}';\n`).join('');
-  const contents = `${imports}export ${names} from '${entry}';`;
+  const contents = `${imports}export { default } from './${INDEX}';`;
   const stdin = { contents, resolveDir: import.meta.dirname };
-  const { outputFiles } = await build({ ...options, stdin });
+  const { outputFiles } = await build({ ...COMMON, stdin });
   const file = outputFiles?.[0];
   if (!file) throw new Error('esbuild made no output');
   return file.text;
 }
 
 /**
- * Has esbuild keep the lines that say which file comes next.
+ * esbuild bundles, but does not lower `const` or `async` to ES5.
  *
- * @param {string} code as esbuild bundles it
+ * @param {string} code an ES module
  */
-function withKeptHeadings(code) {
-  return code.replace(/^\/\/ (?=src\/)/gm, '//! ');
-}
-
-/**
- * Turns an ES module into one function that holds its body, and a stub for each export.
- *
- * @param {string} half what to call it: `cold` has its functions in what `start_cold` returns
- * @param {string} code an ES module as esbuild bundles it: imports, body, one export list
- */
-function wrap(half, code) {
-  let imports = '';
-  let body = '';
-  /** @type {string[]} */
-  const names = [];
-  let at = 0;
-  for (const node of parse(code, { ecmaVersion: 2017, sourceType: 'module' }).body) {
-    if (node.type === 'ImportDeclaration') {
-      imports += code.slice(node.start, node.end) + '\n';
-    } else if (node.type === 'ExportNamedDeclaration') {
-      for (const { exported } of node.specifiers) {
-        if (exported.type === 'Identifier') names.push(exported.name);
-      }
-    } else {
-      continue;
-    }
-    body += code.slice(at, node.start);
-    at = node.end;
-  }
-  body += code.slice(at);
-  const stubs = names.map(
-    (name) =>
-      `export function ${name}(a, b, c, d, e) { return (${half} || (${half} = start_${half}())).${name}(a, b, c, d, e); }`,
-  );
-  return `${imports}
-    let ${half};
-    ${stubs.join('\n')}
-    function start_${half}() {
-      ${body}
-      return { ${names.join(', ')} };
-    }`;
+async function lowered(code) {
+  const es5 = await transform(code, {
+    jsc: { target: 'es5', parser: { syntax: 'ecmascript' } },
+    isModule: true,
+    configFile: false,
+    swcrc: false,
+  });
+  return es5.code;
 }
 
 async function bundle() {
@@ -127,61 +68,162 @@ async function bundle() {
       manifest
     );
   const url = repository.url.replace(/^git\+|\.git$/g, '');
-  const code = await lowered(await bundled('./src/index.ts', '{ default }', [lazy]));
-  return `/*! ${name} ${version} | ${license} | ${url} */\n${withMap(withDocs(code))}`;
-}
-
-/** A line that says which file comes next. */
-const HEADING = /^( *)\/\/!? (src\/\S+)$/gm;
-
-/**
- * Writes a list of the rooms above the code, and a line above each of them.
- *
- * @param {string} code
- */
-function withMap(code) {
-  /** @type {string[]} */
-  const map = [];
-  /** @type {string | undefined} */
-  let before;
-  const headed = code.replace(
-    HEADING,
-    (_, /** @type {string} */ indent, /** @type {string} */ file) => {
-      const { name = '', duty = '' } = roomOf(ROOMS, file) ?? {};
-      const isNew = name !== before;
-      before = name;
-      if (isNew) map.push(`//   ${`${indent}${name}`.padEnd(18)}${duty}\n`);
-      return `${isNew ? `\n${indent}// ======== ${name}: ${duty}\n` : ''}${indent}// ${file}`;
-    },
-  );
-  return `//
-// The rooms of this file, in their order; src/ has the same ones. The indented ones are in start_warm() and
-// start_cold(), which a handshake that is served a fresh version does not call.
+  const code = await lowered(await bundled());
+  const items = divide(code, STAGES, fileIn(code));
+  const moduleSyntax = (/** @type {string} */ kind) =>
+    items
+      .filter(({ type }) => type.startsWith(kind))
+      .map(({ start, end }) => `${code.slice(start, end)}\n`)
+      .join('');
+  return `/*! ${name} ${version} | ${license} | ${url} */
 //
-${map.join('')}//
-${headed}`;
+${mapOf()}${moduleSyntax('Import')}${printed(code, items, TOP)}${moduleSyntax('Export')}`;
 }
 
 /**
- * Puts the comments of src/ above the functions that other files call: esbuild drops them.
+ * Tells which file of src/ a place comes from, by the lines that esbuild writes above each file's code.
  *
  * @param {string} code
  */
-function withDocs(code) {
-  /** @type {{ file: string, at: number }[]} */
-  const headings = [...code.matchAll(HEADING)].map(({ 2: file = '', index: at }) => ({ file, at }));
-  const top = parse(code, { ecmaVersion: 2017, sourceType: 'module' }).body;
-  const functions = top
-    .flatMap((node) => (node.type === 'FunctionDeclaration' ? [node, ...node.body.body] : []))
-    .filter((node) => node.type === 'FunctionDeclaration')
-    .sort((a, b) => b.start - a.start);
-  return functions.reduce((text, { start, id }) => {
-    const file = headings.findLast(({ at }) => at < start)?.file;
-    const doc = file && docOf(file, id.name);
-    if (!doc) return text;
-    const indent = ' '.repeat(start - text.lastIndexOf('\n', start) - 1);
-    return `${text.slice(0, start)}${doc.replaceAll('\n', `\n${indent}`)}\n${indent}${text.slice(start)}`;
-  }, code);
+function fileIn(code) {
+  const headings = [...code.matchAll(/^\/\/ (src\/\S+)$/gm)];
+  return (/** @type {number} */ at) => headings.findLast(({ index }) => index < at)?.[1] ?? '';
+}
+
+/** @param {Stage} stage */
+function insideOf(stage) {
+  return STAGES.filter(({ outer }) => outer === stage.name);
+}
+
+/** Lists the rooms and the stages, in lines of comment. */
+function mapOf() {
+  const line = (/** @type {string} */ name, /** @type {string} */ duty) =>
+    `//   ${name.padEnd(28)} ${duty}\n`;
+  return `// The rooms of src/, in their order:
+//
+${ROOMS.map(({ name, duty }) => line(name, duty)).join('')}//
+// Each has its functions that every handshake needs at the top level, and the others in stages. A stage is a function that
+// declares others: stage() calls it once, when one of them is needed for the first time.
+//
+${STAGES.map((one) => line(`${'  '.repeat(pathTo(STAGES, one).length - 2)}${startOf(one)}()`, one.duty)).join('')}//
+`;
+}
+
+/**
+ * Prints what a stage declares, and the stages inside of it.
+ *
+ * @param {string} code
+ * @param {Item[]} items
+ * @param {Stage} stage
+ * @returns {string}
+ */
+function printed(code, items, stage) {
+  let room = '';
+  let file = '';
+  let text = '';
+  for (const item of items) {
+    if (item.stage !== stage || !/^(Function|Variable)/.test(item.type)) continue;
+    const { name = '', duty = '' } = roomOf(ROOMS, item.file) ?? {};
+    if (name && name !== room) text += `\n// ======== ${name}: ${duty}\n`;
+    if (file !== item.file) text += `// ${item.file}\n`;
+    room = name;
+    file = item.file;
+    const doc = file && item.type === 'FunctionDeclaration' ? docOf(file, item.names[0] ?? '') : '';
+    text += `${doc && `${doc}\n`}${textOf(code, items, item, stage)}\n`;
+  }
+  return `${text}\n${stage === TOP ? makerOfStages() : endOf(items, stage)}${insideOf(stage)
+    .map((inner) => startPrinted(code, items, inner))
+    .join('')}`;
+}
+
+/**
+ * Prints the function that makes a stage.
+ *
+ * @param {string} code
+ * @param {Item[]} items
+ * @param {Stage} stage
+ */
+function startPrinted(code, items, stage) {
+  const body = printed(code, items, stage).replace(/^(?=.)/gm, '  ');
+  return `/** Made for ${stage.duty}. */\nfunction ${startOf(stage)}() {\n${body}}\n`;
+}
+
+/** @param {Stage} stage */
+function startOf({ name }) {
+  return `start_${name}`;
+}
+
+/** The function that all stages are made by. */
+function makerOfStages() {
+  const starts = insideOf(TOP).map(startOf);
+  const outers = STAGES.filter(({ outer }) => outer)
+    .map(({ name, outer }) => `name === "${name}" ? "${outer}" :\n            `)
+    .join('');
+  return `// ======== The stages
+var stages;
+/** The entries of a stage. It is made at the first call, after the stage that it is inside of. */
+function stage(name) {
+    if (!stages) stages = { ${starts.map((start) => `${start}: ${start}`).join(', ')} };
+    if (!stages[name]) {
+        var start = "start_" + name;
+        if (!stages[start]) stage(
+            ${outers}"");
+        stages[name] = stages[start]();
+    }
+    return stages[name];
+}
+`;
+}
+
+/**
+ * The end of the function that makes a stage.
+ *
+ * @param {Item[]} items
+ * @param {Stage} stage
+ */
+function endOf(items, stage) {
+  const starts = insideOf(stage).map((inner) => `stages.${startOf(inner)} = ${startOf(inner)};\n`);
+  const entries = items
+    .filter((item) => item.isEntry && item.stage === stage)
+    .map(({ names }) => names[0]);
+  return `${starts.join('')}return {\n${entries.map((name) => `    ${name}: ${name}`).join(',\n')}\n};\n`;
+}
+
+/**
+ * The text of an item, with the constants that it uses, and with the entries that it calls taken from their stages.
+ *
+ * @param {string} code
+ * @param {Item[]} items
+ * @param {Item} item
+ * @param {Stage} stage the item's
+ */
+function textOf(code, items, item, stage) {
+  let text = '';
+  let at = item.start;
+  for (const use of item.uses.toSorted((a, b) => a.start - b.start)) {
+    const used = items.find(({ names }) => names.includes(use.name));
+    text += code.slice(at, use.start) + (used ? useOf(code, item, stage, used, use) : use.name);
+    at = use.end;
+  }
+  return text + code.slice(at, item.end);
+}
+
+/**
+ * @param {string} code
+ * @param {Item} item
+ * @param {Stage} stage the item's
+ * @param {Item} used what `item` uses
+ * @param {import('./stages.mjs').Use} use where
+ */
+function useOf(code, item, stage, used, { name, end }) {
+  if (used.constant) return `${used.constant} /* ${name} */`;
+  const inner = used.isEntry && used.stage;
+  if (!inner || pathTo(STAGES, stage).includes(inner)) return name;
+  const entry = `stage("${inner.name}").${name}`;
+  if (code.charAt(end) === '(') return entry;
+  if (item.file !== INDEX) throw new Error(`${item.file}: ${name} is used as a value.`);
+  // nginx calls a handler with one argument.
+  return `function(r) {\n        return ${entry}(r);\n    }`;
 }
 
 /** @type {Record<string, ts.SourceFile>} */
@@ -208,21 +250,6 @@ function docOf(file, name) {
   );
   const comment = found && ts.getLeadingCommentRanges(text, found.pos)?.at(-1);
   return comment && text.startsWith('/**', comment.pos) ? text.slice(comment.pos, comment.end) : '';
-}
-
-/**
- * esbuild bundles, but does not lower `const` or `async` to ES5.
- *
- * @param {string} code an ES module
- */
-async function lowered(code) {
-  const es5 = await transform(code, {
-    jsc: { target: 'es5', parser: { syntax: 'ecmascript' } },
-    isModule: true,
-    configFile: false,
-    swcrc: false,
-  });
-  return es5.code;
 }
 
 const code = await bundle();

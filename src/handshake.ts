@@ -1,11 +1,10 @@
-import { resolve } from './cold';
-import { checkInterval } from './config/settings';
+import { resolve } from './certs/resolve';
 import { RSA_PREFIX } from './config/slot';
 import type { Session, Variables } from './engine/session';
-import { otherAnswer } from './warm';
+import { otherAnswer, pemAnswer } from './warm';
 import { CLEAR_KEY, FIRST_TOKEN } from './zone/clear_token';
 import { zoneNamed } from './zone/dict';
-import { type Part, freshPathOf, isServable, partOf } from './zone/record';
+import { type Part, freshPathOf, partOf } from './zone/record';
 
 /** The value where there is no pair: nginx logs one error and ends the handshake, even where an empty value would mean no certificate. */
 const NOTHING = 'data:';
@@ -75,8 +74,9 @@ function valueFor(r: Session, isForRsa: boolean, part: Part): string {
     if (isForRsa) memoRsaAnswer = answer;
     else memoAnswer = answer;
   }
-  if (answer.charAt(0) === '/') return answer;
-  return answer ? DATA + partOf(answer, part) : NOTHING;
+  if (!answer) return NOTHING;
+  // A path begins with a slash, and a record with a digit.
+  return answer < '0' ? answer : DATA + partOf(answer, part);
 }
 
 /**
@@ -94,14 +94,13 @@ function freshAnswer(
   try {
     const zone = zoneNamed(variables['cert_zone'] || 'certs');
     const name = nameInstead || variables['ssl_server_name'] || variables['cert_fallback'];
-    // A wildcard's record is for the names under it. `*` is no part of a name that a client may ask for.
-    if (!zone || !name || name.charAt(0) === '*') return '';
+    // Keys that begin with `*` or `#` are not for clients, and no character of a name comes before `+`.
+    if (!zone || !name || name < '+') return '';
     const token = zone.get(CLEAR_KEY) || FIRST_TOKEN;
     const record = zone.get(isForRsa && variables['cert_file_rsa'] ? RSA_PREFIX + name : name);
     if (record !== undefined) {
-      const path = freshPathOf(record, token);
-      if (path) return path;
-      if (isServable(record, token, checkInterval(variables))) return record;
+      const answer = freshPathOf(record, token) || pemAnswer(variables, record, token);
+      if (answer) return answer;
     }
     return otherAnswer(variables, name, isForRsa, record, token);
   } catch {

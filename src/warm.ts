@@ -1,15 +1,32 @@
-import { freshFor, hasRsaSlot, zoneName } from './config/settings';
+import { checkInterval, freshFor, hasRsaSlot, zoneName } from './config/settings';
 import { slotKeys } from './config/slot';
 import type { Variables } from './engine/session';
 import { wildcardOf } from './x509/server_name';
 import { type Zone, zoneNamed } from './zone/dict';
 import { isMissing, missesOf } from './zone/misses';
-import { answerOf, currentTarget, isFoundFor, isFreshPair } from './zone/record';
+import {
+  answerOf,
+  currentTarget,
+  isFoundFor,
+  isFreshPair,
+  isPointer,
+  isServable,
+} from './zone/record';
 import { findRecord } from './zone/slots';
 
-// Answers handshakes from records of the zone that are not under the name itself: names under a wildcard, names that a scan
-// found, and names with one kind of pair where there are slots for two. The build makes these functions at the first call of
-// one of them: see esbuild.config.mjs.
+// Answers handshakes from records of the zone that have PEM, or are not under the name itself: names under a wildcard, names that
+// a scan found, and names with one kind of pair where there are slots for two.
+
+/**
+ * The answer of a fresh record with PEM.
+ *
+ * @param record the value of the zone under a name, which may be any text
+ * @param token the zone's clear token
+ * @returns the record; '' where it has no PEM that can be served
+ */
+export function pemAnswer(variables: Variables, record: string, token: string): string {
+  return isServable(record, token, checkInterval(variables)) ? record : '';
+}
 
 /**
  * The answer of another fresh record than the name's own: that of the file that a pointer leads to, or that of the wildcard
@@ -28,6 +45,7 @@ export function otherAnswer(
   first: string | undefined,
   token: string,
 ): string {
+  if (first !== undefined && !isPointer(first)) return '';
   const zone = zoneNamed(zoneName(variables)) as Zone;
   const interval = freshFor(variables);
   let record = first;

@@ -1,6 +1,6 @@
 import type { Context } from '../certs/context';
 import { findAllHeld, fingerprintOfHeld } from '../certs/held';
-import { removePair } from '../certs/install';
+import { expectStore, removePair } from '../certs/install';
 import { rsaKey } from '../config/slot';
 import { refuse } from '../engine/refusal';
 import { variablesOf } from '../engine/session';
@@ -50,6 +50,7 @@ async function deleteHere(
     const held = findAllHeld(context, name)[0];
     const conditions = conditionsOf(r);
     if (conditions.isConditional) conditions.check(name, fingerprintOfHeld(held));
+    expectStore(context, zone, slots);
     if (!held) refuse('not-found', `Nothing is held under ${name}.`);
     removePair(context, zone, slots);
   });

@@ -31,9 +31,13 @@ function answerProblem(r: NginxHTTPRequest, code: Code, reason: string): void {
   answer(r, status, JSON.stringify({ title, status, code, detail }) + '\n');
 }
 
+/** A reason that begins with a path, a host or a variable: these are written as they are. */
+const BEGINS_WITH_NAME = /^[^ ]*[./_]/;
+
 /** A reason as a sentence: reasons are written to stand inside a log line. */
 function sentence(reason: string): string {
-  const text = reason.charAt(0).toUpperCase() + reason.slice(1);
+  const first = reason.charAt(0);
+  const text = (BEGINS_WITH_NAME.test(reason) ? first : first.toUpperCase()) + reason.slice(1);
   return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 

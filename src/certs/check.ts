@@ -27,6 +27,8 @@ import { pemIn } from './pem_of_record';
 export interface CheckResult {
   /** The record to keep; '' drops the one that is there. */
   record: string;
+  /** Whether that is the current one, and only the look is new. */
+  isSame?: boolean;
   /** The pair of `record` where it was read from the files and is another one than before. */
   pair?: Pair;
   /** Whether there is nothing for this slot. */
@@ -79,7 +81,7 @@ export function checkFiles(context: Context, slot: string, text: string | undefi
   const seen: FileCheck = { context, slot, name: nameOf(slot), files, stamp, current, meta };
   switch (decide(situationOf(seen)).do) {
     case 'keep':
-      return { record: withCheckedNow(current, token) };
+      return { record: withCheckedNow(current, token), isSame: true };
     case 'keep-without-files':
       return { record: withoutFiles(seen) };
     case 'drop':

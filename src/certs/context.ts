@@ -32,7 +32,8 @@ export interface Context {
 export function contextOf(r: Caller): Context {
   const variables = variablesOf(r);
   const settings = readSettings(variables);
-  const zone = usableZone(r, zoneName(variables));
+  const name = zoneName(variables);
+  const zone = usableZone(r, name);
   const store = usableStore(r, zone, settings.store);
   if (variables['cert_persist']) sayPersistIsGone(r, zone);
   const context: Context = {
@@ -40,7 +41,7 @@ export function contextOf(r: Caller): Context {
     settings,
     zone,
     // Negative answers are good for as long as the zone's token: without it nothing tells when they were cleared.
-    misses: zone && missesOf(zoneName(variables)),
+    misses: zone && missesOf(name),
     store,
     token: FIRST_TOKEN,
     storeToken: FIRST_TOKEN,

@@ -1,6 +1,7 @@
 import { slotPaths } from '../config/paths';
-import { LONGEST_FRESH_MS } from '../config/settings';
+import type { Settings } from '../config/settings';
 import { placeEntry, readEntry, removeEntry } from '../disk/entries';
+import { exists } from '../disk/fs';
 import { stampOf } from '../disk/stamp';
 import { type Store, versionPath } from '../disk/store';
 import { refuse } from '../engine/refusal';
@@ -12,12 +13,20 @@ import { clearToken } from '../zone/clear_token';
 import type { Zone } from '../zone/dict';
 import type { RecordMeta } from '../zone/meta';
 import { forgetMissing } from '../zone/misses';
-import { isVersion, makeRecord, makeVersionRecord, readMeta, withFreshUntil } from '../zone/record';
+import {
+  isVersion,
+  makeRecord,
+  makeVersionRecord,
+  pathOf,
+  readMeta,
+  withFreshUntil,
+} from '../zone/record';
 import { findRecord, putRecord, removeRecord } from '../zone/slots';
 import type { Context } from './context';
-import { replaceVersion, sweepIfDue } from './keep';
+import { versionOfEntry } from './entry_text';
+import { countFault, replaceVersion, sayFault, sweepIfDue } from './keep';
 import { versionIn } from './pem_of_record';
-import { placeMark, versionOfEntry, writePair } from './stored';
+import { placeMark, writePair } from './stored';
 
 // Installs pairs that come by a request or from etcd in their slots, and removes them.
 
@@ -102,24 +111,25 @@ export function installPair(
  * @returns the version's name; '' where there is none
  * @throws store-failed
  */
-function storePair(
-  { r, store, settings }: Context,
-  slots: string[],
-  pair: Pair,
-  isOptional: boolean,
-): string {
+function storePair(context: Context, slots: string[], pair: Pair, isOptional: boolean): string {
+  const { store, settings } = context;
+  if (!settings.store && !store) return '';
   try {
-    if (store) return writePair(store, pair, slots, true);
-    if (settings.store && !isOptional)
-      throw new Error(`${settings.store} cannot be used as $cert_store`);
-    return '';
+    const version = writePair(store || storeAway(settings), pair, slots, true);
+    sayFault(context, '');
+    return version;
   } catch (e) {
     if (!isOptional) throw storeFailed(e as Error);
-    r.error(
-      `cert_rotation: the store cannot be written: ${(e as Error).message}; the pair goes to nginx as text`,
-    );
+    // Why the folder is no store, is said where it is opened.
+    if (store) sayFault(context, (e as Error).message);
+    else countFault(context);
     return '';
   }
+}
+
+/** @throws Error, always */
+function storeAway({ store }: Settings): never {
+  throw new Error(`$cert_store "${store}" cannot be used`);
 }
 
 /**
@@ -143,9 +153,11 @@ function placeVersion(
   orStoreFailed(() => {
     replaceVersion(context, store, slot, meta.before || '', version, meta);
   });
+  // What another nginx has put since stays.
+  const isStill = (held: string | undefined): boolean => versionOfEntry(held) === version;
   undone.push(() => {
-    if (before === undefined) removeEntry(store, slot);
-    else placeEntry(store, slot, before);
+    if (before === undefined) removeEntry(store, slot, isStill);
+    else placeEntry(store, slot, before, isStill);
   });
 }
 
@@ -171,7 +183,7 @@ function versionRecord(
   meta: RecordMeta,
 ): string {
   const record = makeVersionRecord(clearToken(zone), meta, versionPath(store, version));
-  return withFreshUntil(record, Date.now() + Math.min(interval, LONGEST_FRESH_MS));
+  return withFreshUntil(record, Date.now(), interval);
 }
 
 function undoneBy(zone: Zone, slot: string): () => void {
@@ -202,6 +214,25 @@ export function recordOfPut(context: Context, slot: string, pair: Pair, etcd: st
 }
 
 /**
+ * Checks that the store is there in which the slots may have pairs: one that is away would bring them back.
+ *
+ * @param slots their keys
+ * @throws store-failed
+ */
+export function expectStore({ store, settings }: Context, zone: Zone, slots: string[]): void {
+  if (!settings.store) return;
+  orStoreFailed(() => {
+    if (!store) return storeAway(settings);
+    slots.forEach((slot) => {
+      const record = findRecord(zone, slot) || '';
+      if (!isVersion(record) || readMeta(record)?.store === store.id) return;
+      const path = pathOf(record);
+      if (!exists(path)) throw new Error(`${path}: the store that has it is away`);
+    });
+  });
+}
+
+/**
  * Removes the pairs of slots from the store and the zone. The caller must hold the slots' locks.
  *
  * @throws store-failed. Every slot keeps what it had then
@@ -229,7 +260,7 @@ function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
   if (before === undefined) return;
   placeMark(store, slot, versionOfEntry(before));
   undone.push(() => {
-    placeEntry(store, slot, before);
+    placeEntry(store, slot, before, (held) => versionOfEntry(held) === '');
   });
 }
 
@@ -239,9 +270,7 @@ function dropEntry(store: Store, slot: string, undone: (() => void)[]): void {
  * @throws Error
  */
 function expectNotStored({ settings }: Context, zone: Zone, slot: string): void {
-  if (settings.store && isVersion(findRecord(zone, slot) || '')) {
-    throw new Error(`${settings.store} cannot be used as $cert_store`);
-  }
+  if (settings.store && isVersion(findRecord(zone, slot) || '')) storeAway(settings);
 }
 
 function quietly(work: () => void): void {

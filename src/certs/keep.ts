@@ -1,4 +1,5 @@
-import { placeEntry, readEntry, removeEntry } from '../disk/entries';
+import { placeEntry, removeEntry } from '../disk/entries';
+import type { Condition } from '../disk/place';
 import { type Store, versionPath } from '../disk/store';
 import { retire } from '../disk/versions';
 import { isWithin, timestamp } from '../engine/clock';
@@ -18,17 +19,9 @@ import {
 } from '../zone/record';
 import type { CheckResult } from './check';
 import type { Context } from './context';
+import { entryOfVersion, isNameCleared, tokenIn, versionOfEntry, withToken } from './entry_text';
 import { pemIn, versionIn } from './pem_of_record';
-import {
-  type Current,
-  entryOfVersion,
-  placeMark,
-  placePointer,
-  sweepStore,
-  tokenIn,
-  versionOfEntry,
-  writePair,
-} from './stored';
+import { type Current, placeMark, placePointer, sweepStore, writePair } from './stored';
 
 // Keeps in the store the pairs that handshakes and scans found in files. Where it cannot be written, a pair goes to nginx as text,
 // unless its key is unproven.
@@ -48,11 +41,11 @@ export function keepInStore(
   result: CheckResult,
   attempt: LockAttempt,
 ): string {
-  const { store, settings, zone } = context;
+  const { store, settings } = context;
   const { record, pair } = result;
   if (!store) {
     // Why the folder is no store, is said where it is opened.
-    if (settings.store && pair && zone) count(zone, FAILURES, '');
+    if (settings.store && pair) countFault(context);
     return record;
   }
   const mayPlace = attempt.state === 'no-room' || attempt.isLocked();
@@ -96,31 +89,49 @@ function keepPair(
   store: Store,
   slot: string,
   current: Current,
+  result: CheckResult,
+  mayPlace: boolean,
+): string {
+  const { record } = result;
+  const meta = readMeta(record) as RecordMeta;
+  if (!isVersion(record) || meta.store !== store.id) {
+    return storeAnew(context, store, slot, current, result, mayPlace);
+  }
+  if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
+  return record;
+}
+
+/**
+ * Writes a pair as a version that was just read from files, or whose PEM is in the zone because the store could not be written,
+ * or that is in another store.
+ *
+ * @returns the version's record
+ */
+function storeAnew(
+  context: Context,
+  store: Store,
+  slot: string,
+  current: Current,
   { record, pair }: CheckResult,
   mayPlace: boolean,
 ): string {
   const meta = readMeta(record) as RecordMeta;
-  if (isVersion(record) && meta.store === store.id) {
-    if (mayPlace) placeIfChanged(context, store, slot, current, record, meta);
-    return record;
-  }
-  // The pair was just read from files, or its PEM is in the zone because the store could not be written, or it is in another store.
   const version = writePair(store, pair || pairOf(record), [slot], false);
   meta.store = store.id;
   meta.before = current.version;
-  if (mayPlace && isStill(store, slot, current)) {
-    replaceVersion(context, store, slot, current.version, version, meta);
+  if (mayPlace) {
+    replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
   }
   const stored = makeVersionRecord(context.token, meta, versionPath(store, version));
   return withCheckedAt(stored, checkedAtText(record));
 }
 
 /**
- * Whether the store still has what a look began with. Where another nginx has put or deleted a pair since, that stays, and the
- * next look finds it.
+ * The condition that the store still has what a look began with. Where another nginx has put, deleted or cleared a pair since,
+ * that stays, and the next look finds it.
  */
-function isStill(store: Store, slot: string, current: Current): boolean {
-  return versionOfEntry(readEntry(store, slot)) === current.version;
+function isStill({ version, entry }: Current): Condition {
+  return (held) => (entry ? held === entry : versionOfEntry(held) === version);
 }
 
 function pairOf(record: string): Pair {
@@ -137,11 +148,16 @@ function placeIfChanged(
   meta: RecordMeta,
 ): void {
   const version = versionIn(record);
-  if (meta.problem && version === current.version) return;
-  // A clear that was seen since is no reason to write: it makes no difference until files have changed.
+  const isCleared = isNameCleared(current.entry);
+  if (meta.problem && version === current.version) {
+    const seen = withToken(current.entry, context.storeToken);
+    if (isCleared) placeEntry(store, slot, seen, isStill(current));
+    return;
+  }
+  // A clear of all names is no reason to write: it makes no difference until files have changed.
   const isNew = entryOfVersion(version, tokenIn(current.entry), meta) !== current.entry;
-  if (!isNew || !isStill(store, slot, current)) return;
-  replaceVersion(context, store, slot, current.version, version, meta);
+  if (!isNew && !isCleared) return;
+  replaceVersion(context, store, slot, current.version, version, meta, isStill(current));
 }
 
 /**
@@ -149,6 +165,7 @@ function placeIfChanged(
  *
  * @param before the version that the slot has; '' for none
  * @param meta as in `entryOfVersion`
+ * @param mayReplace as in `placeEntry`
  * @throws Error of the file system. The entry that was there stays
  */
 export function replaceVersion(
@@ -158,47 +175,60 @@ export function replaceVersion(
   before: string,
   version: string,
   meta: RecordMeta,
+  mayReplace?: Condition,
 ): void {
   if (before && before !== version) retire(store, before, slot);
-  placeEntry(store, slot, entryOfVersion(version, storeToken, meta));
+  placeEntry(store, slot, entryOfVersion(version, storeToken, meta), mayReplace);
 }
 
 function dropStored(store: Store, slot: string, current: Current): void {
-  if (!current.version || !isStill(store, slot, current)) return;
-  placeMark(store, slot, current.version);
+  if (current.version) placeMark(store, slot, current.version, isStill(current));
 }
 
 /**
  * Keeps the pointer of a slot in the store. After a restart the names of scanned files are served before the scan comes to them.
+ * A version that is not the one that this nginx knows stays: another one has put it.
  *
  * @param slot its key
+ * @param held the slot's record
  * @param file the key of a file; '' where the slot has no pointer any more
  * @param others the keys of other files with a certificate for the name
  */
-export function keepPointer(context: Context, slot: string, file: string, others: string[]): void {
+export function keepPointer(
+  context: Context,
+  slot: string,
+  held: string,
+  file: string,
+  others: string[],
+): void {
   const { store } = context;
   if (!store) return;
+  const version = isVersion(held) ? versionIn(held) : readMeta(held)?.before || '';
+  const isKnown: Condition = (entry) => versionOfEntry(entry) === version;
   try {
-    const version = versionOfEntry(readEntry(store, slot));
     if (version) retire(store, version, slot);
-    if (file) placePointer(store, slot, file, others);
-    else removeEntry(store, slot);
+    if (file) placePointer(store, slot, file, others, isKnown);
+    else removeEntry(store, slot, isKnown);
   } catch (e) {
     sayFault(context, (e as Error).message);
   }
 }
 
-const FAILURES = 'store_failures_total';
+/** Counts a pair that the store could not take. */
+export function countFault({ zone }: Context): void {
+  if (zone) count(zone, 'store_failures_total', '');
+}
 
 /**
  * Counts a fault of the store, and logs it where it is not the last one.
  *
  * @param fault '' where the store could be written: a later fault is logged again then
  */
-function sayFault({ r, zone }: Context, fault: string): void {
-  if (fault && zone) count(zone, FAILURES, '');
-  // Each file has another path.
-  const reason = fault.slice(fault.lastIndexOf(': ') + 1);
+export function sayFault(context: Context, fault: string): void {
+  const { r, zone } = context;
+  if (fault) countFault(context);
+  // Each file has another path, and the error of a folder has none.
+  const reason = fault.slice(fault.lastIndexOf(': ') + 1).trim();
   if (zone ? isNewToSay(zone, 'store-write', reason) : fault) {
     r.error(`cert_rotation: the store cannot be written: ${fault}; pairs go to nginx as text`);
   }
@@ -215,10 +245,7 @@ export function sweepIfDue({ r, store, zone }: Context): void {
   if (!store) return;
   const last = zone && findSwept(zone);
   if (last !== undefined && isWithin(last, 0, SWEEP_INTERVAL_MS)) return;
-  try {
-    if (!sweepStore(store, MOST_SWEPT) && zone) putSwept(zone, timestamp());
-  } catch (e) {
-    if (zone) putSwept(zone, timestamp());
-    r.log(`cert_rotation: the store: ${(e as Error).message}`);
-  }
+  const { isMoreDue, fault } = sweepStore(store, MOST_SWEPT);
+  if (!isMoreDue && zone) putSwept(zone, timestamp());
+  if (fault) r.log(`cert_rotation: the store: ${fault}`);
 }

@@ -191,7 +191,7 @@ function pointTo(context: Context, zone: Zone, slot: string, keys: string[]): vo
   const best = files[0];
   const others = files.slice(1);
   if (best === undefined) {
-    keepPointer(context, slot, '', []);
+    keepPointer(context, slot, held, '', []);
     removeRecord(zone, slot);
     return;
   }
@@ -207,7 +207,7 @@ function pointTo(context: Context, zone: Zone, slot: string, keys: string[]): vo
     meta !== null &&
     targetOf(held) === best &&
     (meta.others || []).join() === others.join();
-  if (!isSame) keepPointer(context, slot, best, others);
+  if (!isSame) keepPointer(context, slot, held, best, others);
   if (!isSame || findRecord(zone, slot) === undefined) {
     putRecord(zone, slot, makePointer(best, rest));
   }

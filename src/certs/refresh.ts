@@ -1,8 +1,8 @@
-import { LONGEST_FRESH_MS } from '../config/settings';
 import { isFileKey } from '../config/slot';
 import { isSettled, stampOfSlot } from '../disk/stamp';
 import { timestamp } from '../engine/clock';
 import { count, refusalLabels } from '../zone/counters';
+import type { Zone } from '../zone/dict';
 import { type LockAttempt, tryWithLocks } from '../zone/locks';
 import { expireMissing, noteMissing } from '../zone/misses';
 import {
@@ -14,9 +14,10 @@ import {
   withCheckedAt,
   withFreshUntil,
 } from '../zone/record';
-import { findRecord, noteLeftOut, putRecord, removeRecord } from '../zone/slots';
+import { findRecord, noteLeftOut, putRecord, removeRecord, touchRecord } from '../zone/slots';
 import { type CheckResult, checkFiles } from './check';
 import { type Context, withTokens } from './context';
+import { isNameCleared } from './entry_text';
 import { keepInStore, sweepIfDue } from './keep';
 import { keepFile } from './pointers';
 import { type Current, currentOf, hasEntry } from './stored';
@@ -62,16 +63,24 @@ function checkAndKeep(context: Context, slot: string, attempt: LockAttempt): str
   // No other worker writes the slot now that the lock is taken.
   const current = currentOf(context, slot, zone && findRecord(zone, slot));
   const result = look(context, slot, current, timestamp());
-  const stored = keepInStore(context, slot, current, result, attempt);
-  const record = withFreshUntil(stored, began + Math.min(context.interval, LONGEST_FRESH_MS));
+  const isSame = result.isSame === true && isStored(current);
+  const stored = isSame ? result.record : keepInStore(context, slot, current, result, attempt);
+  const record = withFreshUntil(stored, began, context.interval);
   if (zone && attempt.isLocked()) {
-    keep(context, slot, record, result);
+    if (isSame) touchRecord(zone, slot, record);
+    else keep(context, slot, record, result);
   } else if (!zone && result.message !== undefined && result.isError) {
     context.r.error(result.message);
   }
   if (misses && result.isMissing) noteMissing(misses, slot, token);
   sweepIfDue(context);
   return isAnswer(record) ? record : '';
+}
+
+/** Whether the zone and the store have the same version for a slot, and its entry is to stay as it is. */
+function isStored({ record, version, entry, isAdopted }: Current): boolean {
+  const isHere = version !== '' && !isAdopted && record !== undefined && isVersion(record);
+  return isHere && !isNameCleared(entry);
 }
 
 /**
@@ -84,7 +93,7 @@ function look(context: Context, slot: string, current: Current, began: string): 
   if (record !== undefined && isVersion(record) && !current.isAdopted) {
     const isDue =
       isCleared(record, context.token) || !isCheckedWithin(record, context.filesInterval);
-    if (!isDue) return { record };
+    if (!isDue) return { record, isSame: true };
   }
   const result = checkFiles(context, slot, record);
   // The interval counts from the beginning of the look, so that a change during the look is found in time.
@@ -103,10 +112,17 @@ function keep(context: Context, slot: string, record: string, result: CheckResul
     }
   } else if (record) putRecord(zone, slot, record);
   else removeRecord(zone, slot);
+  if (result.result || result.message !== undefined || result.warning !== undefined) {
+    tell(context, zone, result);
+  }
+}
+
+/** Counts and logs what a look has found. */
+function tell({ r }: Context, zone: Zone, result: CheckResult): void {
   if (result.result) count(zone, 'loads_total', `result="${result.result}"`);
   if (result.code) count(zone, 'refusals_total', refusalLabels('disk', result.code));
-  if (result.warning !== undefined) context.r.warn(result.warning);
+  if (result.warning !== undefined) r.warn(result.warning);
   if (result.message === undefined) return;
-  if (result.isError) context.r.error(result.message);
-  else context.r.log(result.message);
+  if (result.isError) r.error(result.message);
+  else r.log(result.message);
 }

@@ -1,8 +1,10 @@
 import { isFileKey, nameOf, rsaKey, slotKeys } from '../config/slot';
-import { LONGEST_ENTRY, placeEntry, readEntry, removeEntry } from '../disk/entries';
+import { fitsEntry, placeEntry, readEntry, removeEntry } from '../disk/entries';
+import type { Condition } from '../disk/place';
 import { exists } from '../disk/fs';
 import { type Store, versionPath } from '../disk/store';
 import {
+  type Swept,
   ALL_NAMES,
   fingerprintIn,
   readVersion,
@@ -31,21 +33,9 @@ import {
 } from '../zone/record';
 import { foundIn } from './check';
 import type { Context } from './context';
+import { clearedEntry, isNameCleared, parseEntry, versionOfEntry } from './entry_text';
 
-// Reads and writes the entries of slots in the store. An entry is one of these, as JSON:
-//
-//   {"version":"FINGERPRINT.ID","token":"…","meta":{…}}   the current version, and the clear that it has seen
-//   {"file":"*file:STEM","others":[…]}                    a pointer
-//   {"deleted":true}                                      a mark: the slot's pair was deleted
-
-interface StoreEntry {
-  version?: string;
-  token?: string;
-  meta?: RecordMeta;
-  file?: string;
-  others?: string[];
-  deleted?: true;
-}
+// Reads and writes the entries of slots in the store: see entry_text.ts.
 
 /** The state of a slot, by the zone and the store together. */
 export interface Current {
@@ -81,7 +71,7 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   if (deleted) return text !== undefined && isAnswer(text) ? none : known;
   if (file !== undefined) {
     const isSame = text !== undefined && isPointer(text) && targetOf(text) === file;
-    const record = isSame ? text : makePointer(file, others ? { others } : {});
+    const record = isSame ? text : pointerTo(file, others);
     return Object.assign({}, none, { record, isAdopted: !isSame });
   }
   if (version === undefined || !stored) {
@@ -89,7 +79,11 @@ export function currentOf(context: Context, slot: string, text: string | undefin
     return isGone ? none : known;
   }
   const isSame = isHere && pathOf(text) === versionPath(store, version) && exists(pathOf(text));
-  const record = isSame ? text : adopt(context, store, slot, entry as string);
+  const record = isSame
+    ? isNameCleared(entry as string)
+      ? markStale(text)
+      : text
+    : adopt(context, store, slot, entry as string);
   return { record, version, entry: entry as string, isAdopted: !isSame };
 }
 
@@ -115,25 +109,20 @@ function isPastStore(
  */
 export function dormantRecord(store: Store, slot: string): string {
   const { version, meta, file, others } = parseEntry(readEntry(store, slot));
-  if (file !== undefined) return makePointer(file, others ? { others } : {});
+  if (file !== undefined) return pointerTo(file, others);
   if (version === undefined || !meta) return '';
   const known = Object.assign({}, meta, { store: store.id });
   return markStale(makeVersionRecord(STALE_TOKEN, known, versionPath(store, version)));
 }
 
+/** The pointer that an entry with `file` and `others` stands for. */
+function pointerTo(file: string, others: string[] | undefined): string {
+  return makePointer(file, others ? { others } : {});
+}
+
 /** Whether the store has an entry for a slot, a mark included. */
 export function hasEntry({ store }: Context, slot: string): boolean {
   return store !== undefined && readEntry(store, slot) !== undefined;
-}
-
-/** @returns an empty entry where the text is not JSON */
-function parseEntry(text: string | undefined): StoreEntry {
-  if (text === undefined) return {};
-  try {
-    return (JSON.parse(text) as StoreEntry | null) || {};
-  } catch {
-    return {};
-  }
 }
 
 /**
@@ -201,43 +190,17 @@ export function writePair(store: Store, pair: Pair, slots: string[], isDurable: 
 }
 
 /**
- * The text of an entry for a version.
- *
- * @param token the store's clear token that the version has seen
- * @param meta `before` is the version that it replaces
- */
-export function entryOfVersion(version: string, token: string, meta: RecordMeta): string {
-  const kept: Partial<RecordMeta> = Object.assign({}, meta);
-  delete kept.problem;
-  delete kept.store;
-  const textOf = (): string => JSON.stringify({ version, token, meta: kept });
-  // The names of an issuer may take more bytes than characters.
-  if (Buffer.byteLength(textOf()) > LONGEST_ENTRY) delete kept.warnings;
-  // The names of a scanned file are in its certificate as well.
-  if (textOf().length > LONGEST_ENTRY) delete kept.found;
-  return textOf();
-}
-
-/** The version that an entry leads to; '' where it leads to none. */
-export function versionOfEntry(entry: string | undefined): string {
-  return parseEntry(entry).version || '';
-}
-
-/** The clear token that an entry has seen. */
-export function tokenIn(entry: string): string {
-  return parseEntry(entry).token || STALE_TOKEN;
-}
-
-/**
- * Makes the entry of a slot stale, as a clear does.
+ * Makes the entry of a slot stale, as a clear does. The first nginx that looks at the slot's files after it brings the entry up
+ * to date.
  *
  * @throws Error of the file system
  */
 export function clearEntry(store: Store, slot: string): void {
-  const entry = parseEntry(readEntry(store, slot));
-  if (entry.version === undefined) return;
-  entry.token = STALE_TOKEN;
-  placeEntry(store, slot, JSON.stringify(entry));
+  for (;;) {
+    const before = readEntry(store, slot);
+    if (versionOfEntry(before) === '') return;
+    if (placeEntry(store, slot, clearedEntry(before as string), (held) => held === before)) return;
+  }
 }
 
 /**
@@ -245,28 +208,41 @@ export function clearEntry(store: Store, slot: string): void {
  *
  * @param file the key of the file that it points to
  * @param others the keys of other files with a certificate for the name
+ * @param mayReplace as in `placeEntry`
  * @throws Error of the file system
  */
-export function placePointer(store: Store, slot: string, file: string, others: string[]): void {
+export function placePointer(
+  store: Store,
+  slot: string,
+  file: string,
+  others: string[],
+  mayReplace?: Condition,
+): void {
   let text = JSON.stringify({ file, others });
-  if (text.length > LONGEST_ENTRY) text = JSON.stringify({ file });
-  placeEntry(store, slot, text);
+  if (!fitsEntry(text)) text = JSON.stringify({ file });
+  placeEntry(store, slot, text, mayReplace);
 }
 
 /**
  * Marks a slot as deleted. A sweep removes the mark and the version when every nginx that shares the store has seen it.
  *
  * @param version the slot's; '' for none
+ * @param mayReplace as in `placeEntry`
  * @throws Error of the file system where neither a mark could be made nor the entry removed
  */
-export function placeMark(store: Store, slot: string, version: string): void {
+export function placeMark(
+  store: Store,
+  slot: string,
+  version: string,
+  mayReplace?: Condition,
+): void {
   try {
     if (version) retire(store, version, slot);
     retireMark(store, slot);
-    placeEntry(store, slot, JSON.stringify({ deleted: true }));
+    placeEntry(store, slot, JSON.stringify({ deleted: true }), mayReplace);
   } catch {
     // A full disk has no room for a mark, but the entry can be removed all the same. That makes room for the note.
-    removeEntry(store, slot);
+    removeEntry(store, slot, mayReplace);
     retireIfRoom(store, version, slot);
   }
 }
@@ -283,10 +259,8 @@ function retireIfRoom(store: Store, version: string, slot: string): void {
  * Removes versions and marks that are due.
  *
  * @param most the number of them to look at
- * @returns whether more may be due
- * @throws Error of the file system
  */
-export function sweepStore(store: Store, most: number): boolean {
+export function sweepStore(store: Store, most: number): Swept {
   return sweep(
     store,
     {
@@ -295,7 +269,7 @@ export function sweepStore(store: Store, most: number): boolean {
           (slot) => parseEntry(readEntry(store, slot)).version === version,
         ),
       removeMark: (slot) => {
-        if (parseEntry(readEntry(store, slot)).deleted) removeEntry(store, slot);
+        removeEntry(store, slot, (held) => parseEntry(held).deleted === true);
       },
     },
     most,

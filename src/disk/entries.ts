@@ -1,12 +1,17 @@
-import { listIfThere, readLink, stat, unlink } from './fs';
-import { placeLink } from './place';
-import { type Store, entryPath } from './store';
+import { listIfThere, readLink, stat } from './fs';
+import { type ClaimedLink, type Condition, placeLink, removeLink, replaceLink } from './place';
+import { type Store, claimPath, entryPath } from './store';
 
 // Entries tell which version is current for each slot. An entry is a symlink whose target is text and leads nowhere: one
 // rename replaces it, and one readlink reads it. The clear token is such a symlink as well.
 
-/** The length of the longest entry, in characters. XFS takes a target of 1024 bytes (XFS_SYMLINK_MAXLEN), and only stems of files are not ASCII. */
+/** The length of the longest entry, in bytes. XFS takes a target of 1024 (XFS_SYMLINK_MAXLEN), other file systems of 4095. */
 export const LONGEST_ENTRY = 1000;
+
+/** Whether a text is short enough for an entry. */
+export function fitsEntry(text: string): boolean {
+  return Buffer.byteLength(text) <= LONGEST_ENTRY;
+}
 
 /**
  * The text of a slot's entry.
@@ -18,23 +23,39 @@ export function readEntry(store: Store, slot: string): string | undefined {
   return readLink(entryPath(store, slot));
 }
 
+/** The condition that every entry meets. */
+const always: Condition = () => true;
+
 /**
- * Replaces a slot's entry.
+ * Replaces a slot's entry. With a condition it is the way to change an entry that was read: what another nginx has placed since
+ * is not undone.
  *
- * @param text at most LONGEST_ENTRY characters
+ * @param text for which `fitsEntry` is true
+ * @param mayReplace gets the text of the entry that is there; undefined where there is none
+ * @returns false where the entry that is there does not meet the condition
  * @throws Error of the file system. The entry that was there stays
  */
-export function placeEntry(store: Store, slot: string, text: string): void {
-  placeLink(store, entryPath(store, slot), text);
+export function placeEntry(
+  store: Store,
+  slot: string,
+  text: string,
+  mayReplace: Condition = always,
+): boolean {
+  return replaceLink(store, linkOf(store, slot), text, mayReplace);
 }
 
 /**
  * Removes a slot's entry if it is there.
  *
+ * @param mayRemove as in `placeEntry`
  * @throws Error of the file system
  */
-export function removeEntry(store: Store, slot: string): void {
-  unlink(entryPath(store, slot));
+export function removeEntry(store: Store, slot: string, mayRemove: Condition = always): void {
+  removeLink(store, linkOf(store, slot), mayRemove);
+}
+
+function linkOf(store: Store, slot: string): ClaimedLink {
+  return { path: entryPath(store, slot), claim: claimPath(store, slot) };
 }
 
 /**

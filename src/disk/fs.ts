@@ -1,6 +1,6 @@
 import fs from 'fs';
 
-// The only file that touches fs. It adds the path to the errors of functions whose callers log them: those of njs do not name it.
+// The only file that touches fs. It adds the path to the errors of functions whose callers tell them: those of njs do not name it.
 
 /** The size of the largest file that is read, in bytes: that of the largest body of a put. No chain comes near it. */
 export const LARGEST_FILE = 1024 * 1024;
@@ -20,9 +20,9 @@ interface FileError extends Error {
 }
 
 /** Adds the path to the message of an error. */
-function naming(path: string, work: () => void): void {
+function naming<T>(path: string, work: () => T): T {
   try {
-    work();
+    return work();
   } catch (e) {
     const { message, code } = e as FileError;
     const error = new Error(`${path}: ${message}`) as FileError;
@@ -47,11 +47,7 @@ export function ifThere(work: () => void): void {
  * @throws FileError with a message that names the path
  */
 export function listFolder(folder: string): string[] {
-  let names: string[] = [];
-  naming(folder, () => {
-    names = fs.readdirSync(folder);
-  });
-  return names;
+  return naming(folder, () => fs.readdirSync(folder));
 }
 
 /** The names of a folder's entries, in no order; none where there is no folder. It throws as `listFolder` does. */
@@ -125,11 +121,11 @@ export function exists(path: string): boolean {
  * The target of a symlink.
  *
  * @returns undefined where there is no symlink under the path
- * @throws FileError without the path
+ * @throws FileError with the path
  */
 export function readLink(path: string): string | undefined {
   try {
-    return (fs as unknown as Links).readlinkSync(path);
+    return naming(path, () => (fs as unknown as Links).readlinkSync(path));
   } catch (e) {
     const { code } = e as FileError;
     // EINVAL: the entry is no link.
@@ -190,11 +186,13 @@ export function renameFile(from: string, to: string): void {
 /**
  * Removes an entry that is no folder, if it is there.
  *
- * @throws FileError without the path
+ * @throws FileError with the path
  */
 export function unlink(path: string): void {
   ifThere(() => {
-    fs.unlinkSync(path);
+    naming(path, () => {
+      fs.unlinkSync(path);
+    });
   });
 }
 

@@ -2,7 +2,8 @@ import { isFileKey, isRsaKey, nameOf } from '../config/slot';
 import { makeFolder, statLink, userOfProcess } from './fs';
 
 // The layout of `$cert_store`. Several nginx may use one store at the same time, and need no lock for it: a file is written
-// once, gets its name by one rename when it is complete, and the name is never used twice. One rename replaces an entry.
+// once, gets its name by one rename when it is complete, and the name is never used twice. One rename replaces an entry, and
+// the other nginx wait for it: see place.ts.
 //
 //   $cert_store/cert-rotation.v1/     made by this program
 //     versions/HH/FINGERPRINT.ID      the key and the chain of one version; HH begins the fingerprint
@@ -11,6 +12,7 @@ import { makeFolder, statLink, userOfProcess } from './fs';
 //     files/HH/STEM                   the same for files that a scan found
 //     retired/TIME/FINGERPRINT.ID     versions that may have to be removed: see versions.ts
 //     temporary/ID                    files that are being written
+//     changing/KIND/NAME              the claim of an entry that is being replaced: its next target; KIND is names, rsa or files
 //     clear                           a symlink, whose target is the clear token
 //     etcd                            a symlink, whose target says which history of etcd the pairs come from
 
@@ -35,7 +37,7 @@ export interface Store {
  */
 export function openStore(path: string): Store {
   if (path.charAt(0) !== '/') throw new Error(`$cert_store "${path}" has to be an absolute path`);
-  const root = path.replace(/\/+$/, '') + OWN_FOLDER;
+  const root = withoutSlash(path) + OWN_FOLDER;
   const { dev, ino, mode, uid, isFolder } = statOrMake(root);
   if (!isFolder) throw new Error(`${root}: this has to be a folder, and is something else`);
   if ((mode & FOREIGN_RIGHTS) !== 0) {
@@ -46,6 +48,11 @@ export function openStore(path: string): Store {
     throw new Error(`${root}: it belongs to user ${uid}, and the workers run as user ${user}`);
   }
   return { root, id: `${dev}:${ino}` };
+}
+
+/** Without a regular expression, which is slow in the njs engine: each look at the store comes here. */
+function withoutSlash(path: string): string {
+  return path.endsWith('/') ? withoutSlash(path.slice(0, -1)) : path;
 }
 
 interface Folder {
@@ -87,8 +94,23 @@ function statFolder(root: string): Folder {
  */
 export function entryPath({ root }: Store, slot: string): string {
   const name = nameOf(slot);
-  const folder = isFileKey(slot) ? 'files' : isRsaKey(slot) ? 'rsa' : 'names';
-  return `${root}/${folder}/${shardOf(name)}/${name}`;
+  return `${root}/${kindOf(slot)}/${shardOf(name)}/${name}`;
+}
+
+/**
+ * The path of the claim of a slot's entry.
+ *
+ * @param slot its key
+ */
+export function claimPath({ root }: Store, slot: string): string {
+  return `${root}/changing/${kindOf(slot)}/${nameOf(slot)}`;
+}
+
+/** The folders of the kinds of entries. */
+export const KINDS = ['names', 'rsa', 'files'];
+
+function kindOf(slot: string): string {
+  return isFileKey(slot) ? 'files' : isRsaKey(slot) ? 'rsa' : 'names';
 }
 
 /**

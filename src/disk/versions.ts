@@ -14,7 +14,7 @@ import {
   unlink,
 } from './fs';
 import { placeFile } from './place';
-import { type Store, uniqueId, versionPath } from './store';
+import { KINDS, type Store, uniqueId, versionPath } from './store';
 
 // The files of versions, and their removal. A version is noted under retired/TIME/, with TIME in steps of ten seconds, when it
 // is made, since its worker may be killed before an entry leads to it, and before another one replaces it. A sweep removes the
@@ -119,23 +119,67 @@ function bucketOf(ms: number): number {
   return Math.floor(ms / BUCKET_MS);
 }
 
-/**
- * Removes versions that were retired for long enough, and files that killed workers left in temporary/.
- *
- * @param most the number of files to look at
- * @returns whether more may be due
- * @throws Error of the file system
- */
-export function sweep(store: Store, sweeper: Sweeper, most: number): boolean {
-  let left = most - sweepTemporary(store, most);
-  const folder = `${store.root}/retired`;
-  const buckets = listIfThere(folder);
-  for (let i = 0; i < buckets.length && left > 0; i++) {
-    const bucket = dueBucket(folder, buckets[i] as string);
-    if (bucket) left -= sweepBucket(store, bucket, sweeper, left);
-  }
-  return left <= 0;
+/** The outcome of a sweep. */
+export interface Swept {
+  /** Whether more may be due. */
+  isMoreDue: boolean;
+  /** The last fault of the file system; '' for none. What has one is left, and the sweep goes on with others. */
+  fault: string;
 }
+
+/**
+ * Removes versions that were retired for long enough, and what killed workers left in temporary/ and changing/.
+ *
+ * @param most the number of notes to look at, and of files in temporary/
+ */
+export function sweep(store: Store, sweeper: Sweeper, most: number): Swept {
+  const sweeping: Sweeping = { store, sweeper, most, left: most, removed: 0, fault: '' };
+  tryTo(sweeping, () => {
+    sweepUnfinished(sweeping);
+  });
+  const folder = `${store.root}/retired`;
+  tryTo(sweeping, () => {
+    const buckets = fromAnywhere(listIfThere(folder).filter((name) => BUCKET_NAME.test(name)));
+    for (let i = 0; i < buckets.length && sweeping.left > 0; i++) {
+      tryTo(sweeping, () => {
+        const bucket = dueBucket(folder, buckets[i] as string);
+        if (bucket) sweepBucket(sweeping, bucket);
+      });
+    }
+  });
+  const { left, removed, fault } = sweeping;
+  // What cannot be removed is no reason to sweep again at once.
+  return { isMoreDue: removed > 0 && (left <= 0 || removed >= most), fault };
+}
+
+/** A sweep that is going on. */
+interface Sweeping {
+  store: Store;
+  sweeper: Sweeper;
+  most: number;
+  /** The number of notes that may still be looked at. */
+  left: number;
+  removed: number;
+  fault: string;
+}
+
+/** Does a step of a sweep, and notes the fault that ends it. */
+function tryTo(sweeping: Sweeping, step: () => void): void {
+  try {
+    step();
+  } catch (e) {
+    sweeping.fault = (e as Error).message;
+  }
+}
+
+/** The names of a folder, from any of them on: what cannot be removed must not keep a sweep from the rest for ever. */
+function fromAnywhere(names: string[]): string[] {
+  const first = Math.floor(Math.random() * names.length);
+  return names.slice(first).concat(names.slice(0, first));
+}
+
+/** The name of a bucket: of `bucketOf`, and a part of its own where the clock was set back. Other folders are somebody else's. */
+const BUCKET_NAME = /^\d+(-.*)?$/;
 
 /** @returns the path of a bucket whose notes are due; '' where they are not */
 function dueBucket(folder: string, name: string): string {
@@ -150,43 +194,60 @@ function dueBucket(folder: string, name: string): string {
   return '';
 }
 
-/** @returns the number of notes that were looked at, and 1 for the bucket itself */
-function sweepBucket(store: Store, bucket: string, sweeper: Sweeper, most: number): number {
-  const versions = listIfThere(bucket);
-  const count = Math.min(versions.length, most);
-  for (let i = 0; i < count; i++) {
-    const version = versions[i] as string;
-    const owner = readLink(`${bucket}/${version}`);
-    ifThere(() => {
+/** Looks at the notes of a bucket. The bucket itself counts as one. */
+function sweepBucket(sweeping: Sweeping, bucket: string): void {
+  const { store, sweeper } = sweeping;
+  const names = fromAnywhere(listIfThere(bucket)).slice(0, sweeping.left);
+  sweeping.left -= names.length + 1;
+  const notes: string[] = [];
+  const replaced: string[] = [];
+  names.forEach((name) => {
+    tryTo(sweeping, () => {
+      const owner = readLink(`${bucket}/${name}`);
+      // No note, or one that another nginx has dealt with.
       if (owner === undefined) return;
-      if (version.startsWith(MARK)) sweeper.removeMark(owner);
-      else if (!sweeper.isCurrent(version, owner) && !isNotedAnew(store, version, bucket)) {
-        unlink(versionPath(store, version));
-      }
+      if (name.startsWith(MARK)) sweeper.removeMark(owner);
+      else if (!sweeper.isCurrent(name, owner)) replaced.push(name);
+      notes.push(name);
     });
-    unlink(`${bucket}/${version}`);
-  }
-  if (count === versions.length) removeFolder(bucket);
-  return count + 1;
+  });
+  const buckets = replaced.length > 0 ? otherBuckets(store, bucket) : [];
+  notes.forEach((name) => {
+    tryTo(sweeping, () => {
+      // A version that was current for long may be replaced only now: the note of its making says nothing about that.
+      const isNotedAnew = buckets.some((other) => exists(`${other}/${name}`));
+      if (replaced.indexOf(name) >= 0 && !isNotedAnew) unlink(versionPath(store, name));
+      unlink(`${bucket}/${name}`);
+      sweeping.removed++;
+    });
+  });
+  removeFolder(bucket);
 }
 
-/** Whether a version that was current for long was replaced only now: the note of its making says nothing about that. */
-function isNotedAnew({ root }: Store, version: string, bucket: string): boolean {
+/** The paths of all buckets but one. They are listed after the entries were read: a version is noted before it is replaced. */
+function otherBuckets({ root }: Store, bucket: string): string[] {
   const folder = `${root}/retired`;
   return listIfThere(folder)
     .map((name) => `${folder}/${name}`)
-    .some((other) => other !== bucket && exists(`${other}/${version}`));
+    .filter((other) => other !== bucket);
 }
 
-function sweepTemporary({ root }: Store, most: number): number {
-  const names = listIfThere(`${root}/temporary`);
-  const count = Math.min(names.length, most);
-  for (let i = 0; i < count; i++) {
-    const path = `${root}/temporary/${names[i] as string}`;
-    ifThere(() => {
-      const age = Date.now() - statLink(path).ctimeMs;
-      if (age > KEPT_MS || age < -KEPT_MS) unlink(path);
-    });
-  }
-  return count;
+/** Removes what killed workers left in temporary/ and changing/. */
+function sweepUnfinished(sweeping: Sweeping): void {
+  const { root } = sweeping.store;
+  ['temporary'].concat(KINDS.map((kind) => `changing/${kind}`)).forEach((folder) => {
+    fromAnywhere(listIfThere(`${root}/${folder}`))
+      .slice(0, sweeping.most)
+      .forEach((name) => {
+        tryTo(sweeping, () => {
+          ifThere(() => {
+            const path = `${root}/${folder}/${name}`;
+            const age = Date.now() - statLink(path).mtimeMs;
+            if (age <= KEPT_MS && age >= -KEPT_MS) return;
+            unlink(path);
+            sweeping.removed++;
+          });
+        });
+      });
+  });
 }

@@ -11,7 +11,7 @@ import { normaliseWithWildcard } from '../x509/server_name';
 import { clearToken } from '../zone/clear_token';
 import { count, refusalLabels } from '../zone/counters';
 import { type Zone, isZoneFull } from '../zone/dict';
-import { withLocks } from '../zone/locks';
+import { withLocks, withLocksIfRoom } from '../zone/locks';
 import type { Problem, RecordMeta } from '../zone/meta';
 import { isAnswer, isVersion, makeRecord, pathOf, readMeta, withMeta } from '../zone/record';
 import { findRecord, findSummary, findVersion, putRecord } from '../zone/slots';
@@ -28,7 +28,7 @@ export interface Target {
   context: Context;
   zone: Zone;
   etcd: Etcd;
-  /** The ticket of the lock `FOLLOWER`. */
+  /** The ticket of the lock `FOLLOWER`; '' where the zone has no room for that lock: nothing but deletes may be applied then. */
   ticket: string;
 }
 
@@ -40,6 +40,18 @@ export interface Target {
 function withSlot<T>({ zone, ticket }: Target, slot: string, work: () => T): Promise<T> {
   return withLocks(zone, [slot], () => {
     expectFollower(zone, ticket);
+    return work();
+  });
+}
+
+/**
+ * Changes a slot under its lock as `withSlot` does, for work that makes room in the zone, or needs none: see `withLocksIfRoom`.
+ *
+ * @throws (rejects with) store-unavailable: see `expectFollower`
+ */
+function withSlotIfRoom<T>({ zone, ticket }: Target, slot: string, work: () => T): Promise<T> {
+  return withLocksIfRoom(zone, [slot], () => {
+    if (ticket) expectFollower(zone, ticket);
     return work();
   });
 }
@@ -135,7 +147,7 @@ async function noteRefused(
   problem: Problem,
 ): Promise<void> {
   const { context, zone } = into;
-  const isPair = await withSlot(into, slot, () => {
+  const isPair = await withSlotIfRoom(into, slot, () => {
     const held = findRecord(zone, slot) || '';
     const last = readMeta(held);
     const token = clearToken(zone);
@@ -208,7 +220,7 @@ function storedIn({ store }: Context, slot: string): string {
  */
 export async function applyDelete(into: Target, slot: string, listing: Listing): Promise<boolean> {
   const { r } = into.context;
-  const why = await withSlot(into, slot, () => removeOrKeep(into, slot, listing));
+  const why = await withSlotIfRoom(into, slot, () => removeOrKeep(into, slot, listing));
   const name = nameOf(slot);
   if (why === null) r.log(`cert_rotation: ${name}: deleted in etcd, and removed here`);
   if (why) {
@@ -219,7 +231,7 @@ export async function applyDelete(into: Target, slot: string, listing: Listing):
 
 /** @returns null where the slot was emptied; the reason why not, where it is a new one; undefined where there is nothing to say */
 function removeOrKeep(
-  { context, zone }: Target,
+  { context, zone, ticket }: Target,
   slot: string,
   listing: Listing,
 ): Problem | null | undefined {
@@ -240,7 +252,11 @@ function removeOrKeep(
     putRecord(zone, slot, withMeta(current, clearToken(zone), rest));
     return undefined;
   }
-  if (historyIdIn(meta.etcd) !== listing.historyId && !listing.isCleared) return keepFor(GONE);
+  if (historyIdIn(meta.etcd) !== listing.historyId) {
+    // Without the lock another worker may have begun a new history since the listing.
+    if (!ticket) return undefined;
+    if (!listing.isCleared) return keepFor(GONE);
+  }
   try {
     removePair(context, zone, [slot]);
   } catch (e) {

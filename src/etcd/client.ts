@@ -10,14 +10,12 @@ import {
   bytesOf,
   encodeKey,
   endOf,
-  excerpt,
   headerOf,
   isFields,
   keyValues,
   listOf,
   messageOf,
   numberOf,
-  memberOf,
   textOf,
   unavailable,
 } from './wire';
@@ -124,12 +122,14 @@ export async function readKeys(
     keys_only: !!options.keysOnly,
     min_mod_revision: options.minModRevision || 0,
   });
-  return {
-    header: headerOf(answer),
-    kvs: keyValues(answer['kvs']),
-    more: answer['more'] === true,
-    count: numberOf(answer['count']),
-  };
+  const header = headerOf(answer);
+  const kvs = keyValues(answer['kvs'], etcd.prefix);
+  const more = answer['more'] === true;
+  const count = numberOf(answer['count']);
+  // Without a limit and a revision to begin with, the answer has all keys of the range.
+  const isWhole = options.minModRevision || more ? kvs.length <= count : kvs.length === count;
+  if (!isWhole) unavailable('the answer lacks keys that it counts');
+  return { header, kvs, more, count };
 }
 
 /**
@@ -143,17 +143,28 @@ export async function transact(
   success: Operation[],
 ): Promise<Outcome> {
   const answer = await call(etcd, '/v3/kv/txn', { compare, success });
-  return {
-    header: headerOf(answer),
-    succeeded: answer['succeeded'] === true,
-    found: listOf(answer['responses']).map((response) => {
-      const kvs = listOf(memberOf(response, 'response_range')['kvs']).concat(
-        listOf([memberOf(response, 'response_put')['prev_kv']]),
-        listOf(memberOf(response, 'response_delete_range')['prev_kvs']),
-      );
-      return keyValues(kvs)[0];
-    }),
-  };
+  const header = headerOf(answer);
+  const succeeded = answer['succeeded'] === true;
+  const responses = listOf(answer['responses']);
+  if (succeeded && responses.length !== success.length) {
+    unavailable('the answer lacks responses to what was asked');
+  }
+  const found = responses.map((response) => keyValues(kvsIn(response), etcd.prefix)[0]);
+  return { header, succeeded, found };
+}
+
+/**
+ * The keys in the response to one operation.
+ *
+ * @throws store-unavailable: it is a response to something else
+ */
+function kvsIn(response: Fields): unknown {
+  const { response_range, response_put, response_delete_range } = response;
+  if (isFields(response_range)) return response_range['kvs'];
+  if (isFields(response_delete_range)) return response_delete_range['prev_kvs'];
+  if (!isFields(response_put)) return unavailable('the answer has a response to something else');
+  const { prev_kv } = response_put;
+  return prev_kv === undefined ? undefined : [prev_kv];
 }
 
 interface Reply {
@@ -219,10 +230,8 @@ async function post(etcd: Etcd, path: string, body: object, token: string): Prom
   } catch {
     // The engine's message is not used: it may quote the text, and with it a private key.
   }
-  // An excerpt of a 200 is not logged for that reason: an answer that was cut off may hold a private key.
-  return unavailable(
-    `the answer has status ${status}${status === 200 ? ', but is no JSON object' : excerpt(text)}`,
-  );
+  // Nor is any of the text: a page that is not etcd's may quote what it was sent, and an answer may be cut off in a private key.
+  return unavailable(`the answer has status ${status}, and is no JSON object`);
 }
 
 function expectDone({ status, fields }: Reply): Fields {

@@ -1,6 +1,7 @@
 import { type Context, contextOf } from '../certs/context';
 import { sweepIfDue } from '../certs/keep';
 import { refuse } from '../engine/refusal';
+import type { Store } from '../disk/store';
 import { callerOf } from '../engine/session';
 import { clearToken } from '../zone/clear_token';
 import type { Zone } from '../zone/dict';
@@ -10,7 +11,7 @@ import { isSlotKey, noteForeign } from './apply';
 import { findFailure, isWaiting, noteFailure, noteSuccess } from './backoff';
 import { type Etcd, etcdOf, readHeader, readKeys } from './client';
 import { historyIdFor, keepHistory } from './history';
-import { PAGE, listRange } from './listing';
+import { PAGE, listRange, removeAllMissing } from './listing';
 import {
   type KeyRange,
   type Position,
@@ -64,11 +65,15 @@ async function runRound(context: Context, etcd: Etcd): Promise<void> {
   const { zone } = etcd;
   const end = Date.now() + BUDGET_MS;
   const header = await readHeader(etcd);
-  if (isUpToDate(zone, findPosition(etcd), header)) return;
+  if (isUpToDate(context, zone, findPosition(etcd), header)) return;
   // nginx runs at most one of these handlers in a worker, so a lock with this worker's ticket is of a round that nginx has ended.
   const left = findNote(zone, 'follower');
   if (left !== undefined && isOwnTicket(left)) unlock(zone, FOLLOWER, left);
-  const lock = tryLock(zone, FOLLOWER);
+  let lock = tryLock(zone, FOLLOWER);
+  if (lock.state === 'no-room') {
+    await makeRoom(context, etcd, header, end);
+    lock = tryLock(zone, FOLLOWER);
+  }
   if (lock.state === 'no-room') return refuse('zone-full', NO_ROOM_FOR_LOCK);
   if (lock.state === 'busy') return;
   const { ticket } = lock;
@@ -86,10 +91,30 @@ async function runRound(context: Context, etcd: Etcd): Promise<void> {
   }
 }
 
-function isUpToDate(zone: Zone, position: Position | null, header: Header): boolean {
+/** Removes pairs that were deleted in etcd, so that the zone has room for the follower's lock. */
+async function makeRoom(
+  context: Context,
+  etcd: Etcd,
+  { revision }: Header,
+  end: number,
+): Promise<void> {
+  const position = findPosition(etcd);
+  if (!position) return;
+  const { zone } = etcd;
+  const round: Round = { context, zone, etcd, ticket: '', end, revision, hasChanged: false };
+  await removeAllMissing(round, position);
+}
+
+function isUpToDate(
+  { store }: Context,
+  zone: Zone,
+  position: Position | null,
+  header: Header,
+): boolean {
   return (
     position !== null &&
     position.token === clearToken(zone) &&
+    position.store === idOf(store) &&
     isSameHistory(position, header) &&
     position.ranges.every(({ since, needsListing }) => since === header.revision && !needsListing)
   );
@@ -97,7 +122,9 @@ function isUpToDate(zone: Zone, position: Position | null, header: Header): bool
 
 async function catchUp(round: Round, header: Header): Promise<void> {
   const position = positionAt(round, header);
+  // A new position is noted before any pair, while the zone has room for it.
   position.term = header.term;
+  notePosition(round, position);
   while (Date.now() < round.end) {
     const range = oldest(position);
     if (range.since >= header.revision && !range.needsListing) return;
@@ -107,28 +134,38 @@ async function catchUp(round: Round, header: Header): Promise<void> {
   }
 }
 
-/** The position to go on from: at the beginning of a history a new one, and after a clear one with all ranges to be listed. */
+/**
+ * The position to go on from: at the beginning of a history a new one; after a clear, or where the store has come back, one with all
+ * ranges to be listed.
+ */
 function positionAt(round: Round, header: Header): Position {
   const { context, zone, etcd } = round;
   const token = clearToken(zone);
+  const storeId = idOf(context.store);
   const known = findPosition(etcd);
   if (!known || !isSameHistory(known, header)) {
     const historyId = historyIdFor(context.store, etcd, header, known ? known.historyId : '');
-    const position = newPosition(etcd, header, token, historyId);
+    const position = newPosition(etcd, header, token, storeId, historyId);
     keepHistory(context.store, position, header.revision, true);
-    // The position is noted before any pair, while the zone has room for it.
-    notePosition(round, position);
     return position;
   }
-  if (known.token !== token) {
-    known.token = token;
+  const isCleared = known.token !== token;
+  const includesStore = storeId !== '' && known.store !== storeId;
+  known.token = token;
+  known.store = storeId;
+  if (isCleared || includesStore) {
     known.ranges.forEach((range) => {
       range.needsListing = true;
-      range.isCleared = true;
+      range.isCleared = range.isCleared || isCleared;
+      range.includesStore = range.includesStore || includesStore;
       range.resumeAfter = '';
     });
   }
   return known;
+}
+
+function idOf(store: Store | undefined): string {
+  return store ? store.id : '';
 }
 
 /** The range to work on next: one that needs a listing, otherwise the one that is furthest behind. */

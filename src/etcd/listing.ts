@@ -1,4 +1,4 @@
-import { restorePointers } from '../certs/pointers';
+import { isRoomy, restorePointers } from '../certs/pointers';
 import { slotsInStore } from '../certs/sync';
 import type { Store } from '../disk/store';
 import { timeSlicer } from '../engine/yielding';
@@ -32,9 +32,11 @@ export async function listRange(round: Round, position: Position, range: KeyRang
   const { header, kvs } = found;
   expectSameHistory(position, header);
   if (!range.resumeAfter) range.resumeRevision = header.revision;
+  splitRange(position, range, found);
+  // Removed pairs make room for new ones. Where there is room, a name is not served by its parent's wildcard in between.
+  if (!isRoomy(round.zone) && !(await removeMissing(round, position, range, found))) return;
   const changed = kvs.filter((kv) => isToRead(round, position, range, kv));
   if (!(await readAndApply(round, position, range, changed))) return;
-  splitRange(position, range, found);
   if (!(await removeMissing(round, position, range, found))) return;
   const slots = kvs
     // Other foreign keys were logged when they were written.
@@ -49,7 +51,30 @@ export async function listRange(round: Round, position: Position, range: KeyRang
   range.count = kvs.length;
   range.needsListing = false;
   range.isCleared = false;
+  range.includesStore = false;
   range.resumeAfter = '';
+}
+
+/**
+ * Removes the pairs whose keys are gone, without the follower's lock, where the zone has no room for that one. It is safe without: a
+ * pair that is newer than the listing stays. The position stays, so that a round with the lock does it all again.
+ *
+ * @param position may be changed by this function alone
+ */
+export async function removeAllMissing(round: Round, position: Position): Promise<void> {
+  const { ranges } = position;
+  // Each time from another range on: there may be no time for all.
+  const first = Math.floor(Math.random() * ranges.length);
+  const open = ranges.slice(first).concat(ranges.slice(0, first));
+  for (let i = 0; i < open.length && Date.now() < round.end; i++) {
+    const range = open[i] as KeyRange;
+    const { after, to } = range;
+    const found = await readKeys(round.etcd, after, to, { keysOnly: true, limit: PAGE });
+    expectSameHistory(position, found.header);
+    const last = splitRange(position, range, found);
+    if (last) open.push(last);
+    await removeMissing(round, position, range, found);
+  }
 }
 
 /** Whether the value of a key is another one than its slot has, and was not tried in this listing. */
@@ -89,13 +114,22 @@ async function readAndApply(
   return true;
 }
 
-/** Makes a range of its own of the keys that did not fit into one answer. */
-function splitRange(position: Position, range: KeyRange, { kvs, more }: Range): void {
+/**
+ * Makes a range of its own of the keys that did not fit into one answer.
+ *
+ * @returns that range; undefined where all keys fitted
+ */
+function splitRange(
+  position: Position,
+  range: KeyRange,
+  { kvs, more }: Range,
+): KeyRange | undefined {
   const last = more ? kvs[kvs.length - 1] : undefined;
-  if (!last) return;
+  if (!last) return undefined;
   const rest = Object.assign({}, range, { after: last.key });
   position.ranges.splice(position.ranges.indexOf(range) + 1, 0, rest);
   range.to = last.key;
+  return rest;
 }
 
 /**
@@ -152,8 +186,7 @@ async function findMissing(
       if (isMissing(slot) && isToDelete(zone, slot, listing)) missing.push(slot);
     });
   });
-  // After a start the pairs of the last run are in the store alone.
-  if (range.since > 0 || !context.store) return missing;
+  if (!range.includesStore || !context.store) return missing;
   const stored = round.storedSlots || (round.storedSlots = await listStore(round, context.store));
   await eachSlice(stored, (slots) => {
     slots.forEach((slot) => {

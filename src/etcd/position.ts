@@ -19,6 +19,8 @@ export interface Position {
   term: number;
   /** The zone's clear token: after a clear all ranges are listed again. */
   token: string;
+  /** The id of the store that was compared with the keys; '' where there was none, or it was away. */
+  store: string;
   /** Distinguishes this history of revisions from that of another etcd, or of a restored one. */
   historyId: string;
   /** All keys, split into ranges in their order. Each request is for one range, so that its time does not grow with the keys. */
@@ -39,6 +41,8 @@ export interface KeyRange {
   count: number;
   /** The range has to be listed, because the values that were written do not tell all changes. */
   needsListing: boolean;
+  /** The listing takes in pairs that the store alone has: nginx, or the store, has just come back. */
+  includesStore: boolean;
   /** The listing is due to a clear, which also removes pairs that this etcd never had. */
   isCleared: boolean;
   /**
@@ -157,6 +161,7 @@ export function newPosition(
   etcd: Etcd,
   { cluster, term }: Header,
   token: string,
+  store: string,
   historyId: string,
 ): Position {
   return {
@@ -164,6 +169,7 @@ export function newPosition(
     cluster,
     term,
     token,
+    store,
     historyId,
     ranges: [
       {
@@ -172,6 +178,7 @@ export function newPosition(
         since: 0,
         count: 0,
         needsListing: true,
+        includesStore: true,
         isCleared: false,
         resumeAfter: '',
         resumeRevision: 0,

@@ -23,7 +23,10 @@ export interface KeyValue {
 export type Operation = object;
 
 /** The most that a log line quotes of an error, in characters. */
-const LONGEST_EXCERPT = 120;
+const LONGEST_MESSAGE = 120;
+
+/** What an error of etcd's has nothing of: a line of PEM, or base64 as values are sent in. */
+const LOOKS_LIKE_KEY = /-----|[A-Za-z0-9+/]{32}/;
 
 export function getOperation(key: string): Operation {
   return { request_range: { key: encodeKey(key) } };
@@ -54,23 +57,18 @@ export function unavailable(detail: string): never {
   return refuse('store-unavailable', `etcd: ${detail}`);
 }
 
-/** The message of the gateway's error; '' where there is none. */
+/**
+ * The message of the gateway's error, as the beginning of a line of printable ASCII.
+ *
+ * @returns '' where the answer is no error in the gateway's format, or may quote a key that it was sent
+ */
 export function messageOf(fields: Fields): string {
-  return wordsOf(textOf(fields['message']) || textOf(fields['error']));
-}
-
-/** The words of an answer that is not the gateway's, such as a proxy's page of HTML, to end a sentence with. */
-export function excerpt(text: string): string {
-  const words = wordsOf(text.replace(/<[^>]*>/g, ' '));
-  return words ? `: ${words}` : '';
-}
-
-/** The beginning of a text as one line of printable ASCII. */
-function wordsOf(text: string): string {
+  const text = textOf(fields['message']) || textOf(fields['error']);
+  if (typeof fields['code'] !== 'number' || LOOKS_LIKE_KEY.test(text)) return '';
   return text
     .replace(/[^!-~]+/g, ' ')
     .trim()
-    .slice(0, LONGEST_EXCERPT);
+    .slice(0, LONGEST_MESSAGE);
 }
 
 /** The key after the last one that begins with a prefix: the `range_end` of a request for all of them. */
@@ -89,13 +87,38 @@ export function headerOf(answer: Fields): Header {
   return { cluster, term, revision };
 }
 
-export function keyValues(kvs: unknown): KeyValue[] {
-  return listOf(kvs).map((kv) => ({
-    key: bytesOf(Buffer.from(textOf(kv['key']), 'base64')),
-    value: Buffer.from(textOf(kv['value']), 'base64').toString(),
-    createRevision: numberOf(kv['create_revision']),
-    modRevision: numberOf(kv['mod_revision']),
-  }));
+/**
+ * The keys of an answer. One that cannot be read must not pass for one that is not there: its pair would be removed.
+ *
+ * @param kvs the member of the answer; undefined for none
+ * @param prefix of all keys that are asked for
+ * @throws store-unavailable: the answer is not etcd's
+ */
+export function keyValues(kvs: unknown, prefix: string): KeyValue[] {
+  return listOf(kvs).map((kv) => {
+    const key = bytesOf(Buffer.from(base64Of(kv['key']), 'base64'));
+    const value = kv['value'] === undefined ? '' : base64Of(kv['value']);
+    const createRevision = numberOf(kv['create_revision']);
+    const modRevision = numberOf(kv['mod_revision']);
+    if (!key.startsWith(prefix) || !(createRevision > 0) || !(modRevision >= createRevision)) {
+      unavailable('the answer has a key that was not asked for, or one without a revision');
+    }
+    return {
+      key,
+      value: Buffer.from(value, 'base64').toString(),
+      createRevision,
+      modRevision,
+    };
+  });
+}
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** @throws store-unavailable: the value is no bytes as the gateway writes them */
+function base64Of(value: unknown): string {
+  return typeof value === 'string' && BASE64.test(value)
+    ? value
+    : unavailable('the answer has a key that cannot be read');
 }
 
 export function memberOf(fields: Fields, name: string): Fields {
@@ -103,8 +126,16 @@ export function memberOf(fields: Fields, name: string): Fields {
   return isFields(part) ? part : {};
 }
 
+/**
+ * The objects of a list; none where the gateway has left it out.
+ *
+ * @throws store-unavailable: it is something else
+ */
 export function listOf(value: unknown): Fields[] {
-  return Array.isArray(value) ? value.filter(isFields) : [];
+  if (value === undefined) return [];
+  return Array.isArray(value) && value.every(isFields)
+    ? value
+    : unavailable('the answer has something else where its keys should be');
 }
 
 export function isFields(value: unknown): value is Fields {

@@ -1,6 +1,6 @@
 import type { Context } from '../certs/context';
 import { type Conditions, findAllHeld, findHeld, fingerprintOfHeld } from '../certs/held';
-import { installPair, recordOfPut, removePair } from '../certs/install';
+import { expectStore, installPair, recordOfPut, removePair } from '../certs/install';
 import { readText } from '../certs/pair_text';
 import { rsaKey } from '../config/slot';
 import { refuse } from '../engine/refusal';
@@ -133,6 +133,7 @@ export async function deleteThrough(
   const operations = slots.map((slot) => deleteOperation(etcd.prefix + slot));
   const { before, revision } = await commit(conditions, etcd, slots, operations, async (found) => {
     await expectMet(context, conditions, etcd, name, slots, slots, found);
+    expectStore(context, zone, slots);
     const isThere = found.some((kv) => kv !== undefined) || findAllHeld(context, name).length > 0;
     if (!isThere) refuse('not-found', `Nothing is held under ${name}.`);
   });

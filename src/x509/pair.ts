@@ -50,10 +50,10 @@ export function isRsa(pair: Pair): boolean {
  * 1. The text is PEM with an unencrypted key of a usable type. Blocks of other kinds are skipped.
  * 2. The leaf is the first certificate that belongs to one of the keys, as far as their public parts tell, and is valid now; the first, where none
  *    is valid. nginx takes the first certificate and the first key.
- * 3. The chain is built from the leaf upwards, whatever the order of the other certificates; what is not part of it is left out: see
+ * 3. The numbers of an RSA key are those of one key, and an EC point is on its curve.
+ * 4. The chain is built from the leaf upwards, whatever the order of the other certificates; what is not part of it is left out: see
  *    `buildChain`.
- * 4. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level; the numbers of an RSA key are
- *    those of one key, and an EC point is on its curve.
+ * 5. No certificate of the chain is malformed, or too weak for OpenSSL at its default security level.
  *
  * Validity, names and the signatures in the chain are not checked.
  *

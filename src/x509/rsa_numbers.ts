@@ -11,7 +11,7 @@ import {
 } from './bignum';
 
 // Checks that the numbers of an RSA private key (RFC 8017, A.1.2) are those of one key. OpenSSL refuses a key whose numbers are longer
-// than its modulus (ossl_rsa_check_factors, crypto/rsa/rsa_lib.c), and takes any other damage: it signs with the damaged numbers.
+// than its modulus (ossl_rsa_check_factors, crypto/rsa/rsa_lib.c), and loads a key with any other damage.
 
 /**
  * The longest modulus that is calculated with, in bits: that takes some 10 ms, and grows with the square of the length. Authorities
@@ -20,22 +20,22 @@ import {
 const LONGEST_BITS = 8192;
 
 /**
- * The longest modulus with any exponent, in bits, and the longest exponent with any modulus. OpenSSL verifies no signature of keys beyond both
- * (OPENSSL_RSA_SMALL_MODULUS_BITS, OPENSSL_RSA_MAX_PUBEXP_BITS).
+ * The longest modulus with any exponent, in bits, and the longest exponent with any modulus. OpenSSL verifies no signature of keys
+ * beyond both (OPENSSL_RSA_SMALL_MODULUS_BITS, OPENSSL_RSA_MAX_PUBEXP_BITS).
  */
 const SMALL_MODULUS_BITS = 3072;
 const SMALL_EXPONENT_BITS = 64;
 
 /**
- * Checks the lengths of the numbers, and, where the time for it is short, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo p - 1, e·dQ = 1 modulo q - 1, and
- * q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
+ * Checks the lengths of the numbers, and, where that does not take long, n = pq, e·d = 1 modulo p - 1 and q - 1, e·dP = 1 modulo
+ * p - 1, e·dQ = 1 modulo q - 1, and q·qInv = 1 modulo p. Whether p and q are primes is not checked: damage does not leave n = pq.
  *
  * @param numbers n, e, d, p, q, dP, dQ and qInv, each in hex of whole bytes without zero bytes before it
  * @throws malformed
  */
 export function expectOneKey(numbers: string[]): void {
   const longest = bitsOf(numbers[0] as string);
-  if (numbers.slice(2).some((number) => bitsOf(number) > longest)) {
+  if (numbers.some((number) => bitsOf(number) > longest)) {
     refuse('malformed', 'an RSA private key with a number longer than its modulus');
   }
   const isUsual =
@@ -80,8 +80,8 @@ const LARGEST_DIVISOR = 1000;
 const NEARLY = 1e-6;
 
 /**
- * e·d - 1 is a multiple of (p - 1)(q - 1), or of that by a divisor that p - 1 and q - 1 have in common, which is small. To find it takes a time
- * that is linear in the length of the numbers, where e·d modulo p - 1 takes the square.
+ * e·d - 1 is a multiple of (p - 1)(q - 1), or of that by a divisor that p - 1 and q - 1 have in common, which is small. To find it
+ * takes a time that is linear in the length of the numbers, where e·d modulo p - 1 takes the square.
  *
  * @param rest of e·d - 1 modulo `order`
  * @param order (p - 1)(q - 1)

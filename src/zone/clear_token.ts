@@ -34,11 +34,15 @@ export function reserveToken(zone: Zone): void {
 /** The token of a zone that was never cleared. */
 export const FIRST_TOKEN = '000000000000';
 
-/** The key of the store's token as it was when the zone last took it over. */
+/** The key of the store's token as it was when the zone last took over a clear. */
 const STORE_CLEAR_KEY = '#clear:store';
 
+/** Stands there before the first time. */
+const UNKNOWN = '------------';
+
 /**
- * Takes over the clear of another nginx that shares the store.
+ * Takes over the clear of another nginx that shares the store, as a clear of this zone: a worker that has read the store's token
+ * before the last clear, and comes here after it, must not make the records of then fresh again.
  *
  * @param token the zone's token, as it was read
  * @param storeToken the store's token
@@ -47,11 +51,12 @@ const STORE_CLEAR_KEY = '#clear:store';
 export function adoptToken(zone: Zone, token: string, storeToken: string): string {
   const last = zone.get(STORE_CLEAR_KEY);
   if (last === storeToken) return token;
-  // Without room the next look does it again, which does no harm.
-  replaceValue(zone, STORE_CLEAR_KEY, storeToken);
-  // The zone had clears of its own before it had this store: the store's token could make one of its old records fresh.
-  const next = last === undefined && token !== FIRST_TOKEN ? newToken() : storeToken;
+  const hasNote = last !== undefined || replaceValue(zone, STORE_CLEAR_KEY, UNKNOWN);
+  // Without room for the note every look does this, and must not clear everything.
+  const next = hasNote ? newToken() : storeToken;
   if (!replaceValue(zone, CLEAR_KEY, next)) return token;
+  // This comes last: a worker may be killed in between.
+  if (hasNote) replaceValue(zone, STORE_CLEAR_KEY, storeToken);
   return next;
 }
 

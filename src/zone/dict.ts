@@ -14,8 +14,7 @@ export function zoneNamed(name: string): Zone | undefined {
  * @returns false where the zone has no room. The value that was there stays then
  */
 export function replaceValue(zone: Zone, key: string, value: string): boolean {
-  // nginx logs each failed allocation as critical, so none is tried where there is no free page.
-  if (zone.freeSpace() >= value.length && hasRoom(() => zone.set(key, value))) return true;
+  if (setIfRoom(zone, key, value)) return true;
   // `set` allocates the new place before it frees the old one, so the old value is deleted first. A reader that finds no record
   // meanwhile looks at the files.
   const held = zone.get(key);
@@ -24,6 +23,55 @@ export function replaceValue(zone: Zone, key: string, value: string): boolean {
   const isStored = hasRoom(() => zone.set(key, value));
   if (!isStored) hasRoom(() => zone.set(key, held));
   return isStored;
+}
+
+function setIfRoom(zone: Zone, key: string, value: string): boolean {
+  // nginx logs each failed allocation as critical, so none is tried where there is no free page.
+  return zone.freeSpace() >= value.length && hasRoom(() => zone.set(key, value));
+}
+
+/** The key of a value that takes up room for `replaceKept`. */
+const RESERVE_KEY = '#reserve';
+
+/** The page of nginx's allocator, in bytes. A value over half of it takes whole ones. */
+const PAGE = 4096;
+
+/** The reserve takes no larger part of a zone than this. */
+const LARGEST_RESERVE = 1 / 32;
+
+/**
+ * Sets a value that nothing but the zone has. A worker that is killed must not lose it: the value before stays until the new one is
+ * there. A full zone has the room for both from a reserve of the size of such a value. Where that is too small or used up, the value
+ * is set as by `replaceValue`.
+ *
+ * @returns as `replaceValue` does
+ */
+export function replaceKept(zone: Zone, key: string, value: string): boolean {
+  return (
+    setIfRoom(zone, key, value) || setInReserve(zone, key, value) || replaceValue(zone, key, value)
+  );
+}
+
+function setInReserve(zone: Zone, key: string, value: string): boolean {
+  const reserve = zone.get(RESERVE_KEY);
+  if (reserve === undefined || reserve.length < value.length) return false;
+  zone.delete(RESERVE_KEY);
+  return hasRoom(() => zone.set(key, value));
+}
+
+/**
+ * Makes the reserve of `replaceKept`, or a larger one, where there is room for it. After a value was set in the reserve, that is the
+ * room of the value before.
+ *
+ * @param length of such a value
+ */
+export function keepReserve(zone: Zone, length: number): void {
+  const size = Math.ceil(length / PAGE) * PAGE;
+  if (size > zone.capacity * LARGEST_RESERVE) return;
+  const reserve = zone.get(RESERVE_KEY);
+  if (reserve === undefined || reserve.length < size) {
+    setIfRoom(zone, RESERVE_KEY, ' '.repeat(size));
+  }
 }
 
 /** The size of a zone, and the size of its free pages, in bytes. */

@@ -1,7 +1,7 @@
 import { isFileKey } from '../config/slot';
 import { timeSlicer } from '../engine/yielding';
-import { type Zone, hasRoom, replaceValue } from './dict';
-import { isPointer, readMeta, targetOf } from './record';
+import { type Zone, hasRoom, keepReserve, replaceKept, replaceValue } from './dict';
+import { holdsPair, isPointer, isVersion, readMeta, targetOf } from './record';
 import { readSummary, summaryOf, summaryOfLeftOut } from './summary';
 
 const SUMMARY_PREFIX = '#summary:';
@@ -25,9 +25,23 @@ export function findRecord(zone: Zone, name: string): string | undefined {
  * @returns false where the zone has no room. The record that was there stays then
  */
 export function putRecord(zone: Zone, name: string, record: string): boolean {
-  const isStored = replaceValue(zone, name, record);
-  if (isStored) putSummary(zone, name, summaryOf(record, isFileKey(name)));
-  return isStored;
+  const replace = isInZoneAlone(findRecord(zone, name) || '') ? replaceKept : replaceValue;
+  if (!replace(zone, name, record)) return false;
+  putSummary(zone, name, summaryOf(record, isFileKey(name)));
+  if (isInZoneAlone(record)) keepReserve(zone, record.length);
+  return true;
+}
+
+/** Whether a record has a pair that is neither in a file nor in a store. */
+function isInZoneAlone(record: string): boolean {
+  if (isVersion(record) || !holdsPair(record)) return false;
+  const meta = readMeta(record);
+  return meta !== null && (meta.source !== 'disk' || meta.problem !== undefined);
+}
+
+/** Stores a record whose meta has not changed since it was stored: its summary stays. The caller must hold the slot's lock. */
+export function touchRecord(zone: Zone, name: string, record: string): void {
+  replaceValue(zone, name, record);
 }
 
 function putSummary(zone: Zone, name: string, summary: string): void {

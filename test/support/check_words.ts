@@ -313,6 +313,7 @@ function sayings(
   });
   return {
     '': {},
+    same: { isSame: true },
     missing: { isMissing: true },
     'left out': { leftOut: stamp },
     ...(leaf && { loaded: loaded('valid until'), 'loaded late': loaded('EXPIRED') }),

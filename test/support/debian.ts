@@ -10,7 +10,7 @@ const STAND_INS = {
     [ "$1" = daemon-reload ] && exit
     [ "$*" = 'restart nginx' ] || exit 1
     [ -e /run/nginx.pid ] && nginx -s stop && while [ -e /run/nginx.pid ]; do sleep 0.05; done
-    nginx`,
+    /usr/sbin/nginx`,
   // Lines of type `d`, which is all that the documents have.
   'systemd-tmpfiles': `
     [ "$1" = --create ] || exit 1

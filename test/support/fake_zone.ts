@@ -51,6 +51,44 @@ export class FakeZone {
   }
 }
 
+/** A zone that gives memory in pages as nginx does: a new value needs its place before the old one's is free. */
+export class PagedZone extends FakeZone {
+  override readonly capacity: number;
+  /** Called before and after each change. */
+  atStep: () => void = () => undefined;
+
+  constructor(pages: number) {
+    super();
+    this.capacity = pages * PAGE;
+  }
+
+  override set(key: string, value: string): this {
+    this.atStep();
+    if (this.freeSpace() < pagesOf(value) * PAGE) throw fullError();
+    this.values.set(key, value);
+    this.atStep();
+    return this;
+  }
+
+  override delete(key: string): boolean {
+    this.atStep();
+    const isThere = this.values.delete(key);
+    this.atStep();
+    return isThere;
+  }
+
+  override freeSpace(): number {
+    const used = [...this.values.values()].reduce((sum, value) => sum + pagesOf(value), 0);
+    return this.capacity - used * PAGE;
+  }
+}
+
+const PAGE = 4096;
+
+function pagesOf(value: string): number {
+  return Math.ceil(value.length / PAGE);
+}
+
 export function fullError(): Error {
   const error = new Error('failed to allocate');
   error.name = 'SharedMemoryError';

@@ -10,6 +10,8 @@ import { FakeZone } from './fake_zone.js';
 export class FollowingNode {
   zone = new FakeZone();
   readonly log: string[] = [];
+  /** The body of the last answer. */
+  answer = '';
   readonly variables: Record<string, string>;
 
   /** @param folder where the names have their files */
@@ -79,7 +81,10 @@ export class FollowingNode {
       remoteAddress: '127.0.0.1',
       log: () => undefined,
       error: (message: string) => this.log.push(`error: ${message}`),
-      return: (status: number) => (answered = status),
+      return: (status: number, text: string) => {
+        answered = status;
+        this.answer = text;
+      },
     });
     return answered;
   }

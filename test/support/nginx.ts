@@ -24,9 +24,12 @@ export const ERROR_LOG = '/run/nginx/error.log';
 /**
  * What the container runs. Testcontainers waits ten seconds for the ports of a container that has ended
  * already: one whose nginx does not start stays, for its log to be looked at. Not every reason for that
- * is logged as an emergency.
+ * is logged as an emergency. A master executes its first argument as it is when it is told to start another one.
  */
-const STARTER = `nginx "$@" || { echo "nginx has exited with $?" >> ${ERROR_LOG}; sleep 60; }`;
+const STARTER = `"$(command -v nginx)" "$@" || { echo "nginx has exited with $?" >> ${ERROR_LOG}; sleep 60; }`;
+
+/** The same for an nginx that goes into the background: the container stays whichever master ends. */
+const DAEMON_STARTER = `${STARTER} && while :; do sleep 1; done`;
 
 /** How long nginx may take to start or to reload, in milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -86,6 +89,10 @@ export interface NginxOptions {
   mounts?: Record<string, string>;
   /** From which on the error log is written; default: `info`. */
   logLevel?: 'debug' | 'info' | 'notice';
+  /** Run nginx in the background, as a service does: it takes `SIGUSR2` then. */
+  isDaemon?: boolean;
+  /** Let root mount in the container. */
+  mayMount?: boolean;
   /** Ports of the container to publish; default: 8443 and 8444, on random ports of the host. */
   ports?: (number | { container: number; host: number })[];
 }
@@ -149,7 +156,14 @@ export function makeWorkDirectory(): string {
  * this process ends. Throws with nginx's error log in the message where nginx does not start.
  */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
-  const { config, runtime, files = {}, ports = PORTS, logLevel = 'info' } = options;
+  const {
+    config,
+    runtime,
+    files = {},
+    ports = PORTS,
+    logLevel = 'info',
+    isDaemon = false,
+  } = options;
   const mounts = { '/etc/nginx/njs': DIST, ...options.mounts };
   const directory = options.directory ?? makeWorkDirectory();
   const certsDirectory = options.certsDirectory ?? join(directory, 'certs');
@@ -163,7 +177,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const errorLog = join(runDirectory, basename(ERROR_LOG));
   const log = (): string => readLog(errorLog);
 
-  const container = await new NginxContainer(runtime.image)
+  const container = await new NginxContainer(runtime.image, options.mayMount ?? false)
     .withBindMounts([
       ...Object.entries(mounts).map(([target, source]) => ({
         source,
@@ -182,8 +196,11 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     )
     .withTmpFs(options.tmpfs ?? {})
     .withExposedPorts(...ports)
-    .withEntrypoint(['sh', '-c', STARTER, 'nginx'])
-    .withCommand(['-e', ERROR_LOG, '-g', `daemon off; error_log ${ERROR_LOG} ${logLevel};`])
+    .withEntrypoint(['sh', '-c', isDaemon ? DAEMON_STARTER : STARTER, 'nginx'])
+    .withCommand([
+      ...['-e', ERROR_LOG],
+      ...['-g', `daemon ${isDaemon ? 'on' : 'off'}; error_log ${ERROR_LOG} ${logLevel};`],
+    ])
     .withWaitStrategy(new WorkersStarted(log))
     .start();
 
@@ -214,10 +231,22 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
 }
 
 class NginxContainer extends OwnContainer {
+  constructor(
+    image: string,
+    private readonly mayMount: boolean,
+  ) {
+    super(image);
+  }
+
   /** What the tests and the demo serve is nobody else's business: publish it on loopback only. */
   protected override beforeContainerCreated(): Promise<void> {
     const bindings = this.hostConfig.PortBindings as Record<string, { HostIp?: string }[]>;
     for (const binding of Object.values(bindings).flat()) binding.HostIp = '127.0.0.1';
+    if (this.mayMount) {
+      this.hostConfig.CapAdd = ['SYS_ADMIN'];
+      // Docker's own profile of AppArmor forbids it, where there is AppArmor.
+      this.hostConfig.SecurityOpt = ['apparmor=unconfined'];
+    }
     return Promise.resolve();
   }
 }

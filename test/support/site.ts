@@ -33,6 +33,8 @@ export interface SiteOptions {
   tmpfs?: Record<string, string>;
   mounts?: Record<string, string>;
   logLevel?: 'debug' | 'info' | 'notice';
+  isDaemon?: boolean;
+  mayMount?: boolean;
   /** Set `$cert_store`, and give nginx what the handlers return as it is. */
   store?: boolean;
   /** As `NginxOptions` has it. */
@@ -169,6 +171,8 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     tmpfs: options.tmpfs ?? {},
     mounts: options.mounts ?? {},
     logLevel: options.logLevel ?? 'info',
+    isDaemon: options.isDaemon ?? false,
+    mayMount: options.mayMount ?? false,
     ...(options.storeDirectory ? { storeDirectory: options.storeDirectory } : {}),
     runtime,
     config: nginxConf({

@@ -15,7 +15,7 @@ export interface Stored {
   versions: string[];
   /** What is noted for a sweep, in order. */
   notes: string[];
-  /** The names of files that have no name yet. */
+  /** The names of files and entries that are not in their places yet. */
   temporary: string[];
 }
 
@@ -33,7 +33,7 @@ export async function readStore(nginx: Nginx): Promise<Stored> {
     if (/^(names|rsa|files)\//.test(path)) stored.entries[path] = line.slice(at + 1);
     if (path.startsWith('versions/')) stored.versions.push(file);
     if (path.startsWith('retired/')) stored.notes.push(file);
-    if (path.startsWith('temporary/')) stored.temporary.push(file);
+    if (/^(temporary|changing)\//.test(path)) stored.temporary.push(file);
   }
   return stored;
 }
@@ -67,4 +67,9 @@ export async function ageNotes(nginx: Nginx, least = 0): Promise<void> {
     `now=$(($(date +%s) / 10)); for b in $(ls retired); do n=\${b%%-*}
      if [ $n -le $((now - ${Math.ceil(least / 10)})) ]; then mv retired/$b retired/$((n - 12))-$b; fi; done`,
   );
+}
+
+/** Makes what a killed worker has left, a file without a name or a claim, two minutes older. */
+export async function ageUnfinished(nginx: Nginx): Promise<void> {
+  await inStore(nginx, "find temporary changing ! -type d -exec touch -h -d '2 minutes ago' {} +");
 }

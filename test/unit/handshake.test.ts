@@ -266,7 +266,7 @@ describe('$cert_name', () => {
 describe('with a store', () => {
   const PATH = '/var/lib/nginx/certs/cert-rotation.v1/versions/ab/abcd.1';
   const versionUntil = (until: number, token = FIRST_TOKEN): string =>
-    withFreshUntil(makeVersionRecord(token, FACTS, PATH), until);
+    withFreshUntil(makeVersionRecord(token, FACTS, PATH), until - 1, 1);
   const zone = (): FakeZone =>
     (globalThis as unknown as { ngx: { shared: { certs: FakeZone } } }).ngx.shared.certs;
   const r = (): object => ({ ...handshake('v.example'), error: vi.fn(), log: vi.fn() });

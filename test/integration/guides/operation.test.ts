@@ -13,6 +13,23 @@ const certs = '/etc/nginx/certs/www.example.com';
 /** A put outlives these: the stand-in of systemctl ends nginx and starts it. */
 const RESTART = 'systemctl restart nginx';
 
+/** Handshakes, puts and clears in the background, each with a line in a file, until there is a file `stop`. */
+const USE_WITHOUT_PAUSE = `
+  cat ${certs}.cert.pem ${certs}.key.pem >/tmp/pair.pem
+  cat >/tmp/use <<'END'
+    touch /tmp/using
+    ask() { curl --silent --output /dev/null --write-out "%{http_code} $1\\n" --unix-socket /run/nginx/cert-admin.sock "$2" "$3" "http://localhost$4"; }
+    while [ ! -e /tmp/stop ]; do
+      openssl s_client -connect 127.0.0.1:443 -servername www.example.com </dev/null 2>/dev/null | openssl x509 -noout -serial 2>&1
+      ask put --upload-file /tmp/pair.pem /certs/www.example.com
+      ask clear --request POST /clear
+    done >/tmp/use.log
+    rm /tmp/using
+END
+  setsid sh /tmp/use >/dev/null 2>&1 &
+  # Allows the package's script to do what it does.
+  printf '#!/bin/sh\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d`;
+
 describeOnDebian('the commands', async () => {
   const { sh } = await startDebian();
   const serve = readme.take('sh', '3. A certificate')[1]?.text ?? '';
@@ -82,9 +99,30 @@ describeOnDebian('the commands', async () => {
     expect(await served('a.example')).toBe(before);
   });
 
+  test.each([
+    ['as the page says', page.takeText('sh', 'nginx')],
+    ['as the package does it', 'sh /var/lib/dpkg/info/nginx.postinst configure 2>&1'],
+  ])('upgrade nginx while it is used, %s', async (_, upgrade) => {
+    const master = (): Promise<string> => sh('cat /run/nginx.pid');
+    const before = await master();
+    await sh(USE_WITHOUT_PAUSE);
+    await sh(`sleep 1; ${upgrade}`);
+    await sh('while [ -e /run/nginx.pid.oldbin ]; do sleep 0.1; done; sleep 1; touch /tmp/stop');
+    const log = await sh(
+      'while [ -e /tmp/using ]; do sleep 0.1; done; cat /tmp/use.log; rm /tmp/stop /tmp/use.log',
+    );
+    expect(await master()).not.toBe(before);
+    const lines = log.trim().split('\n');
+    const handshakes = lines.filter((line) => line.startsWith('serial='));
+    expect(new Set(handshakes)).toEqual(new Set([`serial=${await served()}`]));
+    expect(handshakes.length).toBeGreaterThan(10);
+    const answers = lines.filter((line) => !line.startsWith('serial='));
+    expect(new Set(answers)).toEqual(new Set(['200 put', '200 clear']));
+  });
+
   test('bring a new script, without an end of what is held', async () => {
     const before = await served('a.example');
-    await sh(page.takeText('sh', 'Upgrade'));
+    await sh(page.takeText('sh', 'The script'));
     await sh('cmp /clone/dist/cert_rotation.js /etc/nginx/njs/cert_rotation.js; sleep 1');
     expect(await served('a.example')).toBe(before);
   });

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { entryPath } from '../../../src/disk/store.js';
 import { run } from '../../setup/command.js';
@@ -9,7 +8,13 @@ import { makeWorkDirectory } from '../../support/nginx.js';
 import { type Call, killedAt, traced } from '../../support/killed_at.js';
 import { startPutSite } from '../../support/putting.js';
 import type { SiteOptions } from '../../support/site.js';
-import { ageNotes, currentVersions, inStore, readStore } from '../../support/stored.js';
+import {
+  ageNotes,
+  ageUnfinished,
+  currentVersions,
+  inStore,
+  readStore,
+} from '../../support/stored.js';
 import { whyNotTraced } from '../../support/strace.js';
 
 const FALLBACK = 'fallback.example';
@@ -21,8 +26,6 @@ const OPTIONS = {
   settings: { fallback: FALLBACK, check_interval: '3600' },
 } satisfies SiteOptions;
 
-/** A file without a name is left alone for so long. */
-const KEPT_MS = 61_000;
 const LONG = { timeout: 120_000 };
 
 /** A bucket of notes may begin, or a sweep be due, between a trace and a kill. */
@@ -71,7 +74,6 @@ describe('a worker that is killed at any step', async () => {
   )) as [Pair, Pair, Pair];
   const names = namesInOneFolder();
   const killed: Record<string, Killed[]> = {};
-  let killedLast = 0;
 
   /** The calls of something that is done to a name, once two times come to the same. */
   async function callsOf(prepare: Step, act: Step): Promise<Call[]> {
@@ -103,7 +105,6 @@ describe('a worker that is killed at any step', async () => {
         // A worker that answers is through with what it does first.
         await site.get(name);
         const seen = await killedAt(site.nginx, call, () => act(name));
-        killedLast = Date.now();
         shapes.push(seen ? shape(seen) : 'nothing');
         if (shapes.at(-1) === shape(call)) killed[kind].push({ name, isDone: i > doneAt });
       }
@@ -239,8 +240,8 @@ describe('a worker that is killed at any step', async () => {
         currentVersions(before).filter((version) => !before.versions.includes(version)),
       ).toEqual([]);
       expect(unnoted(before)).toEqual([]);
-      await sleep(killedLast + KEPT_MS - Date.now());
       await ageNotes(again.nginx);
+      await ageUnfinished(again.nginx);
       for (let i = 0; i < 40; i++) {
         await again.clear(FALLBACK);
         await again.serial(FALLBACK);

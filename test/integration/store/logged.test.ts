@@ -8,7 +8,8 @@ import { makeWorkDirectory } from '../../support/nginx.js';
 import { makePairCases } from '../../support/pairs/index.js';
 import { startPutSite, type PutSite } from '../../support/putting.js';
 import { PERIODIC } from '../../support/scanning.js';
-import { until } from '../../support/following.js';
+import { hasEtcd } from '../../support/etcd.js';
+import { startCluster, startNode, until, untilServed } from '../../support/following.js';
 import { inStore } from '../../support/stored.js';
 
 const LONG = { timeout: 120_000 };
@@ -72,6 +73,43 @@ describe.each(['http', 'stream'] as const)('at level debug, in %s', (block) => {
     expect(findKeyTraces(site.nginx.log(), texts)).toEqual([]);
   });
 });
+
+/** The operations of one transaction of etcd. */
+const BATCH = 40;
+
+describe.skipIf(!hasEtcd)('at level debug, with etcd', async () => {
+  if (!hasEtcd) return;
+  const cluster = await startCluster({ size: 1 });
+  const site = await startNode(cluster, { ...options, store: true });
+
+  test('no byte of a key that etcd has is in the log', LONG, async () => {
+    for (let from = 0; from < offers.length; from += BATCH) {
+      const puts = offers.slice(from, from + BATCH).map(({ name, cert, key }) => {
+        const value = key === undefined ? cert : JSON.stringify({ cert, key });
+        return `put -- /certs/${name} ${JSON.stringify(value)}`;
+      });
+      await cluster.etcdctl('txn', `\n${puts.join('\n')}\n\n\n`);
+    }
+    const last = await site.authority.issue({ names: ['last.example'] });
+    await cluster.put('/certs/last.example', last.pairPem);
+    await untilServed([site], 'last.example', last.serial);
+    expect(await serveAll(site)).toBeGreaterThan(10);
+    const log = site.nginx.log();
+    expect(findKeyTraces(log, [...texts, last.pairPem])).toEqual([]);
+    expect(encodedLines([...texts, last.pairPem]).filter((line) => log.includes(line))).toEqual([]);
+    expect(log).toContain('[debug]');
+  });
+});
+
+/** The first line of each key in base64, as an answer of etcd has it, wherever it begins there. */
+function encodedLines(pems: string[]): string[] {
+  const lines = pems.flatMap((pem) =>
+    [...pem.matchAll(/KEY-----\n(.{60})/g)].map(([, line]) => line!),
+  );
+  return lines.flatMap((line) =>
+    [0, 1, 2].map((from) => Buffer.from(line.slice(from, from + 57)).toString('base64')),
+  );
+}
 
 describe('at level debug', () => {
   test('no byte of a key that was put is in the log', LONG, async () => {

@@ -1,25 +1,26 @@
 import { X509Certificate } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { createAuthority, type Pair } from '../../support/certificates.js';
+import { createAuthority, writePair, type Pair } from '../../support/certificates.js';
 import type { HttpResponse } from '../../support/http.js';
 import { STORE, makeWorkDirectory } from '../../support/nginx.js';
 import { startPutSite, type PutSite } from '../../support/putting.js';
 import { createRandom } from '../../support/random.js';
 import { ageNotes, currentVersions, readStore, type Stored } from '../../support/stored.js';
 import { handshake } from '../../support/tls_client.js';
+import { freshFor, servedWithin, startTwo } from '../../support/two_nginx.js';
 
 // Runs on njs, qjs: the store is files, which two nginx of any version share alike; the engines are two.
 
-const NAMES = ['a.example', 'b.example', 'c.example'];
+const A = 'a.example';
+const NAMES = [A, 'b.example', 'c.example'];
 const FALLBACK = 'fallback.example';
 
 /** Long enough for versions to be replaced, no longer fresh anywhere, and removed. */
 const ROUNDS_MS = 40_000;
 const LONG = { timeout: 120_000 };
-
-/** Of `$cert_check_interval` or what stands in for it, in seconds. */
-const LONGEST_FRESH = 20;
 
 const authority = await createAuthority();
 const issue = (names: string[]): Promise<Pair> => authority.issue({ names });
@@ -39,16 +40,6 @@ interface Variant {
   title: string;
   interval: number;
   start: () => Promise<[Server, Server]>;
-}
-
-async function startTwo(interval: number): Promise<[Server, Server]> {
-  const storeDirectory = `${makeWorkDirectory()}/store`;
-  const start = async (): Promise<Server> => {
-    const settings = { fallback: FALLBACK, check_interval: `${interval}` };
-    const options = { authority, store: true, storeDirectory, settings, withoutCache: true };
-    return { site: await startPutSite(options), port: 8443 };
-  };
-  return [await start(), await start()];
 }
 
 async function startBoth(interval: number): Promise<[Server, Server]> {
@@ -81,7 +72,10 @@ const VARIANTS: Variant[] = [
   ...[0, 2, 3600].map((interval) => ({
     title: `two nginx, an interval of ${interval}`,
     interval,
-    start: () => startTwo(interval),
+    start: async () => {
+      const sites = await startTwo(interval, { authority, settings: { fallback: FALLBACK } });
+      return sites.map((site) => ({ site, port: 8443 })) as [Server, Server];
+    },
   })),
   { title: 'http and stream of one nginx', interval: 2, start: () => startBoth(2) },
 ];
@@ -106,7 +100,7 @@ describe('on one store', () => {
     LONG,
     async (variant) => {
       const { interval } = variant;
-      const freshFor = interval === 0 ? LONGEST_FRESH : Math.min(interval, LONGEST_FRESH);
+      const fresh = freshFor(interval);
       const servers = await variant.start();
       const { nginx } = servers[0].site;
       const { below, pick } = createRandom(interval + 1);
@@ -128,7 +122,7 @@ describe('on one store', () => {
       async function age(): Promise<void> {
         while (!isOver) {
           // Notes of the last seconds of a bucket are some ten seconds younger.
-          await ageNotes(nginx, freshFor + 10);
+          await ageNotes(nginx, fresh + 10);
           await sleep(1000);
         }
       }
@@ -192,7 +186,7 @@ describe('on one store', () => {
       expect(stored.versions.length).toBeLessThan(rounds * 2 * NAMES.length);
       const known = [...currentVersions(stored), ...stored.notes];
       expect(stored.versions.filter((version) => !known.includes(version))).toEqual([]);
-      await sleep(freshFor * 1000 + 1000);
+      await sleep(fresh * 1000 + 1000);
       for (const name of NAMES) {
         const pairs = [...own[name]!, ...shared];
         const current = currentOf(stored, name);
@@ -203,6 +197,53 @@ describe('on one store', () => {
         ]);
       }
       for (const { site } of servers) site.expectNoKeyShown();
+    },
+  );
+
+  test.concurrent.each([
+    [2, 'of all names'],
+    [2, 'of the name'],
+    [0, 'of all names'],
+    [0, 'of the name'],
+  ])(
+    'with an interval of %s a clear through one is seen by the other: %s',
+    LONG,
+    async (interval, whose) => {
+      const storeDirectory = join(makeWorkDirectory(), 'store');
+      const files = join(storeDirectory, 'files');
+      mkdirSync(files, { mode: 0o755 });
+      const [one, other] = await startTwo(interval, {
+        authority,
+        storeDirectory,
+        settings: {
+          file: `${STORE}/files/{name}.cert.pem`,
+          key_file: `${STORE}/files/{name}.key.pem`,
+        },
+      });
+      const [old, next] = [own[A]![0]!, own[A]![1]!];
+      const gone = await authority.issue({ names: ['gone.example'] });
+      await writePair(files, A, old);
+      await writePair(files, 'gone.example', gone);
+      // A put wins over the files until a clear, and files that have gone are served until then.
+      expect((await one.put(A, next.pairPem)).status).toBe(201);
+      expect(await other.serial(A)).toBe(next.serial);
+      expect(await other.serial('gone.example')).toBe(gone.serial);
+      for (const kind of ['cert', 'key']) rmSync(join(files, `gone.example.${kind}.pem`));
+      await sleep(interval * 1000 + 200);
+      expect(await other.serial(A)).toBe(next.serial);
+      expect(await other.serial('gone.example')).toBe(gone.serial);
+
+      for (const name of whose === 'of the name' ? [A, 'gone.example'] : [undefined])
+        await one.clear(name);
+      const within = freshFor(interval) + 1;
+      const [served, none] = await Promise.all([
+        servedWithin(other, A, old.serial, within),
+        servedWithin(other, 'gone.example', '', within),
+      ]);
+      expect([served, none]).toEqual([old.serial, '']);
+      // The other one has found out, and the first one goes by that.
+      expect(await servedWithin(one, A, old.serial, within)).toBe(old.serial);
+      expect(await servedWithin(one, 'gone.example', '', within)).toBe('');
     },
   );
 });

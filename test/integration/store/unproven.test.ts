@@ -5,8 +5,8 @@ import { makeWorkDirectory } from '../../support/nginx.js';
 import { startPutSite, type PutSite } from '../../support/putting.js';
 
 // Runs on njs, debian13: what differs is njs's WebCrypto and OpenSSL, and not the engine.
-// Keys of kinds that nothing can compare with their certificate: with a store they are served as nginx serves them, and are said to be unproven;
-// without one they are refused. OpenSSL in the image makes them, and is the client: that of the machine may not have all kinds.
+// Keys of kinds that nothing can compare with their certificate: with a store they are served as nginx serves them, and are said to
+// be unproven; without one they are refused. OpenSSL in the image makes them, and is the client: that of the machine may not have all.
 
 /** By name, the arguments of `openssl genpkey`, and the type that is shown. */
 const KINDS: [string, string, string][] = [

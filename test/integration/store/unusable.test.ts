@@ -3,8 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../setup/command.js';
 import { writePair } from '../../support/certificates.js';
+import { mountBind, mountTmpfs, remountTmpfs, unmount } from '../../support/mounts.js';
 import { STORE, makeWorkDirectory, type Nginx } from '../../support/nginx.js';
 import { expectProblem, startPutSite, type PutSite } from '../../support/putting.js';
+import { readStore } from '../../support/stored.js';
+
+const LONG = { timeout: 120_000 };
 
 const FAILURES = /^cert_rotation_store_failures_total (\d+)$/m;
 
@@ -45,6 +49,13 @@ const FULL = [
     mayDelete: true,
   },
   {
+    title: 'is mounted read-only',
+    mount: 'size=4m,mode=0777',
+    spoil: remountTmpfs(STORE, 'size=4m,mode=0777', true),
+    mend: remountTmpfs(STORE, 'size=4m,mode=0777', false),
+    mayDelete: false,
+  },
+  {
     title: 'its user may not write',
     mount: 'size=4m,mode=0777',
     spoil: `chmod -R a-w ${STORE}/cert-rotation.v1`,
@@ -54,7 +65,7 @@ const FULL = [
 ];
 
 describe.each(FULL)('a store that $title', async ({ mount, spoil, mend, mayDelete }) => {
-  const site = await startPutSite({ store: true, tmpfs: { [STORE]: mount } });
+  const site = await startPutSite({ store: true, tmpfs: { [STORE]: mount }, mayMount: true });
   const [old, next] = await Promise.all(
     [0, 1].map(() => site.authority.issue({ names: ['*.put.example'] })),
   );
@@ -101,8 +112,7 @@ describe.each(FULL)('a store that $title', async ({ mount, spoil, mend, mayDelet
     await asRoot(site.nginx, mend);
     expect((await site.put('a.put.example', next!.pairPem)).status).toBe(200);
     expect(await site.serial('a.put.example')).toBe(next!.serial);
-    const leftovers = await asRoot(site.nginx, `ls -A ${STORE}/cert-rotation.v1/temporary`);
-    expect(leftovers).toBe('');
+    expect((await readStore(site.nginx)).temporary).toEqual([]);
     await site.clear();
     const count = await failures(site);
     await expectFilesServed(site, 'later.example');
@@ -123,6 +133,7 @@ describe('a store that goes away while it is served from', async () => {
     await asRoot(site.nginx, `mkdir -p -m 777 ${mounted}`);
     expect((await site.put('a.example', pair.pairPem)).status).toBeLessThan(300);
     await asRoot(site.nginx, `mv ${mounted} ${STORE}/aside && ${leave}`);
+    expectProblem(await site.delete('a.example'), [500, 'store-failed', /Nothing was changed/]);
     await site.clear();
     await site.serial('a.example').catch(() => undefined);
     await site.get('');
@@ -134,6 +145,74 @@ describe('a store that goes away while it is served from', async () => {
     expect(await site.serial('a.example')).toBe(pair.serial);
     expect((await site.delete('a.example')).status).toBe(200);
     await expect(site.serial('a.example')).rejects.toThrow();
+  });
+});
+
+const INTERVAL_MS = 1000;
+
+describe.each([
+  ["root's", 755],
+  ['a folder that all may write', 777],
+])('a mount that goes away while it is served from, over %s', async (_, mode) => {
+  const mounted = `${STORE}/mounted`;
+  const site = await startPutSite({
+    store: true,
+    withoutCache: true,
+    mayMount: true,
+    settings: { store: mounted, check_interval: `${INTERVAL_MS / 1000}` },
+    names: ['files.example'],
+  });
+  const issue = (name: string) => site.authority.issue({ names: [name] });
+  const [put, deleted, other] = await Promise.all(
+    ['put.example', 'deleted.example', 'other.example'].map(issue),
+  );
+  const names = ['put.example', 'files.example'];
+  const mount = mountBind('/backing', mounted);
+  await asRoot(
+    site.nginx,
+    `mkdir -m ${mode} ${mounted} && mkdir /backing && ${mountTmpfs('/backing', 'mode=777')} && ${mount}`,
+  );
+
+  test('has everything, and nothing else, when it is mounted again', LONG, async () => {
+    for (const pair of [put!, deleted!])
+      expect((await site.put('', pair.pairPem)).status).toBe(201);
+    expect((await site.delete('deleted.example')).status).toBe(200);
+    const before = { 'put.example': put!.serial, 'files.example': site.serials['files.example']! };
+    const served = (name: string): Promise<string> => site.serial(name).catch(() => '');
+
+    /** What is served for each name until a time is over, each once. */
+    async function servedFor(ms: number): Promise<Record<string, Set<string>>> {
+      const all = Object.fromEntries(names.map((name) => [name, new Set<string>()]));
+      const end = Date.now() + ms;
+      while (Date.now() < end) for (const name of names) all[name]!.add(await served(name));
+      return all;
+    }
+    for (const name of names) expect(await served(name)).toBe(before[name as keyof typeof before]);
+
+    await asRoot(site.nginx, unmount(mounted));
+    // For as long as paths are fresh, they lead to nothing.
+    await servedFor(INTERVAL_MS + 200);
+    expect((await servedFor(1000))['files.example']).toEqual(new Set([before['files.example']]));
+    await site.clear();
+    await site.clear('put.example');
+    const answer = await site.put('other.example', other!.pairPem);
+    // What is under the mount may be a store of its own, for as long.
+    if (mode === 777) expect(answer.status).toBe(201);
+    else expectProblem(answer, [500, 'store-failed', /Nothing was changed/]);
+    expect((await site.get('')).body).toContain('"files.example"');
+    await expectFilesServed(site, 'files.example');
+
+    await asRoot(site.nginx, mount);
+    await servedFor(INTERVAL_MS + 200);
+    const after = await servedFor(1000);
+    expect(after['put.example']).toEqual(new Set([put!.serial]));
+    expect(after['files.example']!.size).toBe(1);
+    for (const name of ['deleted.example', 'other.example']) expect(await served(name)).toBe('');
+    const list = JSON.parse((await site.get('')).body) as { certs: { name: string }[] };
+    expect(list.certs.map(({ name }) => name)).toEqual(['files.example', 'put.example']);
+    expect((await site.put('put.example', put!.pairPem)).status).toBe(200);
+    expect((await site.delete('put.example')).status).toBe(200);
+    expect(await served('put.example')).toBe('');
   });
 });
 

@@ -26,15 +26,15 @@ const TABLE = `
 held                | cleared | files       | setting           | record  | facts                               | says
 
 a pair of etcd stays, whatever there is in files
-etcd pair           |         | new         | etcd              | kept    | as held                             |
-etcd pair           | yes     | new         | etcd              | kept    | as held                             |
-filed etcd pair     | yes     | mismatch    | etcd              | kept    | as held                             |
+etcd pair           |         | new         | etcd              | kept    | as held                             | same
+etcd pair           | yes     | new         | etcd              | kept    | as held                             | same
+filed etcd pair     | yes     | mismatch    | etcd              | kept    | as held                             | same
 etcd pair           |         | new         |                   | new     | of the files                        | loaded
-filed etcd pair     |         | same        |                   | kept    | as held                             |
+filed etcd pair     |         | same        |                   | kept    | as held                             | same
 
 a value of etcd that was refused stays where there are no files, and files stand in for it
-etcd refusal        |         | none        | etcd              | reason  | as held                             |
-etcd refusal        | yes     | none        | etcd              | reason  | as held                             |
+etcd refusal        |         | none        | etcd              | reason  | as held                             | same
+etcd refusal        | yes     | none        | etcd              | reason  | as held                             | same
 etcd refusal        |         | none        |                   | dropped |                                     | missing
 etcd refusal        |         | new         | etcd              | new     | of the files, etcd's problem        | loaded
 etcd refusal        |         | mismatch    | etcd              | reason  | none, files now, key-mismatch       | refused: nothing
@@ -67,7 +67,7 @@ pointer, etcd refused |       | new         | scan, etcd        | new     | of t
 pointer             |         | mismatch    | scan              | kept    | none, files now, key-mismatch       | refused: found
 pointer to two      |         | mismatch    | scan              | kept    | none, others, files now, key-mismatch | refused: found
 pointer to two      |         | no key      | scan              | kept    | none, others, files '', unreadable  | refused: found
-refused pointer     |         | same        | scan              | kept    | as held                             |
+refused pointer     |         | same        | scan              | kept    | as held                             | same
 refused pointer     | yes     | same        | scan              | new     | of the files                        | loaded
 
 no files, and nothing that could be served without them
@@ -96,10 +96,10 @@ old                 | yes     | none        |                   | dropped |     
 refused old         | yes     | none        |                   | dropped |                                     | missing
 
 the files of the last look are not read, unless a clear came
-old                 |         | same        |                   | kept    | as held                             |
-filed put           |         | same        |                   | kept    | as held                             |
-refused old         |         | same        |                   | kept    | as held                             |
-refusal             |         | same        |                   | reason  | as held                             |
+old                 |         | same        |                   | kept    | as held                             | same
+filed put           |         | same        |                   | kept    | as held                             | same
+refused old         |         | same        |                   | kept    | as held                             | same
+refusal             |         | same        |                   | reason  | as held                             | same
 old                 | yes     | same        |                   | kept    | of the files, loaded then           | unchanged
 filed put           | yes     | same        |                   | kept    | of the files, loaded then           | unchanged
 refused old         | yes     | same        |                   | kept    | of the files, loaded then           | unchanged
@@ -172,7 +172,7 @@ nothing             |         | of b        | file              | new     | of t
 nothing             |         | RSA         | file              | new     | of the files, found                 | loaded
 found               |         | new         | file              | new     | of the files, found                 | loaded
 found               | yes     | same        | file              | kept    | of the files, loaded then, found    | unchanged
-found               |         | same        | file              | kept    | as held                             |
+found               |         | same        | file              | kept    | as held                             | same
 nothing             |         | new         | file, just now    | new     | of the files, files '', found       | loaded
 nothing             |         | no name     | file              | reason  | none, files now, name-not-covered   | refused: nothing
 found               |         | no name     | file              | kept    | as held, files now, name-not-covered | refused: held

@@ -51,6 +51,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'njs-cert-rotation-install-'));
   vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
   zone = new FakeZone();
+  vi.stubGlobal('ngx', { worker_id: 0 });
   store = makeStore(folder);
   const settings = settingsIn(folder, {
     certFileRsa: `${folder}/{name}.rsa.cert.pem`,
@@ -62,6 +63,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
   rmSync(folder, { recursive: true });
 });
 
@@ -82,10 +84,15 @@ function lackRoomFor(key: string): void {
   });
 }
 
+/** How many pairs the store could not take. */
+const failures = (): number =>
+  (JSON.parse(zone.get('#counts:0') ?? '{}') as Record<string, number>)['store_failures_total'] ??
+  0;
+
 /** Sweeps when everything that was retired until now is due. */
 function sweepLater(): void {
   vi.setSystemTime(Date.now() + 120_000);
-  while (sweepStore(store, 16));
+  while (sweepStore(store, 16).isMoreDue);
 }
 
 describe('a pair that is put in place', () => {
@@ -199,7 +206,7 @@ describe('a store that is set and cannot be used', () => {
 
   test('refuses a put, and the zone stays as it is', () => {
     expect(() => install([NAME], next)).toThrow(
-      refusal('store-failed', `${folder}/store cannot be used as $cert_store`),
+      refusal('store-failed', `$cert_store "${folder}/store" cannot be used`),
     );
     expect(zone.keys()).toEqual([]);
   });
@@ -208,12 +215,13 @@ describe('a store that is set and cannot be used', () => {
     const [record] = install([NAME], next, 'mx1:7');
     expect(isVersion(record!)).toBe(false);
     expect(pemIn(record!)).toBe(pemOfPair(next));
+    expect(failures()).toBe(1);
   });
 
   test('keeps the name of a version from being removed: it would be back with the store', () => {
     install([NAME], next, 'mx1:7');
     removePair(context, zone, [NAME]);
-    expect(zone.keys()).toEqual([]);
+    expect(zone.get(NAME)).toBeUndefined();
     context.store = store;
     install([NAME], next);
     context.store = undefined;
@@ -231,7 +239,7 @@ describe('a pair of etcd that the store has no room for', () => {
     install([NAME], old, 'mx1:6');
   });
 
-  test('is served as text, which is said', () => {
+  test('is served as text, which is counted, and said once until the store can be written', () => {
     failOf('renameSync');
     const [record] = install([NAME], next, 'mx1:7');
     expect(record).toBe(zone.get(NAME));
@@ -239,9 +247,17 @@ describe('a pair of etcd that the store has no room for', () => {
     expect(isVersion(record!)).toBe(false);
     expect(context.lines).toEqual([
       expect.stringMatching(
-        /^error: .*the store cannot be written: .*ENOSPC.*goes to nginx as text$/,
+        /^error: .*the store cannot be written: .*ENOSPC.*go to nginx as text$/,
       ),
     ]);
+    expect(failures()).toBe(1);
+    install([NAME], next, 'mx1:8');
+    expect([failures(), context.lines.length]).toEqual([2, 1]);
+    vi.restoreAllMocks();
+    install([NAME], next, 'mx1:9');
+    failOf('renameSync');
+    install([NAME], next, 'mx1:10');
+    expect([failures(), context.lines.length]).toEqual([3, 2]);
   });
 
   test.each([
@@ -298,10 +314,15 @@ describe('a pair that is removed', () => {
   });
 
   test('goes without a mark where there is no room for one', () => {
+    const elsewhere = zone.get(NAME);
     failOf('renameSync');
+    failOf('symlinkSync');
     remove(NAME);
     expect(zone.get(NAME)).toBeUndefined();
     expect(Object.keys(entriesOf(store))).toEqual([expect.stringMatching(/b\.example$/)]);
+    // Another nginx on the store, and this one after a start.
+    expect(currentOf(context, NAME, elsewhere).record).toBeUndefined();
+    expect(currentOf(context, NAME, undefined).record).toBeUndefined();
   });
 
   test('stays in all its slots where one of them cannot be removed', () => {

@@ -5,14 +5,15 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CheckResult } from '../../../src/certs/check.js';
 import { keepInStore, keepPointer, sweepIfDue } from '../../../src/certs/keep.js';
 import { pemIn, versionIn } from '../../../src/certs/pem_of_record.js';
-import { currentOf, type Current } from '../../../src/certs/stored.js';
+import { clearEntry, currentOf, placePointer, type Current } from '../../../src/certs/stored.js';
 import { fileKey } from '../../../src/config/slot.js';
+import { placeEntry, readEntry } from '../../../src/disk/entries.js';
 import type { Store } from '../../../src/disk/store.js';
 import { readPair } from '../../../src/x509/pair.js';
 import type { LockAttempt } from '../../../src/zone/locks.js';
 import { findSwept } from '../../../src/zone/notes.js';
 import type { RecordMeta } from '../../../src/zone/meta.js';
-import { isVersion, readMeta } from '../../../src/zone/record.js';
+import { isVersion, makePointer, readMeta } from '../../../src/zone/record.js';
 import { createAuthority, type Pair } from '../../support/certificates.js';
 import { FakeZone } from '../../support/fake_zone.js';
 import {
@@ -113,6 +114,43 @@ describe('a pair that was found', () => {
     expect(entryOf(store, NAME)).toMatchObject({ version: put });
   });
 
+  test('does not take the place of what another nginx puts in the very moment', () => {
+    const record = keep(loaded(old));
+    const meta = { ...readMeta(record)!, files: 't' };
+    const noted = record.slice(0, record.indexOf('{')) + JSON.stringify(meta);
+    for (const result of [loaded(next), { record: noted }, { record: '' }]) {
+      const before = current(record);
+      let put = '';
+      const link = fs.symlinkSync;
+      vi.spyOn(fs, 'symlinkSync').mockImplementation((...args) => {
+        link(...args);
+        if (put || !String(args[1]).includes('/changing/')) return;
+        // As if by a worker that breaks the claim.
+        put = '{"version":"put"}';
+        fs.unlinkSync(args[1]);
+        placeEntry(store, NAME, put);
+      });
+      keepInStore(context, NAME, before, result, LOCKED);
+      vi.restoreAllMocks();
+      expect(readEntry(store, NAME)).toBe(put);
+      placeEntry(store, NAME, before.entry);
+    }
+  });
+
+  test('tells the other nginx that its name was looked at since it was cleared', () => {
+    const record = keep(loaded(old));
+    const problem = { code: 'weak', detail: 'No.' };
+    const meta = JSON.stringify({ ...readMeta(record)!, files: 't', problem });
+    const refused = record.slice(0, record.indexOf('{')) + meta;
+    for (const seen of [record, refused]) {
+      const before = entryOf(store, NAME);
+      clearEntry(store, NAME);
+      expect(entryOf(store, NAME)).not.toEqual(before);
+      keep({ record: seen }, LOCKED, record);
+      expect(entryOf(store, NAME)).toEqual(before);
+    }
+  });
+
   test('is placed where the zone has no room for a lock', () => {
     keep(loaded(old), { state: 'no-room', isLocked: () => false });
     expect(entriesOf(store)).not.toEqual({});
@@ -179,6 +217,12 @@ test('a store that cannot be written is said once, and again after it could; pai
   const said = expect.stringMatching(/^error: .*the store cannot be written: .*ENOSPC/) as unknown;
   expect(context.lines).toEqual([said]);
   vi.restoreAllMocks();
+  // A bucket of notes that has to be made first: this error has no path.
+  vi.setSystemTime(Date.now() + 20_000);
+  failOf('mkdirSync');
+  keep(loaded(old));
+  expect(context.lines).toEqual([said]);
+  vi.restoreAllMocks();
   expect(isVersion(keep(loaded(old)))).toBe(true);
   failOf('symlinkSync');
   keep(loaded(next));
@@ -199,13 +243,20 @@ test('a pair that stays text goes before what this store has, until that is anot
 });
 
 test('a pointer is kept, takes the place of a version, and goes', () => {
-  const version = versionIn(keep(loaded(old)));
+  const held = keep(loaded(old));
+  const version = versionIn(held);
   vi.setSystemTime(Date.now() + 20_000);
-  keepPointer(context, NAME, fileKey('site'), [fileKey('other')]);
+  keepPointer(context, NAME, held, fileKey('site'), [fileKey('other')]);
   expect(entryOf(store, NAME)).toEqual({ file: '*file:site', others: ['*file:other'] });
   expect(notesOf(version)).toBe(2);
   expect(versionsOf(store)).toEqual([version]);
-  keepPointer(context, NAME, '', []);
+  // Another nginx has put a pair.
+  const put = versionIn(keep(loaded(next)));
+  keepPointer(context, NAME, makePointer(fileKey('site'), {}), fileKey('site'), []);
+  keepPointer(context, NAME, held, '', []);
+  expect(entryOf(store, NAME)).toMatchObject({ version: put });
+  placePointer(store, NAME, fileKey('site'), []);
+  keepPointer(context, NAME, makePointer(fileKey('site'), {}), '', []);
   expect(entriesOf(store)).toEqual({});
 });
 

@@ -1,8 +1,10 @@
+import { mkdirSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { LONGEST_FRESH_MS } from '../../../src/config/settings.js';
 import { clearAll, FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 import { tryLock } from '../../../src/zone/locks.js';
 import { noteMissing } from '../../../src/zone/misses.js';
-import { checkedAt, makeRecord, pemOf } from '../../../src/zone/record.js';
+import { checkedAt, isFresh, isVersion, makeRecord, pemOf } from '../../../src/zone/record.js';
 import { createAuthority } from '../../support/certificates.js';
 import { Handshakes } from '../../support/handshakes.js';
 import { FIRST, META, PROBLEM, SECOND, THIRD, fileFor } from '../../support/scanned.js';
@@ -56,6 +58,41 @@ describe('a pair that is held', () => {
     vi.setSystemTime(site.now + site.interval);
     tryLock(site.zone, NAME);
     expect(site.ask(NAME)).toBe(record);
+  });
+});
+
+describe('a look that finds the store and the files as they were', () => {
+  /** Asks for the name when the store is due again. */
+  function askLater(): { answer: string; keys: string[]; stringified: number } {
+    vi.setSystemTime(site.now + LONGEST_FRESH_MS);
+    const set = vi.spyOn(site.zone, 'set');
+    const stringify = vi.spyOn(JSON, 'stringify');
+    const answer = site.ask(NAME);
+    const keys = set.mock.calls.map(([key]) => key).filter((key) => key !== '#swept');
+    return { answer, keys, stringified: stringify.mock.calls.length };
+  }
+
+  beforeEach(() => {
+    site.write(NAME, pair);
+    mkdirSync(`${site.folder}/store`, { mode: 0o700 });
+    site.variables['cert_store'] = `${site.folder}/store`;
+  });
+
+  test.each(['10', '3600', '0'])('with an interval of %s s stores the record alone', (interval) => {
+    site.variables['cert_check_interval'] = interval;
+    const before = site.ask(NAME);
+    const { answer, keys, stringified } = askLater();
+    expect(answer).toBe(before);
+    expect(keys).toEqual([`#lock:${NAME}`, NAME]);
+    expect(stringified).toBe(0);
+    expect(isFresh(site.zone.get(NAME)!, FIRST_TOKEN, 0)).toBe(true);
+  });
+
+  test('has a pair of text written into the store', () => {
+    delete site.variables['cert_store'];
+    expect(isVersion(site.ask(NAME))).toBe(false);
+    site.variables['cert_store'] = `${site.folder}/store`;
+    expect(askLater().answer).toContain(`${site.folder}/store/`);
   });
 });
 

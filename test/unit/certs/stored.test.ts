@@ -7,14 +7,13 @@ import {
   clearEntry,
   currentOf,
   dormantRecord,
-  entryOfVersion,
   hasEntry,
   placeMark,
   placePointer,
-  versionOfEntry,
   writePair,
   type Current,
 } from '../../../src/certs/stored.js';
+import { entryOfVersion, isNameCleared, versionOfEntry } from '../../../src/certs/entry_text.js';
 import { fileKey } from '../../../src/config/slot.js';
 import { placeEntry, readEntry } from '../../../src/disk/entries.js';
 import { versionPath, type Store } from '../../../src/disk/store.js';
@@ -192,8 +191,11 @@ describe('a slot with a pointer in the store', () => {
     expect(readMeta(record!)!.others).toEqual([fileKey('other')]);
   });
 
-  test('has the file alone where there are too many others', () => {
-    const others = Array.from({ length: 100 }, (_, i) => fileKey(`other-${i}`));
+  test.each([
+    ['by their number', 100, 'other'],
+    ['by their bytes', 50, 'ä'.repeat(7)],
+  ])('has the file alone where there are too many others, %s', (_, length, stem) => {
+    const others = Array.from({ length }, (__, i) => fileKey(`${stem}${i}`));
     placePointer(store, NAME, FILE, others);
     expect(readEntry(store, NAME)).toBe(JSON.stringify({ file: FILE }));
     const record = current(undefined).record!;
@@ -242,12 +244,33 @@ describe('a slot with a version in the store', () => {
 
   test('is stale after a clear of its name alone', () => {
     const version = place(old);
-    clearEntry(store, NAME);
-    expect(entryOf(store, NAME)).toEqual({ version, token: STALE_TOKEN, meta: META });
-    expect(current(undefined).record!.slice(1, 1 + TOKEN.length)).toBe(STALE_TOKEN);
+    const tokens = [0, 1].map(() => {
+      clearEntry(store, NAME);
+      return entryOf(store, NAME).token;
+    });
+    expect(tokens[0]).not.toBe(tokens[1]);
+    expect(entryOf(store, NAME)).toEqual({ version, token: tokens[1], meta: META });
+    // Another nginx may have cleared it: the zone has the version, and does not know of the clear.
+    for (const held of [undefined, recordOf(version)]) {
+      expect(current(held).record!.slice(1, 1 + TOKEN.length)).toBe(STALE_TOKEN);
+    }
     placeMark(store, NAME, '');
     clearEntry(store, NAME);
     expect(entryOf(store, NAME)).toEqual({ deleted: true });
+  });
+
+  test('keeps what another nginx puts while its name is being cleared', () => {
+    place(old);
+    const read = fs.readlinkSync;
+    let version = '';
+    vi.spyOn(fs, 'readlinkSync').mockImplementationOnce((path) => {
+      const text = read(path);
+      version = place(next);
+      return text;
+    });
+    clearEntry(store, NAME);
+    expect(entryOf(store, NAME).version).toBe(version);
+    expect(isNameCleared(readEntry(store, NAME)!)).toBe(true);
   });
 
   test('has the times of its certificate, and its names where it is a file of a scan', () => {

@@ -2,7 +2,13 @@ import fs, { lstatSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { placeFile, placeLink } from '../../../src/disk/place.js';
+import {
+  placeFile,
+  placeLink,
+  removeLink,
+  replaceLink,
+  type ClaimedLink,
+} from '../../../src/disk/place.js';
 import type { Store } from '../../../src/disk/store.js';
 import { contentOf, failOf, isIn, makeStore } from '../../support/stores.js';
 
@@ -143,5 +149,87 @@ describe('a link that is placed', () => {
       expect(contentOf(store)).toEqual({ 'names/0a/a.example': 'first' });
       vi.restoreAllMocks();
     }
+  });
+});
+
+describe('a link that several replace', () => {
+  const HELD = 'names/0a/a.example';
+  const link = (): ClaimedLink => ({
+    path: `${store.root}/${HELD}`,
+    claim: `${store.root}/changing/names/a.example`,
+  });
+  const always = (): boolean => true;
+
+  beforeEach(() => {
+    replaceLink(store, link(), 'first', always);
+  });
+
+  test('is replaced, or removed, where it meets the condition', () => {
+    const isFirst = vi.fn((target: string | undefined) => target === 'first');
+    expect(replaceLink(store, link(), 'second', isFirst)).toBe(true);
+    expect(replaceLink(store, link(), 'third', isFirst)).toBe(false);
+    expect(removeLink(store, link(), isFirst)).toBe(false);
+    expect(contentOf(store)).toEqual({ [HELD]: 'second' });
+    expect(removeLink(store, link(), (target) => target === 'second')).toBe(true);
+    expect(contentOf(store)).toEqual({});
+    expect(replaceLink(store, link(), 'fourth', isFirst)).toBe(false);
+    expect(isFirst.mock.calls).toEqual([['first'], ['second'], ['second'], [undefined]]);
+  });
+
+  test('is replaced by one at a time: the next one waits', () => {
+    fs.symlinkSync('second', link().claim);
+    const make = fs.symlinkSync;
+    let tries = 0;
+    vi.spyOn(fs, 'symlinkSync').mockImplementation((...args) => {
+      if (++tries === 20) fs.renameSync(link().claim, link().path);
+      make(...args);
+    });
+    const seen = vi.fn(always);
+    replaceLink(store, link(), 'third', seen);
+    expect(seen.mock.calls).toEqual([['second']]);
+    expect(contentOf(store)).toEqual({ [HELD]: 'third' });
+  });
+
+  test.each(['replaced', 'removed'] as const)(
+    'is %s in the end where whoever claimed it was killed',
+    (what) => {
+      fs.symlinkSync('second', link().claim);
+      const began = Date.now();
+      if (what === 'replaced') replaceLink(store, link(), 'third', always);
+      else removeLink(store, link(), always);
+      expect(Date.now() - began).toBeLessThan(500);
+      expect(contentOf(store)).toEqual(what === 'replaced' ? { [HELD]: 'third' } : {});
+    },
+  );
+
+  test('is looked at again by a worker whose claim was broken', () => {
+    const seen: (string | undefined)[] = [];
+    const isReplaced = replaceLink(store, link(), 'third', (target) => {
+      seen.push(target);
+      if (target !== 'first') return false;
+      fs.unlinkSync(link().claim);
+      replaceLink(store, link(), 'second', always);
+      return true;
+    });
+    expect([isReplaced, ...seen]).toEqual([false, 'first', 'second']);
+    expect(contentOf(store)).toEqual({ [HELD]: 'second' });
+  });
+
+  test('stays where it cannot be replaced, and is removed where there is no room for a claim', () => {
+    for (const call of ['renameSync', 'symlinkSync'] as const) {
+      failOf(call);
+      expect(() => replaceLink(store, link(), 'second', always)).toThrow('ENOSPC');
+      expect(contentOf(store)).toEqual({ [HELD]: 'first' });
+      vi.restoreAllMocks();
+    }
+    failOf('symlinkSync');
+    expect(removeLink(store, link(), always)).toBe(true);
+    expect(contentOf(store)).toEqual({});
+  });
+
+  test('is an error where the store has gone', () => {
+    rmSync(folder, { recursive: true });
+    expect(() => replaceLink(store, link(), 'second', always)).toThrow('ENOENT');
+    fs.mkdirSync(folder);
   });
 });

@@ -67,7 +67,7 @@ const write = (slot = NAME): string => writeVersion(store, FINGERPRINT, PEM, slo
 
 function sweepAfter(ms: number, most = ALL): boolean {
   vi.setSystemTime(Date.now() + ms);
-  return sweep(store, sweeper, most);
+  return sweep(store, sweeper, most).isMoreDue;
 }
 
 describe('a version', () => {
@@ -178,38 +178,135 @@ describe('a sweep', () => {
   test('looks at no more than it is told to, and says whether there may be more', () => {
     for (let i = 0; i < 5; i++) write();
     vi.setSystemTime(NOW + 2 * MINUTE);
-    expect(sweep(store, sweeper, 2)).toBe(true);
+    expect(sweepAfter(0, 2)).toBe(true);
     expect(versionsOf(store)).toHaveLength(3);
-    expect(sweep(store, sweeper, 2)).toBe(true);
-    expect(sweep(store, sweeper, 100)).toBe(false);
+    expect(sweepAfter(0, 2)).toBe(true);
+    expect(sweepAfter(0, 100)).toBe(false);
     expect(versionsOf(store)).toEqual([]);
   });
 
   test('is through at once in a store where nothing is due', () => {
-    expect(sweep(store, sweeper, 1)).toBe(false);
+    expect(sweepAfter(0, 1)).toBe(false);
     write();
-    expect(sweep(store, sweeper, 1)).toBe(false);
+    expect(sweepAfter(0, 1)).toBe(false);
   });
 
-  test('removes what killed workers left without a name, after a minute', () => {
-    const left = join(store.root, 'temporary', 'left');
-    mkdirSync(join(store.root, 'temporary'));
-    writeFileSync(left, 'key');
-    vi.setSystemTime(fs.lstatSync(left).ctimeMs);
-    sweepAfter(MINUTE - SECOND);
-    expect(existsSync(left)).toBe(true);
-    sweepAfter(2 * SECOND);
-    expect(existsSync(left)).toBe(false);
-  });
+  test.each(['temporary', 'changing/names', 'changing/rsa', 'changing/files'])(
+    'removes what killed workers left in %s, after a minute',
+    (folder) => {
+      const left = join(store.root, folder, 'left');
+      mkdirSync(join(store.root, folder), { recursive: true });
+      writeFileSync(left, 'key');
+      vi.setSystemTime(fs.lstatSync(left).mtimeMs);
+      sweepAfter(MINUTE - SECOND);
+      expect(existsSync(left)).toBe(true);
+      sweepAfter(2 * SECOND);
+      expect(existsSync(left)).toBe(false);
+    },
+  );
 
   test('removes them also where they are of the future', () => {
     mkdirSync(join(store.root, 'temporary'));
     const left = join(store.root, 'temporary', 'left');
     fs.symlinkSync('text', left);
-    vi.setSystemTime(fs.lstatSync(left).ctimeMs - DAY);
+    vi.setSystemTime(fs.lstatSync(left).mtimeMs - DAY);
     sweepAfter(0);
     expect(existsSync(left) || contentOf(store)['temporary/left']).toBeFalsy();
   });
+});
+
+describe('a sweep comes to what is due though', () => {
+  /** Sweeps as often as it takes by all odds: each begins at another place. */
+  function sweepOften(): void {
+    for (let i = 0; i < 100; i++) sweep(store, sweeper, 4);
+  }
+
+  const inStore = (...names: string[]): string => join(store.root, ...names);
+
+  test('there are many young temporary files, and what was left is among them', () => {
+    const version = write();
+    vi.setSystemTime(NOW + 2 * MINUTE);
+    for (let i = 0; i < 30; i++) writeFileSync(inStore('temporary', `new${i}`), '');
+    writeFileSync(inStore('temporary', 'old'), '');
+    const readdir = fs.readdirSync;
+    // Listed in order, what was left would never be among the first.
+    vi.spyOn(fs, 'readdirSync').mockImplementation(((path: string) =>
+      readdir(path).sort()) as typeof readdir);
+    const lstat = fs.lstatSync;
+    vi.spyOn(fs, 'lstatSync').mockImplementation(((path: string) => {
+      const age = path.endsWith('old') ? 2 * MINUTE : 0;
+      return Object.assign(lstat(path), { mtimeMs: Date.now() - age });
+    }) as typeof lstat);
+    sweepOften();
+    expect(versionsOf(store)).not.toContain(version);
+    expect(readdirSync(inStore('temporary'))).toHaveLength(30);
+    expect(existsSync(inStore('temporary', 'old'))).toBe(false);
+  });
+
+  test('there are folders in temporary/ that are not its own, which it reports', () => {
+    const version = write();
+    for (let i = 0; i < 30; i++) mkdirSync(inStore('temporary', `folder${i}`));
+    writeFileSync(inStore('temporary', 'left'), '');
+    vi.setSystemTime(fs.lstatSync(inStore('temporary', 'left')).mtimeMs + 2 * MINUTE);
+    const { isMoreDue, fault } = sweep(store, sweeper, 1000);
+    expect(isMoreDue).toBe(false);
+    expect(fault).toContain(inStore('temporary', 'folder'));
+    expect(existsSync(inStore('temporary', 'left'))).toBe(false);
+    expect(versionsOf(store)).not.toContain(version);
+  });
+
+  test('there is something in retired/ that is not its own, and that stays', () => {
+    const version = write();
+    for (let i = 0; i < 30; i++)
+      mkdirSync(inStore('retired', `folder${i}`, 'in'), { recursive: true });
+    writeFileSync(inStore('retired', 'folder0', 'file'), 'x');
+    writeFileSync(inStore('retired', 'file'), 'x');
+    const foreign = readdirSync(inStore('retired'), { recursive: true, encoding: 'utf8' });
+    const own = foreign.filter((path) => /^\d/.test(path));
+    vi.setSystemTime(NOW + 2 * MINUTE);
+    sweepOften();
+    expect(versionsOf(store)).not.toContain(version);
+    const left = readdirSync(inStore('retired'), { recursive: true, encoding: 'utf8' });
+    expect(left.sort()).toEqual(foreign.filter((path) => !own.includes(path)).sort());
+  });
+
+  test('a step of ten seconds has something in it that is not its own', () => {
+    const versions = [write(), write()];
+    const [step] = readdirSync(inStore('retired'));
+    for (let i = 0; i < 30; i++) mkdirSync(inStore('retired', step!, `folder${i}`));
+    writeFileSync(inStore('retired', step!, 'file'), 'x');
+    vi.setSystemTime(NOW + 2 * MINUTE);
+    sweepOften();
+    expect(versions.filter((version) => versionsOf(store).includes(version))).toEqual([]);
+    expect(readdirSync(inStore('retired', step!))).toHaveLength(31);
+  });
+
+  test('a version cannot be removed', () => {
+    const versions = [write(), write(), write()].sort();
+    const isFirst = (path: string): boolean => path.endsWith(`versions/ab/${versions[0]!}`);
+    failOf('unlinkSync', isFirst, 'EROFS');
+    vi.setSystemTime(NOW + 2 * MINUTE);
+    const { fault } = sweep(store, sweeper, ALL);
+    expect(fault).toContain('EROFS');
+    expect(versionsOf(store)).toEqual([versions[0]]);
+    expect(Object.keys(retiredIn(store))).toEqual([versions[0]]);
+  });
+});
+
+test('a version that is replaced while a sweep looks at the note of its making stays', () => {
+  const version = write();
+  const replacing: Sweeper = {
+    ...sweeper,
+    isCurrent: () => {
+      retire(store, version, NAME);
+      return false;
+    },
+  };
+  vi.setSystemTime(NOW + 2 * MINUTE);
+  sweep(store, replacing, ALL);
+  expect(versionsOf(store)).toEqual([version]);
+  sweepAfter(2 * MINUTE);
+  expect(versionsOf(store)).toEqual([]);
 });
 
 describe('a clock', () => {
@@ -275,7 +372,7 @@ describe('another nginx that sweeps at the same time', () => {
       },
     };
     vi.setSystemTime(NOW + 2 * MINUTE);
-    expect(sweep(store, meanwhile, ALL)).toBe(false);
+    expect(sweep(store, meanwhile, ALL)).toEqual({ isMoreDue: false, fault: '' });
     expect(versionsOf(store)).toEqual([versions[0]]);
     expect(retiredIn(store)).toEqual({});
   });

@@ -12,7 +12,7 @@ import {
   vi,
   type MockInstance,
 } from 'vitest';
-import { makeRecord } from '../../../src/zone/record.js';
+import { makeRecord, readMeta, withMeta } from '../../../src/zone/record.js';
 import { createAuthority, type Pair } from '../../support/certificates.js';
 import { FakeEtcd } from '../../support/fake_etcd.js';
 import { fullError } from '../../support/fake_zone.js';
@@ -289,6 +289,74 @@ test('a value is no larger than the body of a put', async () => {
   await node.round();
   expect(held('a.example')).toBeUndefined();
   expect(log.join()).toMatch(/malformed: the value is larger than 1 MiB/);
+});
+
+describe('a full zone', () => {
+  const OTHER = 'b.w.example';
+
+  beforeEach(async () => {
+    etcd.put(`${PREFIX}a.example`, first.pairPem);
+    etcd.put(`${PREFIX}${OTHER}`, wild.pairPem);
+    await node.round();
+    expect([held('a.example'), held(OTHER)]).toEqual(['first', 'wild']);
+  });
+
+  test('follows deletes though it has no room for a lock, and goes on in the room that they make', async () => {
+    node.zone.room = 0;
+    etcd.del(`${PREFIX}a.example`);
+    await node.round(1);
+    expect([held('a.example'), held(OTHER)]).toEqual([undefined, 'wild']);
+    node.zone.room += 2;
+    etcd.put(`${PREFIX}c.w.example`, wild.pairPem);
+    await node.round();
+    expect(held('c.w.example')).toBe('wild');
+    expect(node.failure).toBe('');
+  });
+
+  test('follows deletes though it has no room for what was put', async () => {
+    // The lock of the follower takes it.
+    node.zone.room = 1;
+    etcd.put(`${PREFIX}a.w.example`, wild.pairPem);
+    etcd.del(`${PREFIX}${OTHER}`);
+    await node.round();
+    expect(held(OTHER)).toBeUndefined();
+    expect([held('a.example'), held('a.w.example')]).toEqual(['first', 'wild']);
+  });
+
+  test('without room for a lock removes nothing that was written since the keys were listed', async () => {
+    node.zone.room = 0;
+    etcd.del(`${PREFIX}${OTHER}`);
+    const asked = etcd.asked.length;
+    etcd.after = (_, asks) => {
+      if (asks !== asked + 2) return;
+      // Another worker has found room, and has had a put.
+      node.zone.room = Infinity;
+      const { historyId } = JSON.parse(node.zone.get('#etcd:state')!) as { historyId: string };
+      const record = node.zone.get(OTHER)!;
+      const meta = { ...readMeta(record)!, etcd: `${historyId}:${etcd.revision + 1}` };
+      putRecord(node.zone, OTHER, withMeta(record, FIRST_TOKEN, meta));
+      node.zone.room = 0;
+    };
+    await node.round(1);
+    expect(held(OTHER)).toBe('wild');
+  });
+});
+
+test.each([
+  ['with room for both, after it was taken', 1 << 20, ['taken', 'deleted']],
+  ['with little room, before that', 5000, ['deleted', 'taken']],
+])('a name that goes while another comes is removed, %s', async (_, free, order) => {
+  etcd.put(`${PREFIX}a.w.example`, wild.pairPem);
+  await node.round();
+  node.zone.free = free;
+  log.splice(0);
+  etcd.del(`${PREFIX}a.w.example`);
+  etcd.put(`${PREFIX}z.w.example`, wild.pairPem);
+  // More values than an answer has come before it, so that the range is listed.
+  for (let i = 0; i < 17; i++) etcd.put(`${PREFIX}0/${i}`, '');
+  await node.round();
+  const said = log.map((line) => /: (taken|deleted) (?:from|in) etcd/.exec(line)?.[1]);
+  expect(said.filter(Boolean)).toEqual(order);
 });
 
 test('a zone that has no room for all: each that it lacks is said once, and changes are taken', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -120,6 +120,18 @@ describe('a key that was deleted while nginx was down', () => {
     const served = [NAME, 'put.w.example', 'file.w.example'].map((name) => isServed(name));
     expect(served).toEqual([false, true, true]);
   });
+});
+
+test('a key that is deleted while the store is away takes its pair away when that is back', async () => {
+  await follow(NAME, 'b.w.example');
+  const path = join(folder, 'store');
+  renameSync(path, `${path}.away`);
+  isServed(NAME);
+  etcd.del(PREFIX + NAME);
+  await node.round();
+  renameSync(`${path}.away`, path);
+  await node.round();
+  expect([isServed(NAME), isServed('b.w.example')]).toEqual([false, true]);
 });
 
 describe('nothing is removed after a start', () => {

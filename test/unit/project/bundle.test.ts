@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { type ImportDeclaration, type ModuleDeclaration, type Statement, parse } from 'acorn';
+import {
+  type FunctionDeclaration,
+  type ImportDeclaration,
+  type ModuleDeclaration,
+  type Statement,
+  parse,
+} from 'acorn';
 import { describe, expect, test } from 'vitest';
 import { readRooms } from '../../../rooms.mjs';
+import { readStages } from '../../../stages.mjs';
 
 // What dist/cert_rotation.js is, whatever src/ says. That the one is built from the other, the build's --check tells.
 
@@ -31,15 +38,32 @@ const HANDLERS = [
 const isModuleSyntax = (node: Statement | ModuleDeclaration): node is ModuleDeclaration =>
   node.type.startsWith('Import') || node.type.startsWith('Export');
 
-/** The functions that make what a handshake with a fresh version does not need. */
-const halves = ['start_warm', 'start_cold'].map((name) => {
-  const found = top.find((node) => node.type === 'FunctionDeclaration' && node.id.name === name);
-  if (found?.type !== 'FunctionDeclaration') throw new Error(`no function ${name}`);
-  return found;
-});
+type Body = (Statement | ModuleDeclaration)[];
 
-function functionNames(nodes: typeof top): string[] {
-  return nodes.flatMap((node) => (node.type === 'FunctionDeclaration' ? [node.id.name] : []));
+interface Stage {
+  /** '' for the top level. */
+  name: string;
+  /** The stage that it is inside of. */
+  outer: string;
+  start: number;
+  end: number;
+  functions: string[];
+}
+
+function stagesIn(body: Body, stage: Omit<Stage, 'functions'>): Stage[] {
+  const functions = body.filter((node) => node.type === 'FunctionDeclaration');
+  const inner = functions.filter(({ id }) => id.name.startsWith('start_'));
+  const own = functions.filter((node) => !inner.includes(node)).map(({ id }) => id.name);
+  const startOf = ({ id, start, end, body }: FunctionDeclaration): Stage[] =>
+    stagesIn(body.body, { name: id.name.slice('start_'.length), outer: stage.name, start, end });
+  return [...inner.flatMap(startOf), { ...stage, functions: own }];
+}
+
+/** Those inside of others come before these. */
+const stages = stagesIn(top, { name: '', outer: '', start: 0, end: code.length });
+
+function functionsOf(stage: string): string[] {
+  return stages.find(({ name }) => name === stage)?.functions ?? [];
 }
 
 test('is ES5, but for import and export', () => {
@@ -64,23 +88,22 @@ test('begins with its name, version, licence and home', () => {
 
 describe('shows an operator where things are', () => {
   const rooms = readRooms();
-  const headings = [...code.matchAll(/^ *\/\/ =+ (\S+): (.*)$/gm)].map(([, ...heading]) => heading);
+  const head = code.slice(0, code.indexOf('\n\n'));
+  const lines = [...head.matchAll(/^\/\/ {3,}(\S+) +(.*)$/gm)].map(([, ...entry]) => entry);
+  const headings = [...code.matchAll(/^ *\/\/ =+ (\S+\/|\S+\.ts): (.*)$/gm)];
 
-  test('by a map of its rooms, in the order in which they come', () => {
-    const head = code.slice(0, code.indexOf('\n\n'));
-    const map = [...head.matchAll(/^\/\/ {3,}(\S+) +(.*)$/gm)].map(([, ...entry]) => entry);
-    expect(map).toEqual(headings);
-    const listed = rooms.map(({ name, duty }) => [name, duty]);
-    expect(map).toEqual(expect.arrayContaining(listed));
-    expect(listed).toEqual(expect.arrayContaining(map));
+  test('by a list of the rooms, from the lowest rank up, and of the stages', () => {
+    const listed = rooms.map(({ name, duty }) => [name, duty]).reverse();
+    const made = readStages().map(({ name, duty }) => [`start_${name}()`, duty]);
+    expect(lines).toEqual([...listed, ...made]);
+    const named = new Map(headings.map(([, name, duty]) => [name, duty]));
+    expect([...named].sort()).toEqual(listed.sort());
   });
 
-  test('each room stands together, once at the top level and once in each half', () => {
-    const halfAt = (at: number): string =>
-      halves.find(({ start, end }) => start < at && at < end)?.id.name ?? '';
-    const places = [...code.matchAll(/^ *\/\/ =+ (\S+):/gm)].map(
-      ({ 1: name, index }) => `${halfAt(index)} ${name!}`,
-    );
+  test('each room stands together, once in each stage', () => {
+    const stageAt = (at: number): string =>
+      stages.find(({ start, end }) => start < at && at < end)?.name ?? '';
+    const places = headings.map(({ 1: name, index }) => `${stageAt(index)} ${name!}`);
     expect(places).toEqual([...new Set(places)]);
   });
 
@@ -112,19 +135,38 @@ test('imports nothing that njs does not have', () => {
   expect(['fs', 'crypto']).toEqual(expect.arrayContaining(sources));
 });
 
+test('has its stages inside of each other as ARCHITECTURE.md says', () => {
+  const made = stages.filter(({ name }) => name).map(({ name, outer }) => ({ name, outer }));
+  const listed = readStages().map(({ name, outer }) => ({ name, outer }));
+  expect(made).toHaveLength(listed.length);
+  expect(made).toEqual(expect.arrayContaining(listed));
+});
+
+test('has each function once', () => {
+  const all = stages.flatMap(({ functions }) => functions);
+  expect(all).toEqual([...new Set(all)]);
+});
+
 describe('costs a handshake little to load', () => {
+  // Some 400 instructions each with the njs engine, of three million that a handshake takes.
   test('few functions at the top level', () => {
-    // Some 400 instructions each with the njs engine, of three million that a handshake takes.
-    expect(functionNames(top).length).toBeLessThan(48);
+    expect(functionsOf('').length).toBeLessThan(13);
   });
 
-  test('what reads certificates is in a function that is run when it is needed', () => {
-    const cold = ['readPair', 'readCertificate', 'readBlocks', 'checkFiles', 'refreshSlot'];
-    const [warmHalf, coldHalf] = halves.map(({ body }) => functionNames(body.body));
-    expect(coldHalf).toEqual(expect.arrayContaining(cold));
-    expect(warmHalf).toContain('isMissing');
-    const early = [...functionNames(top), ...warmHalf!];
-    expect(early.filter((name) => cold.includes(name))).toEqual([]);
+  test('few functions for a look at the store', () => {
+    expect(functionsOf('warm').length).toBeLessThan(25);
+    expect(functionsOf('look').length).toBeLessThan(140);
+  });
+
+  test.each([
+    ['warm', ['isMissing']],
+    ['look', ['refreshSlot', 'checkFiles']],
+    ['read', ['readPair', 'readCertificate', 'readBlocks']],
+    ['scan', ['scanSlice']],
+    ['etcd', ['catchUp', 'readHeader']],
+    ['admin', ['expectAllowed', 'readBody', 'putThrough']],
+  ])('the stage %s has %s, and no stage around it has', (stage, functions) => {
+    expect(functionsOf(stage)).toEqual(expect.arrayContaining(functions));
   });
 
   test('the top level only declares: nothing is called, no regular expression made', () => {
@@ -132,8 +174,13 @@ describe('costs a handshake little to load', () => {
     for (const node of statements) {
       expect(['FunctionDeclaration', 'VariableDeclaration']).toContain(node.type);
     }
-    const variables = statements.filter((node) => node.type === 'VariableDeclaration');
-    const text = variables.map(({ start, end }) => code.slice(start, end)).join('\n');
-    expect(text).not.toMatch(/[(/]/);
+    const made = statements
+      .flatMap((node) => (node.type === 'VariableDeclaration' ? node.declarations : []))
+      .flatMap(({ init }) =>
+        init?.type === 'ObjectExpression'
+          ? init.properties.map((one) => (one.type === 'Property' ? one.value.type : one.type))
+          : (init?.type ?? []),
+      );
+    expect(new Set(made)).toEqual(new Set(['Identifier', 'FunctionExpression']));
   });
 });

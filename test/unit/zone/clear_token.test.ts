@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { clearAll, FIRST_TOKEN, clearToken, reserveToken } from '../../../src/zone/clear_token.js';
+import {
+  adoptToken,
+  clearAll,
+  clearToken,
+  FIRST_TOKEN,
+  noteStoreToken,
+  reserveToken,
+} from '../../../src/zone/clear_token.js';
 import { FakeZone } from '../../support/fake_zone.js';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -71,5 +78,41 @@ describe('the clear token', () => {
       clearAll(zone);
     }).toThrow(zoneFull);
     expect(clearToken(zone)).toBe(FIRST_TOKEN);
+  });
+});
+
+describe("the store's clear token", () => {
+  const [OLD, NEW] = ['000000000001', '000000000002'];
+
+  test('is taken over once, as a clear of the zone', () => {
+    const first = adoptToken(zone, clearToken(zone), OLD);
+    expect(first).toBe(clearToken(zone));
+    expect(adoptToken(zone, first, OLD)).toBe(first);
+    const second = adoptToken(zone, first, NEW);
+    expect(second).toBe(clearToken(zone));
+    expect(new Set([FIRST_TOKEN, first, second]).size).toBe(3);
+  });
+
+  test('is not taken over where this nginx has placed it', () => {
+    adoptToken(zone, FIRST_TOKEN, OLD);
+    noteStoreToken(zone, NEW);
+    clearAll(zone, NEW);
+    expect(adoptToken(zone, NEW, NEW)).toBe(NEW);
+  });
+
+  test('that was read before the last clear brings no earlier token back', () => {
+    const before = adoptToken(zone, FIRST_TOKEN, OLD);
+    noteStoreToken(zone, NEW);
+    clearAll(zone, NEW);
+    const after = adoptToken(zone, before, OLD);
+    expect([before, OLD, NEW]).not.toContain(after);
+    expect(clearToken(zone)).toBe(after);
+  });
+
+  test('in a zone without room for a note clears nothing again and again', () => {
+    reserveToken(zone);
+    zone.room = 0;
+    const token = adoptToken(zone, FIRST_TOKEN, OLD);
+    expect(adoptToken(zone, token, OLD)).toBe(token);
   });
 });

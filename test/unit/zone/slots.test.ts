@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clearAll, FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 import { putOwnCounts } from '../../../src/zone/counters.js';
 import { tryLock } from '../../../src/zone/locks.js';
+import type { RecordMeta } from '../../../src/zone/meta.js';
 import { makePointer, makeRecord } from '../../../src/zone/record.js';
 import {
   eachSlice,
@@ -15,7 +16,7 @@ import {
   removeRecord,
 } from '../../../src/zone/slots.js';
 import { readFileSummary, readSummary } from '../../../src/zone/summary.js';
-import { FakeZone, fullError } from '../../support/fake_zone.js';
+import { FakeZone, PagedZone, fullError } from '../../support/fake_zone.js';
 
 const NAME = 'a.example';
 const FILE = '*file:first';
@@ -65,6 +66,80 @@ describe('a record', () => {
     });
     expect(putRecord(zone, NAME, refused)).toBe(false);
     expect([...zone.values].sort()).toEqual(before);
+  });
+});
+
+describe('in a full zone without a store', () => {
+  const PAGES = 64;
+  let full: PagedZone;
+
+  /** A record of so many pages, without the meta's part. */
+  const recordOf = (more: Partial<RecordMeta>, size = 3000): string => {
+    const chain = `-----BEGIN X-----\n${'x'.repeat(size)}\n-----END X-----\n`;
+    return makeRecord(FIRST_TOKEN, { ...meta, ...more }, { chain, key: PEM });
+  };
+
+  /** Puts records until there is no room for another one. */
+  function fill(size = 3000): void {
+    for (let i = 0; putRecord(full, `n${i}.example`, recordOf({ source: 'api' }, size)); i++);
+  }
+
+  /** How often a record is not there while others are put in its place. */
+  function replaceOften(more: Partial<RecordMeta>, size = 3000): number {
+    let missing = 0;
+    full.atStep = () => {
+      if (full.get('n0.example') === undefined) missing++;
+    };
+    for (let i = 0; i < 20; i++) {
+      const next = recordOf({ ...more, loadedAt: i }, size);
+      expect(putRecord(full, 'n0.example', next)).toBe(true);
+      expect(full.get('n0.example')).toBe(next);
+    }
+    full.atStep = () => undefined;
+    return missing;
+  }
+
+  beforeEach(() => {
+    full = new PagedZone(PAGES);
+  });
+
+  test.each([
+    ['that was put', { source: 'api' as const }, 3000],
+    ['that was put, of two pages', { source: 'api' as const }, 7000],
+    ['of etcd', { source: 'etcd' as const, etcd: 'h:7' }, 3000],
+    ['whose files are no good any more', { problem }, 3000],
+  ])('a pair %s is there at each moment while another one takes its place', (_, more, size) => {
+    putRecord(full, 'n0.example', recordOf(more, size));
+    fill(size);
+    expect(replaceOften(more, size)).toBe(0);
+  });
+
+  test('a pair of files, which comes back from these, takes no room for that', () => {
+    for (let i = 0; putRecord(full, `n${i}.example`, recordOf({})); i++);
+    expect(full.get('#reserve')).toBeUndefined();
+    expect(replaceOften({})).toBeGreaterThan(0);
+  });
+
+  test('a new name does not get the room', () => {
+    fill();
+    expect(full.get('#reserve')).toBeDefined();
+    expect(putRecord(full, 'new.example', recordOf({ source: 'api' }))).toBe(false);
+    expect(full.get('#reserve')).toBeDefined();
+  });
+
+  test('a pair that is larger than the room takes the place of the one before all the same', () => {
+    fill();
+    const large = recordOf({ source: 'api' }, 7000);
+    full.values.delete('n1.example');
+    expect(putRecord(full, 'n0.example', large)).toBe(true);
+    expect(full.get('n0.example')).toBe(large);
+  });
+
+  test('a small zone has all its room for pairs', () => {
+    full = new PagedZone(8);
+    fill();
+    expect(full.get('#reserve')).toBeUndefined();
+    expect(replaceOften({ source: 'api' })).toBeGreaterThan(0);
   });
 });
 

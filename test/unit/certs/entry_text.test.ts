@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { entryOfVersion, tokenIn, versionOfEntry } from '../../../src/certs/stored.js';
+import { entryOfVersion, tokenIn, versionOfEntry } from '../../../src/certs/entry_text.js';
 import { LONGEST_ENTRY } from '../../../src/disk/entries.js';
 import type { RecordMeta } from '../../../src/zone/meta.js';
 import { STALE_TOKEN } from '../../../src/zone/record.js';
