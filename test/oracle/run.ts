@@ -9,6 +9,7 @@ import { runProgram, wholeNumber } from '../load/program.js';
 
 const USAGE = `npm run oracle [-- OPTION…]
   --refused           only that what OpenSSL refuses is refused
+  --served            only that what static nginx serves and a client verifies is served
   --runtime NAME      on this runtime only; may be repeated
   --pairs N           how many pairs; default: 10000
   --seed N            another seed makes other pairs; default: 1
@@ -17,12 +18,14 @@ const USAGE = `npm run oracle [-- OPTION…]
 /** The tests of which this is the long form, by the option that asks for one alone. */
 const HALVES = {
   refused: 'test/integration/hostile/oracle_refused.test.ts',
+  served: 'test/integration/hostile/oracle_served.test.ts',
 };
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       refused: { type: 'boolean', default: false },
+      served: { type: 'boolean', default: false },
       runtime: { type: 'string', multiple: true },
       pairs: { type: 'string', default: '10000' },
       seed: { type: 'string', default: '1' },
