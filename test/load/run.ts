@@ -9,7 +9,7 @@ import { isKept, putUnderLoad, type LoadOptions, type Result } from './load.js';
 import { ownTarget, warning, type OwnOptions } from './own.js';
 import { describeMachine } from './machine.js';
 import { figuresOf, writeReport } from './report.js';
-import { startSite } from './site.js';
+import { startSite, type Kind } from './site.js';
 import type { Target } from './target.js';
 
 const USAGE = `npm run load [-- OPTION…]
@@ -19,6 +19,7 @@ const USAGE = `npm run load [-- OPTION…]
   --writers N        how many replace certificates; default: 6
   --runtime NAME     the nginx to start
   --plain            the plain approach in place of the bundle: passes where the checker finds failures
+  --two-nginx        two nginx with one store, without faults: each serves in time what was put through the other
   --report DIRECTORY where report.md, report.json and plot.svg go; default: test/load/reports/RUNTIME
 Or an nginx of yours, without faults:
   --url URL          https://HOST:PORT
@@ -32,7 +33,7 @@ function readArguments(): {
   load: Omit<LoadOptions, 'signal'>;
   own: OwnOptions | undefined;
   runtime: string | undefined;
-  isPlain: boolean;
+  kind: Kind;
   isAgreed: boolean;
   report: string | undefined;
 } {
@@ -44,6 +45,7 @@ function readArguments(): {
       writers: { type: 'string', default: '6' },
       runtime: { type: 'string' },
       plain: { type: 'boolean', default: false },
+      'two-nginx': { type: 'boolean', default: false },
       report: { type: 'string' },
       url: { type: 'string' },
       admin: { type: 'string' },
@@ -56,6 +58,7 @@ function readArguments(): {
     if (!(value >= 0)) throw new Error(`--${name} ${values[name]}: it has to be a number`);
     return value;
   };
+  const kind = values.plain ? 'plain' : values['two-nginx'] ? 'two-nginx' : 'bundle';
   const { url, admin } = values;
   const names = values.names?.split(',').filter(Boolean) ?? [];
   const own = url && admin && names.length > 0 ? { url, admin, names } : undefined;
@@ -65,14 +68,14 @@ function readArguments(): {
   return {
     load: {
       seconds: number('seconds'),
-      faultSeconds: values.plain ? 0 : number('fault-seconds'),
+      faultSeconds: kind === 'bundle' ? number('fault-seconds') : 0,
       clients: number('clients'),
       resuming: RESUMING,
       writers: Math.min(number('writers'), own?.names.length ?? Infinity),
     },
     own,
     runtime: values.runtime,
-    isPlain: values.plain,
+    kind,
     isAgreed: values.yes,
     report: values.report,
   };
@@ -115,7 +118,7 @@ function print(result: Result, mostTold: number): void {
 }
 
 async function main(): Promise<boolean> {
-  const { load, own, isPlain, isAgreed, ...wanted } = readArguments();
+  const { load, own, kind, isAgreed, ...wanted } = readArguments();
   if (own) await agree(own, isAgreed);
   let target: Target;
   let place = 'own';
@@ -126,18 +129,18 @@ async function main(): Promise<boolean> {
     const [runtime] = wanted.runtime
       ? await setUp([wanted.runtime])
       : [await setUpFirstOf(defaultRuntimes)];
-    target = await startSite({ runtime: runtime!, isPlain, seconds: load.seconds });
-    place = isPlain ? `${runtime!.name}-plain` : runtime!.name;
+    target = await startSite({ runtime: runtime!, kind, seconds: load.seconds });
+    place = kind === 'bundle' ? runtime!.name : `${runtime!.name}-${kind}`;
     images.push(runtime!.image);
   }
   console.log(`${target.title}: ${target.names.length} names, ${load.clients} clients`);
   const machine = describeMachine(images);
   const result = await run(target, load);
-  print(result, isPlain ? 2 : 20);
+  print(result, kind === 'plain' ? 2 : 20);
   const directory = wanted.report ?? join(import.meta.dirname, 'reports', place);
   writeReport(directory, result, machine);
   console.log(`\n${directory}: report.md, report.json, plot.svg`);
-  if (isPlain) {
+  if (kind === 'plain') {
     const found = result.tally.failures + result.tally.violations;
     console.log(`The checker found ${found} failures of the plain approach.`);
     return found > 0;

@@ -45,6 +45,15 @@ const NAMES = listNames({
   small: { count: 10, ways: ['put'] },
 });
 
+/** Of two nginx each finds what the other has stored when its own interval is over. */
+const SETTLES_MS = CHECK_INTERVAL_MS + 1000;
+
+/** Without those that a file brings to a second nginx only after 20 seconds, or that have a store of its own. */
+const SHARED_NAMES = listNames({
+  files: { count: 30, ways: ['clear', 'files'] },
+  put: { count: 60, ways: ['put'] },
+});
+
 const PLAIN_NAMES = listNames({ files: { count: 120, ways: ['clear'] } });
 
 const FALLBACK = 0;
@@ -87,25 +96,65 @@ const PLAIN = {
   admin: 'location = /clear { js_content plain.clear_cache; }',
 };
 
+/** The bundle, the plain approach in its place, or the bundle in two nginx with one store. */
+export type Kind = 'bundle' | 'plain' | 'two-nginx';
+
+const KINDS: Record<Kind, { title: string; names: LoadName[] }> = {
+  bundle: { title: 'the bundle', names: NAMES },
+  plain: { title: 'the plain approach', names: PLAIN_NAMES },
+  'two-nginx': { title: 'the bundle in two nginx with one store', names: SHARED_NAMES },
+};
+
 export interface SiteOptions {
   runtime: Runtime;
-  /** The plain approach in place of the bundle. */
-  isPlain: boolean;
+  kind: Kind;
   /** How long the longest answer is to take, in seconds. */
   seconds: number;
 }
 
-/** Starts nginx in a container. No name has a certificate yet. */
-export async function startSite({ runtime, isPlain, seconds }: SiteOptions): Promise<Target> {
+/** Starts one nginx or two, each in a container. No name has a certificate yet. */
+export async function startSite({ runtime, kind, seconds }: SiteOptions): Promise<Target> {
   const directory = makeWorkDirectory();
-  const certs = join(directory, 'certs');
+  const certsDirectory = join(directory, 'certs');
   // The workers, which run as another user, write there too.
-  chmodSync(certs, 0o777);
-  copyFileSync(join(import.meta.dirname, 'plain/plain.js'), join(certs, 'plain.js'));
-  const longAnswers = writeLongAnswers(join(directory, 'run/long'), [...LONG_ANSWERS_S, seconds]);
+  chmodSync(certsDirectory, 0o777);
+  copyFileSync(join(import.meta.dirname, 'plain/plain.js'), join(certsDirectory, 'plain.js'));
+  const durations = [...LONG_ANSWERS_S, seconds];
+  const longAnswers = writeLongAnswers(join(directory, 'run/long'), durations);
+  const { title, names } = KINDS[kind];
+  const options = {
+    runtime,
+    ports: PORTS,
+    tmpfs: { [SMALL_STORE]: `rw,size=${SMALL_STORE_MIB}m,mode=1777` },
+    config: configOf(runtime, kind === 'plain' ? PLAIN : BUNDLE, names),
+  };
+  const nginx = await startNginx({ ...options, directory });
+  const all = [nginx];
+  if (kind === 'two-nginx') {
+    const other = makeWorkDirectory();
+    writeLongAnswers(join(other, 'run/long'), durations);
+    const shared = { certsDirectory, storeDirectory: join(directory, 'store') };
+    all.push(await startNginx({ ...options, ...shared, directory: other }));
+  }
+  const addresses = all.flatMap(({ address }) => PORTS.map(address));
+  let turn = 0;
+  return {
+    title: `${title}, ${runtime.name}`,
+    host: addresses[0]!.host,
+    ports: addresses.map(({ port }) => port),
+    names,
+    fallback: FALLBACK,
+    longAnswers,
+    admin: (path, request) => all[turn++ % all.length]!.admin(path, request),
+    settlesMs: all.length > 1 ? SETTLES_MS : 0,
+    nginx,
+    end: async () => {
+      await Promise.all(all.map(({ stop }) => stop()));
+    },
+  };
+}
 
-  const site = isPlain ? PLAIN : BUNDLE;
-  const names: LoadName[] = isPlain ? PLAIN_NAMES : NAMES;
+function configOf(runtime: Runtime, site: typeof PLAIN, names: LoadName[]): string {
   const servers = site.variables.map(({ cert, key }, i, all) => {
     const ports = PORTS.filter((_, j) => j % all.length === i);
     return `
@@ -118,15 +167,10 @@ export async function startSite({ runtime, isPlain, seconds }: SiteOptions): Pro
     location / { return 200 $pid; }
   }`;
   });
-  const nginx = await startNginx({
-    directory,
+  return nginxConf({
     runtime,
-    ports: PORTS,
-    tmpfs: { [SMALL_STORE]: `rw,size=${SMALL_STORE_MIB}m,mode=1777` },
-    config: nginxConf({
-      runtime,
-      workers: WORKERS,
-      http: `${site.http}
+    workers: WORKERS,
+    http: `${site.http}
   ${servers.join('')}
   server {
     listen unix:/run/nginx/cert-admin.sock;
@@ -134,20 +178,7 @@ export async function startSite({ runtime, isPlain, seconds }: SiteOptions): Pro
     client_body_buffer_size 2m;
     ${site.admin}
   }`,
-    }),
   });
-  const addresses = PORTS.map((port) => nginx.address(port));
-  return {
-    title: `${isPlain ? 'the plain approach' : 'the bundle'}, ${runtime.name}`,
-    host: addresses[0]!.host,
-    ports: addresses.map(({ port }) => port),
-    names,
-    fallback: FALLBACK,
-    longAnswers,
-    admin: nginx.admin,
-    nginx,
-    end: () => nginx.stop(),
-  };
 }
 
 /** Writes files for answers that take some seconds each. */

@@ -26,6 +26,8 @@ export interface Target {
   fallback: number;
   longAnswers: LongAnswer[];
   admin: (path: string, request?: HttpRequest) => Promise<HttpResponse>;
+  /** How long another nginx may still serve what was before an answer, in milliseconds; 0: there is one nginx alone. */
+  settlesMs: number;
   /** Absent: it is not ours, neither its files nor its processes. */
   nginx?: Nginx;
   /** Leaves nothing behind. */

@@ -78,6 +78,7 @@ export class Writers {
   async prepare(): Promise<void> {
     const { names } = this.options.target;
     for (const name of names) await this.rotate(name, name.ways[0]!);
+    await sleep(this.options.target.settlesMs);
     const left = names.filter(({ index }) => {
       return this.options.histories[index]!.acknowledgedBy(now()) === 0;
     });
@@ -117,10 +118,22 @@ export class Writers {
 
   /**
    * Has the newest version of a name served, before its files are gone: what nobody asked for is held nowhere else, and
-   * half of a renewal cannot be served. Only for who has the name in its hands.
+   * half of a renewal cannot be served. Of two nginx one may have been told of it, and the other one be asked. Only for who has the
+   * name in its hands.
    */
   async see({ name, index }: LoadName): Promise<void> {
-    if (this.options.histories[index]!.versions.length > 0) await this.ownHandshake(name);
+    const { histories, issuer, target } = this.options;
+    const newest = histories[index]!.versions.length;
+    const end = now() + 2 * target.settlesMs;
+    let seen = newest === 0;
+    while (!seen) {
+      const served = issuer.identify(await this.ownHandshake(name));
+      seen = served?.version === newest || now() >= end;
+    }
+  }
+
+  private acknowledge(version: Version): void {
+    version.acknowledgedAt = now() + this.options.target.settlesMs;
   }
 
   /** @returns the serial number of what was served */
@@ -165,7 +178,7 @@ export class Writers {
       for (let looks = 0; version.acknowledgedAt === Infinity; looks++) {
         if (looks === MOST_LOOKS) throw new Error(`version ${version.number} is not found`);
         const served = issuer.identify(await this.ownHandshake(name.name));
-        if (served?.version === version.number) version.acknowledgedAt = now();
+        if (served?.version === version.number) this.acknowledge(version);
       }
     } catch (error) {
       failed(`${name.name}: ${message(error)}`);
@@ -199,7 +212,7 @@ export class Writers {
       isCleared = (await this.ask(path, { method: 'POST' }, [200])) === 200;
     }
     if (!isCleared) return 'unknown';
-    version.acknowledgedAt = now();
+    this.acknowledge(version);
     return 'acknowledged';
   }
 
@@ -213,7 +226,7 @@ export class Writers {
     const status = await this.ask(`/certs/${name.name}`, request, [200, 201]);
     if (status === undefined) return 'unknown';
     if (status === 200 || status === 201) {
-      version.acknowledgedAt = now();
+      this.acknowledge(version);
       return 'acknowledged';
     }
     version.refusedAt = now();

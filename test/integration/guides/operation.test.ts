@@ -115,7 +115,7 @@ describeOnDebian('the commands', async () => {
     const lines = log.trim().split('\n');
     const handshakes = lines.filter((line) => line.startsWith('serial='));
     expect(new Set(handshakes)).toEqual(new Set([`serial=${await served()}`]));
-    expect(handshakes.length).toBeGreaterThan(10);
+    expect(handshakes.length).toBeGreaterThan(3);
     const answers = lines.filter((line) => !line.startsWith('serial='));
     expect(new Set(answers)).toEqual(new Set(['200 put', '200 clear']));
   });

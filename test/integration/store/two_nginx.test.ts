@@ -19,8 +19,9 @@ const NAMES = [A, 'b.example', 'c.example'];
 const FALLBACK = 'fallback.example';
 
 /** Long enough for versions to be replaced, no longer fresh anywhere, and removed. */
-const ROUNDS_MS = 40_000;
-const LONG = { timeout: 120_000 };
+const ROUNDS_MS = 25_000;
+const LEAST_ROUNDS = 11;
+const LONG = { timeout: 180_000 };
 
 const authority = await createAuthority();
 const issue = (names: string[]): Promise<Pair> => authority.issue({ names });
@@ -172,13 +173,12 @@ describe('on one store', () => {
       const others = [...servers, ...servers].map(shake).concat(age());
       const end = Date.now() + ROUNDS_MS;
       let rounds = 0;
-      while (Date.now() < end && faults.length < 5) {
+      while ((Date.now() < end || rounds < LEAST_ROUNDS) && faults.length < 5) {
         await round(rounds++ % 5 === 0);
       }
       isOver = true;
       await Promise.all(others);
       expect(faults).toEqual([]);
-      expect(rounds).toBeGreaterThan(10);
       expect(served).toBeGreaterThan(100);
 
       const stored = await readStore(nginx);
