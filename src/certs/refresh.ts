@@ -6,6 +6,7 @@ import type { Zone } from '../zone/dict';
 import { type LockAttempt, tryWithLocks } from '../zone/locks';
 import { expireMissing, noteMissing } from '../zone/misses';
 import {
+  holdsPair,
   isAnswer,
   isCheckedWithin,
   isCleared,
@@ -64,7 +65,10 @@ function checkAndKeep(context: Context, slot: string, attempt: LockAttempt): str
   const current = currentOf(context, slot, zone && findRecord(zone, slot));
   const result = look(context, slot, current, timestamp());
   const isSame = result.isSame === true && isStored(current);
-  const stored = isSame ? result.record : keepInStore(context, slot, current, result, attempt);
+  const stored =
+    !isSame && concernsStore(context, current, result)
+      ? keepInStore(context, slot, current, result, attempt)
+      : result.record;
   const record = withFreshUntil(stored, began, context.interval);
   if (zone && attempt.isLocked()) {
     if (isSame) touchRecord(zone, slot, record);
@@ -75,6 +79,15 @@ function checkAndKeep(context: Context, slot: string, attempt: LockAttempt): str
   if (misses && result.isMissing) noteMissing(misses, slot, token);
   sweepIfDue(context);
   return isAnswer(record) ? record : '';
+}
+
+/** Whether the result of a look is a pair for the store, or the end of one that the store has. */
+function concernsStore(
+  { settings }: Context,
+  { version }: Current,
+  { record }: CheckResult,
+): boolean {
+  return settings.store !== '' && (record === '' ? version !== '' : holdsPair(record));
 }
 
 /** Whether the zone and the store have the same version for a slot, and its entry is to stay as it is. */

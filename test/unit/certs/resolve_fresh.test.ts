@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { LONGEST_FRESH_MS } from '../../../src/config/settings.js';
-import { clearAll, FIRST_TOKEN } from '../../../src/zone/clear_token.js';
+import { clearAll, clearToken, FIRST_TOKEN } from '../../../src/zone/clear_token.js';
 import { tryLock } from '../../../src/zone/locks.js';
 import { noteMissing } from '../../../src/zone/misses.js';
 import { checkedAt, isFresh, isVersion, makeRecord, pemOf } from '../../../src/zone/record.js';
@@ -85,7 +85,7 @@ describe('a look that finds the store and the files as they were', () => {
     expect(answer).toBe(before);
     expect(keys).toEqual([`#lock:${NAME}`, NAME]);
     expect(stringified).toBe(0);
-    expect(isFresh(site.zone.get(NAME)!, FIRST_TOKEN, 0)).toBe(true);
+    expect(isFresh(site.zone.get(NAME)!, clearToken(site.zone), 0)).toBe(true);
   });
 
   test('has a pair of text written into the store', () => {
