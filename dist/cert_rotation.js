@@ -944,7 +944,13 @@ function start_pem() {
        */
       function tryLock(zone, slot) {
           try {
-              return ticketOrError(zone, slot);
+              var ticket = ticketFor(zone, "#lock:" /* LOCK_PREFIX */ + slot);
+              return ticket === void 0 ? {
+                  state: "busy"
+              } : {
+                  state: "locked",
+                  ticket: ticket
+              };
           } catch (e) {
               if (isZoneFull(e)) return {
                   state: "no-room"
@@ -952,59 +958,28 @@ function start_pem() {
               throw e;
           }
       }
-      function ticketFor(zone, slot) {
-          var ticket = newTicket();
-          var key = "#lock:" /* LOCK_PREFIX */ + slot;
-          while(!zone.add(key, ticket)){
-              var holder = zone.get(key);
-              if (holder === void 0 || isHeld(holder)) return void 0;
-              key = successorKey(slot, holder);
-          }
-          if (chainTo(zone, slot, ticket).length > 0) return ticket;
-          zone.delete(key);
-          return void 0;
-      }
-      function newTicket() {
-          return "".concat(timestamp(), ":").concat(process.pid, ":").concat(Math.random().toString(36).slice(2, 8));
-      }
-      function successorKey(slot, ticket) {
-          return "".concat("#broken:" /* BROKEN_PREFIX */).concat(slot, " ").concat(ticket);
-      }
-      function chainTo(zone, slot, ticket) {
-          var keys = [
-              "#lock:" /* LOCK_PREFIX */ + slot
-          ];
-          for(;;){
-              var found = zone.get(keys[keys.length - 1]);
-              if (found === ticket) return keys;
-              if (found === void 0) return [];
-              keys.push(successorKey(slot, found));
-          }
+      function ticketFor(zone, key) {
+          var ticket = "".concat(timestamp(), ":").concat(process.pid);
+          if (zone.add(key, ticket)) return ticket;
+          var holder = zone.get(key);
+          if (holder === void 0 || isHeld(holder)) return void 0;
+          var popped = zone.pop(key);
+          if (popped !== void 0 && popped !== holder) zone.add(key, popped);
+          return zone.add(key, ticket) ? ticket : void 0;
       }
       function isHeld(ticket) {
           return isWithin(ticket, 0, 5e3 /* LOCK_LIFETIME_MS */) && isRunning(workerOf(ticket));
       }
       function workerOf(ticket) {
-          return Number(ticket.split(":")[1]);
+          return Number(ticket.slice(ticket.indexOf(":") + 1));
       }
       /** Whether a slot's lock still has this ticket: it was not broken. */
       function isLocked(zone, slot, ticket) {
-          return chainTo(zone, slot, ticket).length > 0 && zone.get(successorKey(slot, ticket)) === void 0;
+          return zone.get("#lock:" /* LOCK_PREFIX */ + slot) === ticket;
       }
       /** Frees a lock, unless it was broken meanwhile. */
       function unlock(zone, slot, ticket) {
-          var key = successorKey(slot, ticket);
-          var last = newTicket();
-          var isFirst = false;
-          var isNoted = hasRoom(function() {
-              isFirst = zone.add(key, last);
-          });
-          if (isNoted && !isFirst) return;
-          var keys = chainTo(zone, slot, isNoted ? last : ticket);
-          if (isNoted && keys.length === 0) keys.push(key);
-          keys.forEach(function(one) {
-              return zone.delete(one);
-          });
+          if (isLocked(zone, slot, ticket)) zone.delete("#lock:" /* LOCK_PREFIX */ + slot);
       }
       /**
        * Tries once for some locks and does the work, whatever the outcome. Handshakes and scans use it, because they must not wait.
@@ -1036,15 +1011,6 @@ function start_pem() {
           } finally{
               free(zone, taken);
           }
-      }
-      function ticketOrError(zone, slot) {
-          var ticket = ticketFor(zone, slot);
-          return ticket === void 0 ? {
-              state: "busy"
-          } : {
-              state: "locked",
-              ticket: ticket
-          };
       }
       function areLocked(zone, taken) {
           return taken.every(function(param) {
@@ -6292,6 +6258,15 @@ function start_pem() {
                */
               function withLocksIfRoom(zone, slots, work) {
                   return withAll(zone, slots, tryLock, work);
+              }
+              function ticketOrError(zone, slot) {
+                  var ticket = ticketFor(zone, "#lock:" /* LOCK_PREFIX */ + slot);
+                  return ticket === void 0 ? {
+                      state: "busy"
+                  } : {
+                      state: "locked",
+                      ticket: ticket
+                  };
               }
               function withAll(zone, slots, take, work) {
                   return _async_to_generator(function() {

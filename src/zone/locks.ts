@@ -1,22 +1,12 @@
 import { isWithin, timestamp } from '../engine/clock';
 import { isRunning } from '../engine/worker';
 import { yieldOnce } from '../engine/yielding';
-import { type Zone, hasRoom, isZoneFull } from './dict';
+import { type Zone, isZoneFull } from './dict';
 
 // Locks give the right to write the record of a slot. Readers need none. A lock is a key of the zone that `add` makes, so that
 // only one worker gets it. Its value, the ticket, has the time and the worker's process number.
-//
-// A dictionary has no step that compares a value and replaces it. So a ticket whose holder is dead stays, and the worker that is first to
-// add a successor to it has the lock:
-//
-//   #lock:SLOT            TICKET      the head of a chain
-//   #broken:SLOT TICKET   SUCCESSOR   the ticket was broken by this one, or its holder gives the lock back
-//
-// The holder is the last of the chain. It gives the lock back by a successor of its own, which keeps others from breaking it, and then
-// removes the chain, the head first: from there on others begin a new one.
 
 const LOCK_PREFIX = '#lock:';
-const BROKEN_PREFIX = '#broken:';
 
 /** The age from which a lock is broken, in milliseconds. A refresh takes about one: a worker that needs 5000 is stuck. */
 export const LOCK_LIFETIME_MS = 5000;
@@ -49,7 +39,8 @@ interface Taken {
  */
 export function tryLock(zone: Zone, slot: string): LockResult {
   try {
-    return ticketOrError(zone, slot);
+    const ticket = ticketFor(zone, LOCK_PREFIX + slot);
+    return ticket === undefined ? { state: 'busy' } : { state: 'locked', ticket };
   } catch (e) {
     if (isZoneFull(e)) return { state: 'no-room' };
     throw e;
@@ -57,44 +48,19 @@ export function tryLock(zone: Zone, slot: string): LockResult {
 }
 
 /**
- * Tries once for a slot's lock.
- *
  * @returns the ticket; undefined where another worker holds the lock
  * @throws SharedMemoryError where the zone has no room for a lock
  */
-function ticketFor(zone: Zone, slot: string): string | undefined {
-  const ticket = newTicket();
-  let key = LOCK_PREFIX + slot;
-  while (!zone.add(key, ticket)) {
-    const holder = zone.get(key);
-    if (holder === undefined || isHeld(holder)) return undefined;
-    key = successorKey(slot, holder);
-  }
-  if (chainTo(zone, slot, ticket).length > 0) return ticket;
-  // The chain of the dead ticket was removed meanwhile.
-  zone.delete(key);
-  return undefined;
-}
-
-/** A ticket that no worker has had before: a worker may take two within a millisecond. */
-function newTicket(): string {
-  return `${timestamp()}:${process.pid}:${Math.random().toString(36).slice(2, 8)}`;
-}
-
-/** The key of the ticket that has broken another one. */
-function successorKey(slot: string, ticket: string): string {
-  return `${BROKEN_PREFIX}${slot} ${ticket}`;
-}
-
-/** The keys from the head of a lock's chain to a ticket; none where that is not in the chain. */
-function chainTo(zone: Zone, slot: string, ticket: string): string[] {
-  const keys = [LOCK_PREFIX + slot];
-  for (;;) {
-    const found = zone.get(keys[keys.length - 1] as string);
-    if (found === ticket) return keys;
-    if (found === undefined) return [];
-    keys.push(successorKey(slot, found));
-  }
+function ticketFor(zone: Zone, key: string): string | undefined {
+  // The process number tells the tickets of two workers apart, and the time those of one worker.
+  const ticket = `${timestamp()}:${process.pid}`;
+  if (zone.add(key, ticket)) return ticket;
+  const holder = zone.get(key);
+  if (holder === undefined || isHeld(holder)) return undefined;
+  const popped = zone.pop(key);
+  // Another worker was faster to break the lock, and its ticket is valid.
+  if (popped !== undefined && popped !== holder) zone.add(key, popped);
+  return zone.add(key, ticket) ? ticket : undefined;
 }
 
 /** Whether a ticket is valid: it is not too old, and its worker was not killed. */
@@ -108,29 +74,17 @@ export function isOwnTicket(ticket: string): boolean {
 }
 
 function workerOf(ticket: string): number {
-  return Number(ticket.split(':')[1]);
+  return Number(ticket.slice(ticket.indexOf(':') + 1));
 }
 
 /** Whether a slot's lock still has this ticket: it was not broken. */
 export function isLocked(zone: Zone, slot: string, ticket: string): boolean {
-  return (
-    chainTo(zone, slot, ticket).length > 0 && zone.get(successorKey(slot, ticket)) === undefined
-  );
+  return zone.get(LOCK_PREFIX + slot) === ticket;
 }
 
 /** Frees a lock, unless it was broken meanwhile. */
 export function unlock(zone: Zone, slot: string, ticket: string): void {
-  const key = successorKey(slot, ticket);
-  const last = newTicket();
-  let isFirst = false;
-  const isNoted = hasRoom(() => {
-    isFirst = zone.add(key, last);
-  });
-  // Where the zone has no room for that, no other worker has broken the lock, and none can.
-  if (isNoted && !isFirst) return;
-  const keys = chainTo(zone, slot, isNoted ? last : ticket);
-  if (isNoted && keys.length === 0) keys.push(key);
-  keys.forEach((one) => zone.delete(one));
+  if (isLocked(zone, slot, ticket)) zone.delete(LOCK_PREFIX + slot);
 }
 
 /**
@@ -178,7 +132,7 @@ export function withLocksIfRoom<T>(zone: Zone, slots: string[], work: () => T): 
 }
 
 function ticketOrError(zone: Zone, slot: string): LockResult {
-  const ticket = ticketFor(zone, slot);
+  const ticket = ticketFor(zone, LOCK_PREFIX + slot);
   return ticket === undefined ? { state: 'busy' } : { state: 'locked', ticket };
 }
 
