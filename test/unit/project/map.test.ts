@@ -7,7 +7,7 @@ import { type Room, readRooms, roomOf } from '../../../rooms.mjs';
 // ARCHITECTURE.md says how src/ is built. Each test holds the one to the other.
 
 /** The aim is 40: this is the longest that there is. */
-const LONGEST_FUNCTION = 52;
+const LONGEST_FUNCTION = 40;
 const LONGEST_FILE = 330;
 
 const map = readFileSync('ARCHITECTURE.md', 'utf8');
