@@ -75,7 +75,7 @@ describe('one certificate', async () => {
     await site.serial('b.example');
     const entry = await read(site, 'b.example');
     expect(entry).toMatchObject({ state: 'last-good', serial: pair.serial, loaded_at });
-    expect(entry['error']).toMatch(/^key-mismatch: the private key is not/);
+    expect(entry['error']).toMatch(/^key-mismatch: the private key belongs to none/);
     expect(Date.parse(entry['checked_at'] as string)).toBeGreaterThan(
       Date.parse(loaded_at as string),
     );

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { entryPath } from '../../../src/disk/store.js';
 import { run } from '../../setup/command.js';
@@ -242,6 +243,8 @@ describe('a worker that is killed at any step', async () => {
       expect(unnoted(before)).toEqual([]);
       await ageNotes(again.nginx);
       await ageUnfinished(again.nginx);
+      // A sweep is due every ten seconds.
+      await sleep(10_500);
       for (let i = 0; i < 40; i++) {
         await again.clear(FALLBACK);
         await again.serial(FALLBACK);
