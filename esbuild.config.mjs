@@ -137,14 +137,15 @@ function printed(code, items, stage) {
 }
 
 /**
- * Prints the function that makes a stage.
+ * Prints the function that makes a stage. Its body is not indented: QuickJS keeps the source of each function with it, so that
+ * each stage has that of those inside it once more.
  *
  * @param {string} code
  * @param {Item[]} items
  * @param {Stage} stage
  */
 function startPrinted(code, items, stage) {
-  const body = printed(code, items, stage).replace(/^(?=.)/gm, '  ');
+  const body = printed(code, items, stage);
   return `/** Made for ${stage.duty}. */\nfunction ${startOf(stage)}() {\n${body}}\n`;
 }
 
