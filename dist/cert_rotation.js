@@ -319,27 +319,6 @@ function wildcardOf(name) {
 }
 
 // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
-// src/zone/misses.ts
-/**
- * The zone of the negative answers.
- *
- * @param name that of the zone of records
- * @returns undefined where none is declared
- */
-function missesOf(name) {
-    return zoneNamed(name + "_misses" /* MISSES_SUFFIX */);
-}
-/**
- * Whether there is a negative answer for a slot that is fresh. The hot path calls it.
- *
- * @param name the slot's key
- * @param token the clear token of the zone of records
- * @param interval in milliseconds; 0 where only a clear makes it stale
- */
-function isMissing(misses, name, token, interval) {
-    var miss = misses.get(name);
-    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
-}
 // src/zone/record.ts
 /** Whether a record has a pair that can be served as it is, a version or PEM. The parameters are those of `isServable`. */
 function isFreshPair(record, token, interval) {
@@ -392,6 +371,27 @@ function isFoundFor(record, name) {
 /** Whether a record is a pointer. */
 function isPointer(record) {
     return record.charAt(0) === "4" /* POINTER */;
+}
+// src/zone/misses.ts
+/**
+ * The zone of the negative answers.
+ *
+ * @param name that of the zone of records
+ * @returns undefined where none is declared
+ */
+function missesOf(name) {
+    return zoneNamed(name + "_misses" /* MISSES_SUFFIX */);
+}
+/**
+ * Whether there is a negative answer for a slot that is fresh. The hot path calls it.
+ *
+ * @param name the slot's key
+ * @param token the clear token of the zone of records
+ * @param interval in milliseconds; 0 where only a clear makes it stale
+ */
+function isMissing(misses, name, token, interval) {
+    var miss = misses.get(name);
+    return miss !== void 0 && miss.startsWith(token) && isWithin(miss, token.length, interval);
 }
 // src/zone/slots.ts
 /**
@@ -901,6 +901,120 @@ function hasRoom(write2) {
 function isZoneFull(e) {
     return e.name === "SharedMemoryError";
 }
+// src/zone/meta.ts
+var NO_FILES = {
+    source: "disk",
+    files: "",
+    notAfter: 0,
+    loadedAt: 0
+};
+/**
+ * Reads the end of a record.
+ *
+ * @param text JSON
+ * @param isPointers whether the record is a pointer, which leaves out the members of NO_FILES
+ * @returns null where the text is not the meta of a record
+ */
+function parseMeta(text, isPointers) {
+    try {
+        var meta = JSON.parse(text);
+        if (isPointers) meta = Object.assign({}, NO_FILES, meta);
+        return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
+    } catch (e) {
+        return null;
+    }
+}
+// src/zone/record.ts
+/** Whether a record has a pair to serve, fresh or not. */
+function holdsPair(record) {
+    return record.charAt(0) === "3" /* SERVABLE */ || isVersion(record);
+}
+/** Whether a record has a pair, or leads to one. */
+function isAnswer(record) {
+    return holdsPair(record) || isPointer(record);
+}
+/** The key of the file's record that a pointer points to. */
+function targetOf(pointer) {
+    return pointer.slice(38 /* PEM_AT */, pemEnd(pointer));
+}
+/**
+ * Whether the last look at a record's files is less than an interval ago.
+ *
+ * @param interval in milliseconds; 0 for an unlimited one
+ */
+function isCheckedWithin(record, interval) {
+    return isWithin(record, 13 /* CHECKED_AT */, interval);
+}
+/** Whether a clear came after a record's files were read. */
+function isCleared(record, token) {
+    return !record.startsWith(token, 1 /* TOKEN_AT */);
+}
+/**
+ * Makes a pointer. It is stale, because the name may have files of its own.
+ *
+ * @param target the key of a file's record
+ * @param meta `others`, and where the name's own files were refused `files` and `problem`
+ */
+function makePointer(target, meta) {
+    var end = offset(38 /* PEM_AT */ + target.length);
+    return "4" /* POINTER */ + "------------" /* STALE_TOKEN */ + timestamp() + end + end + target + JSON.stringify(meta);
+}
+function offset(value) {
+    return "00000".concat(value).slice(-6 /* OFFSET_LENGTH */);
+}
+/** The record with the token of a clear that it has seen, and with its files looked at now. */
+function withCheckedNow(record, token) {
+    return record.charAt(0) + token + timestamp() + record.slice(26 /* KEY_END_AT */);
+}
+/**
+ * The record with another time of the last look.
+ *
+ * @param time of `timestamp`
+ */
+function withCheckedAt(record, time) {
+    return record.slice(0, 13 /* CHECKED_AT */) + time + record.slice(26 /* KEY_END_AT */);
+}
+/**
+ * The record of a version with the time until which it is fresh. Other records are returned as they are.
+ *
+ * @param since when the store was looked at, in milliseconds since 1970
+ * @param interval how long the record would be fresh after that without a store, in milliseconds
+ */
+function withFreshUntil(record, since, interval) {
+    if (!isVersion(record)) return record;
+    var until = Math.floor(since + Math.min(interval, 2e4 /* LONGEST_FRESH_MS */));
+    var digits = "00000000000000".concat(until).slice(-15 /* FRESH_LENGTH */);
+    return record.slice(0, 38 /* PEM_AT */) + digits + record.slice(53 /* PATH_AT */);
+}
+/** The record, stale: the next handshake looks at its files. */
+function markStale(record) {
+    return record.charAt(0) + "------------" /* STALE_TOKEN */ + record.slice(13 /* CHECKED_AT */);
+}
+/** The record with another meta, and with its files looked at now. */
+function withMeta(record, token, meta) {
+    return withCheckedNow(record, token).slice(0, pemEnd(record)) + JSON.stringify(meta);
+}
+/**
+ * Reads the meta of a record.
+ *
+ * @returns null where the text is no whole record of this format: no part of it may be used
+ */
+function readMeta(record) {
+    var kind = record.charAt(0);
+    if (kind !== "5" /* VERSION */ && kind !== "3" /* SERVABLE */ && kind !== "2" /* REFUSED */ && kind !== "4" /* POINTER */) return null;
+    if (record.length <= 38 /* PEM_AT */ || /\D/.test(record.slice(13 /* CHECKED_AT */, 38 /* PEM_AT */))) return null;
+    if (kind === "5" /* VERSION */ && (/\D/.test(record.slice(38 /* PEM_AT */, 53 /* PATH_AT */)) || record.charAt(53 /* PATH_AT */) !== "/")) {
+        return null;
+    }
+    if (kind === "3" /* SERVABLE */ && !hasPem(record)) return null;
+    return parseMeta(record.slice(pemEnd(record)), kind === "4" /* POINTER */);
+}
+function hasPem(record) {
+    return isWhole(record) && isPem(partOf(record, "key")) && isPem(partOf(record, "chain"));
+}
+function isPem(text) {
+    return text.startsWith("-----BEGIN " /* BLOCK_BEGIN */) && text.endsWith("-----\n" /* BLOCK_END */);
+}
 // src/zone/clear_token.ts
 /** The zone's clear token. A record with another one is stale. */
 function clearToken(zone) {
@@ -930,7 +1044,7 @@ function reserveToken(zone) {
 function adoptToken(zone, token, storeToken) {
     var last = zone.get("#clear:store" /* STORE_CLEAR_KEY */);
     if (last === storeToken) return token;
-    var hasNote = last !== void 0 || replaceValue(zone, "#clear:store" /* STORE_CLEAR_KEY */, "------------" /* UNKNOWN */);
+    var hasNote = last !== void 0 || replaceValue(zone, "#clear:store" /* STORE_CLEAR_KEY */, "------------" /* STALE_TOKEN */);
     var next = hasNote ? newToken() : storeToken;
     if (!replaceValue(zone, "#clear" /* CLEAR_KEY */, next)) return token;
     if (hasNote) replaceValue(zone, "#clear:store" /* STORE_CLEAR_KEY */, storeToken);
@@ -1024,29 +1138,6 @@ function free(zone, taken) {
         unlock(zone, slot, ticket);
     });
 }
-// src/zone/meta.ts
-var NO_FILES = {
-    source: "disk",
-    files: "",
-    notAfter: 0,
-    loadedAt: 0
-};
-/**
- * Reads the end of a record.
- *
- * @param text JSON
- * @param isPointers whether the record is a pointer, which leaves out the members of NO_FILES
- * @returns null where the text is not the meta of a record
- */
-function parseMeta(text, isPointers) {
-    try {
-        var meta = JSON.parse(text);
-        if (isPointers) meta = Object.assign({}, NO_FILES, meta);
-        return typeof (meta == null ? void 0 : meta.files) === "string" && typeof meta.notAfter === "number" ? meta : null;
-    } catch (e) {
-        return null;
-    }
-}
 // src/zone/misses.ts
 var MISS_SPACE = 2 * 4096;
 /**
@@ -1103,97 +1194,6 @@ function findSwept(zone) {
 /** Notes that a sweep of the store came to its end. */
 function putSwept(zone, time) {
     replaceValue(zone, "#swept" /* SWEPT_KEY */, time);
-}
-// src/zone/record.ts
-/** Whether a record has a pair to serve, fresh or not. */
-function holdsPair(record) {
-    return record.charAt(0) === "3" /* SERVABLE */ || isVersion(record);
-}
-/** Whether a record has a pair, or leads to one. */
-function isAnswer(record) {
-    return holdsPair(record) || isPointer(record);
-}
-/** The key of the file's record that a pointer points to. */
-function targetOf(pointer) {
-    return pointer.slice(38 /* PEM_AT */, pemEnd(pointer));
-}
-/**
- * Whether the last look at a record's files is less than an interval ago.
- *
- * @param interval in milliseconds; 0 for an unlimited one
- */
-function isCheckedWithin(record, interval) {
-    return isWithin(record, 13 /* CHECKED_AT */, interval);
-}
-/** Whether a clear came after a record's files were read. */
-function isCleared(record, token) {
-    return !record.startsWith(token, 1 /* TOKEN_AT */);
-}
-/**
- * Makes a pointer. It is stale, because the name may have files of its own.
- *
- * @param target the key of a file's record
- * @param meta `others`, and where the name's own files were refused `files` and `problem`
- */
-function makePointer(target, meta) {
-    var end = offset(38 /* PEM_AT */ + target.length);
-    return "4" /* POINTER */ + "------------" /* STALE_TOKEN */ + timestamp() + end + end + target + JSON.stringify(meta);
-}
-function offset(value) {
-    return "00000".concat(value).slice(-6 /* OFFSET_LENGTH */);
-}
-/** The record with the token of a clear that it has seen, and with its files looked at now. */
-function withCheckedNow(record, token) {
-    return record.charAt(0) + token + timestamp() + record.slice(26 /* KEY_END_AT */);
-}
-/**
- * The record with another time of the last look.
- *
- * @param time of `timestamp`
- */
-function withCheckedAt(record, time) {
-    return record.slice(0, 13 /* CHECKED_AT */) + time + record.slice(26 /* KEY_END_AT */);
-}
-/**
- * The record of a version with the time until which it is fresh. Other records are returned as they are.
- *
- * @param since when the store was looked at, in milliseconds since 1970
- * @param interval how long the record would be fresh after that without a store, in milliseconds
- */
-function withFreshUntil(record, since, interval) {
-    if (!isVersion(record)) return record;
-    var until = Math.floor(since + Math.min(interval, 2e4 /* LONGEST_FRESH_MS */));
-    var digits = "00000000000000".concat(until).slice(-15 /* FRESH_LENGTH */);
-    return record.slice(0, 38 /* PEM_AT */) + digits + record.slice(53 /* PATH_AT */);
-}
-/** The record, stale: the next handshake looks at its files. */
-function markStale(record) {
-    return record.charAt(0) + "------------" /* STALE_TOKEN */ + record.slice(13 /* CHECKED_AT */);
-}
-/** The record with another meta, and with its files looked at now. */
-function withMeta(record, token, meta) {
-    return withCheckedNow(record, token).slice(0, pemEnd(record)) + JSON.stringify(meta);
-}
-/**
- * Reads the meta of a record.
- *
- * @returns null where the text is no whole record of this format: no part of it may be used
- */
-function readMeta(record) {
-    var kind = record.charAt(0);
-    if (kind !== "5" /* VERSION */ && kind !== "3" /* SERVABLE */ && kind !== "2" /* REFUSED */ && kind !== "4" /* POINTER */) return null;
-    if (record.length <= 38 /* PEM_AT */ || /\D/.test(record.slice(13 /* CHECKED_AT */, 38 /* PEM_AT */))) return null;
-    if (kind === "5" /* VERSION */ && (/\D/.test(record.slice(38 /* PEM_AT */, 53 /* PATH_AT */)) || record.charAt(53 /* PATH_AT */) !== "/")) {
-        return null;
-    }
-    if (kind === "3" /* SERVABLE */ && !hasPem(record)) return null;
-    return parseMeta(record.slice(pemEnd(record)), kind === "4" /* POINTER */);
-}
-function hasPem(record) {
-    return isWhole(record) && isPem(partOf(record, "key")) && isPem(partOf(record, "chain"));
-}
-function isPem(text) {
-    return text.startsWith("-----BEGIN " /* BLOCK_BEGIN */) && text.endsWith("-----\n" /* BLOCK_END */);
 }
 // src/zone/summary.ts
 /**
@@ -1480,13 +1480,9 @@ function parseEntry(text) {
         return {};
     }
 }
-/** The clear token that an entry has seen. */
-function tokenIn(entry) {
-    return parseEntry(entry).token || "------------" /* STALE_TOKEN */;
-}
-/** Whether the name of an entry was cleared, and nobody has looked at its files since. */
-function isNameCleared(entry) {
-    return tokenIn(entry).charAt(0) === "-" /* NAME_CLEARED */;
+/** Whether an entry's token is one that a clear of its name has left. */
+function isOfNameClear(token) {
+    return token.charAt(0) === "-" /* NAME_CLEARED */;
 }
 // src/certs/stored.ts
 /**
@@ -1510,7 +1506,7 @@ function currentOf(context, slot, text) {
     });
     if (!store) return isHere && !exists(pathOf(text)) ? none2 : known;
     var entry = readEntry(store, slot);
-    var _parseEntry = parseEntry(entry), version = _parseEntry.version, stored = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others, deleted = _parseEntry.deleted;
+    var _parseEntry = parseEntry(entry), version = _parseEntry.version, token = _parseEntry.token, stored = _parseEntry.meta, file = _parseEntry.file, others = _parseEntry.others, deleted = _parseEntry.deleted;
     if (isPastStore(text, meta, store, version)) {
         return {
             record: text,
@@ -1533,7 +1529,7 @@ function currentOf(context, slot, text) {
         return isGone ? none2 : known;
     }
     var isSame = isHere && pathOf(text) === versionPath(store, version) && exists(pathOf(text));
-    var record = isSame ? isNameCleared(entry) ? markStale(text) : text : stage("read").adopt(context, store, slot, entry);
+    var record = isSame ? isOfNameClear(token || "------------" /* STALE_TOKEN */) ? markStale(text) : text : stage("read").adopt(context, store, slot, entry);
     return {
         record: record,
         version: version,
@@ -1627,9 +1623,9 @@ function concernsStore(param, param1, param2) {
     return settings.store !== "" && (record === "" ? version !== "" : holdsPair(record));
 }
 function isStored(param) {
-    var record = param.record, version = param.version, entry = param.entry, isAdopted = param.isAdopted;
+    var record = param.record, version = param.version, isAdopted = param.isAdopted;
     var isHere = version !== "" && !isAdopted && record !== void 0 && isVersion(record);
-    return isHere && !isNameCleared(entry);
+    return isHere && record !== markStale(record);
 }
 function look(context, slot, current, began) {
     var record = current.record;
@@ -1739,6 +1735,17 @@ return {
 };
 /** Made for the removal of versions that were replaced. */
 function start_sweep() {
+
+// ======== engine/: what the njs engine lacks: refusals with codes, session types, clock, timers, workers
+// src/engine/fairness.ts
+/**
+ * A list from any of its members on, with those before at the end: what cannot be done to one of them, or has no time left, must not keep
+ * the others waiting for ever.
+ */
+function fromAnywhere(list) {
+    var first = Math.floor(Math.random() * list.length);
+    return list.slice(first).concat(list.slice(0, first));
+}
 
 // ======== disk/: files, and the store of versions: what is written is whole whenever a worker is killed
 // src/disk/fs.ts
@@ -1951,10 +1958,6 @@ function tryTo(sweeping, step) {
     } catch (e) {
         sweeping.fault = e.message;
     }
-}
-function fromAnywhere(names) {
-    var first = Math.floor(Math.random() * names.length);
-    return names.slice(first).concat(names.slice(0, first));
 }
 var BUCKET_NAME = /^\d+(-.*)?$/;
 function dueBucket(folder, name) {
@@ -4632,6 +4635,40 @@ function spaceOf(zone) {
         free: zone.freeSpace()
     };
 }
+// src/zone/record.ts
+/** The key and the chain of a record with PEM, in one. */
+function pemOf(record) {
+    return record.slice(38 /* PEM_AT */, pemEnd(record));
+}
+/** The time of the last look at a record's files, in the form of `timestamp`. */
+function checkedAtText(record) {
+    return record.slice(13 /* CHECKED_AT */, 26 /* KEY_END_AT */);
+}
+/**
+ * Makes a record with a pair in itself, or without a pair. Its files count as looked at now.
+ *
+ * @param token the clear token as it was before the files were read: a clear that came since makes the record stale
+ * @param pem null where there is no pair to serve
+ */
+function makeRecord(token, meta, pem) {
+    var _ref = pem != null ? pem : {
+        key: "",
+        chain: ""
+    }, key = _ref.key, chain = _ref.chain;
+    var ends = offset(38 /* PEM_AT */ + key.length) + offset(38 /* PEM_AT */ + key.length + chain.length);
+    var header = (pem ? "3" /* SERVABLE */ : "2" /* REFUSED */) + token + timestamp() + ends;
+    return header + key + chain + JSON.stringify(meta);
+}
+/**
+ * Makes the record of a version in the store. It is stale until `withFreshUntil`.
+ *
+ * @param token as in `makeRecord`
+ * @param path the absolute path of the version's file
+ */
+function makeVersionRecord(token, meta, path) {
+    var ends = offset(38 /* PEM_AT */) + offset(53 /* PATH_AT */ + path.length);
+    return "5" /* VERSION */ + token + timestamp() + ends + "000000000000000" /* STALE */ + path + JSON.stringify(meta);
+}
 // src/zone/counters.ts
 /**
  * Counts one event.
@@ -4667,40 +4704,6 @@ function findOwnCounts(zone) {
 /** Stores the counts of this worker. They are lost where the zone has no room. */
 function putOwnCounts(zone, counts) {
     replaceValue(zone, "".concat("#counts:" /* COUNTS_PREFIX */).concat(ngx.worker_id), counts);
-}
-// src/zone/record.ts
-/** The key and the chain of a record with PEM, in one. */
-function pemOf(record) {
-    return record.slice(38 /* PEM_AT */, pemEnd(record));
-}
-/** The time of the last look at a record's files, in the form of `timestamp`. */
-function checkedAtText(record) {
-    return record.slice(13 /* CHECKED_AT */, 26 /* KEY_END_AT */);
-}
-/**
- * Makes a record with a pair in itself, or without a pair. Its files count as looked at now.
- *
- * @param token the clear token as it was before the files were read: a clear that came since makes the record stale
- * @param pem null where there is no pair to serve
- */
-function makeRecord(token, meta, pem) {
-    var _ref = pem != null ? pem : {
-        key: "",
-        chain: ""
-    }, key = _ref.key, chain = _ref.chain;
-    var ends = offset(38 /* PEM_AT */ + key.length) + offset(38 /* PEM_AT */ + key.length + chain.length);
-    var header = (pem ? "3" /* SERVABLE */ : "2" /* REFUSED */) + token + timestamp() + ends;
-    return header + key + chain + JSON.stringify(meta);
-}
-/**
- * Makes the record of a version in the store. It is stale until `withFreshUntil`.
- *
- * @param token as in `makeRecord`
- * @param path the absolute path of the version's file
- */
-function makeVersionRecord(token, meta, path) {
-    var ends = offset(38 /* PEM_AT */) + offset(53 /* PATH_AT */ + path.length);
-    return "5" /* VERSION */ + token + timestamp() + ends + "000000000000000" /* STALE */ + path + JSON.stringify(meta);
 }
 
 // ======== certs/: decides which pair a name is served, and whether a pair may take its place
@@ -4921,20 +4924,30 @@ function entryOfVersion(version, token, meta) {
     var kept = Object.assign({}, meta);
     delete kept.problem;
     delete kept.store;
-    var textOf3 = function textOf3() {
-        return JSON.stringify({
-            version: version,
-            token: token,
-            meta: kept
-        });
+    var entry = {
+        version: version,
+        token: token,
+        meta: kept
     };
-    if (!fitsEntry(textOf3())) delete kept.warnings;
-    if (!fitsEntry(textOf3())) delete kept.found;
-    return textOf3();
+    var whole = JSON.stringify(entry);
+    if (fitsEntry(whole)) return whole;
+    delete kept.warnings;
+    var unwarned = JSON.stringify(entry);
+    if (fitsEntry(unwarned)) return unwarned;
+    delete kept.found;
+    return JSON.stringify(entry);
 }
 /** The version that an entry leads to; '' where it leads to none. */
 function versionOfEntry(entry) {
     return parseEntry(entry).version || "";
+}
+/** The clear token that an entry has seen. */
+function tokenIn(entry) {
+    return parseEntry(entry).token || "------------" /* STALE_TOKEN */;
+}
+/** Whether the name of an entry was cleared, and nobody has looked at its files since. */
+function isNameCleared(entry) {
+    return isOfNameClear(tokenIn(entry));
 }
 /** The entry after a look at its slot's files that changed nothing. */
 function withToken(entry, token) {
@@ -7947,13 +7960,11 @@ function listRange(round, position, range) {
  */
 function removeAllMissing(round, position) {
     return _async_to_generator(function() {
-        var ranges, first, open, i, range, after, to, found, last;
+        var open, i, range, after, to, found, last;
         return _ts_generator(this, function(_state) {
             switch(_state.label){
                 case 0:
-                    ranges = position.ranges;
-                    first = Math.floor(Math.random() * ranges.length);
-                    open = ranges.slice(first).concat(ranges.slice(0, first));
+                    open = fromAnywhere(position.ranges);
                     i = 0;
                     _state.label = 1;
                 case 1:
@@ -8722,6 +8733,11 @@ function shardOfSlot(slot) {
 }
 
 // ======== zone/: the shared dictionary: records, locks, negative answers, notes and counts
+// src/zone/record.ts
+/** The time of the last look at a record's files, in milliseconds since 1970. */
+function checkedAt(record) {
+    return +record.slice(13 /* CHECKED_AT */, 26 /* KEY_END_AT */);
+}
 // src/zone/clear_token.ts
 /**
  * Makes every record and every negative answer of the zone stale, whatever their number.
@@ -8771,11 +8787,6 @@ function findShardStamp(zone, shard) {
 /** Notes that all names of a shard have records. */
 function putShardStamp(zone, shard, stamp) {
     replaceValue(zone, "#shard:" /* SHARD_PREFIX */ + shard, stamp);
-}
-// src/zone/record.ts
-/** The time of the last look at a record's files, in milliseconds since 1970. */
-function checkedAt(record) {
-    return +record.slice(13 /* CHECKED_AT */, 26 /* KEY_END_AT */);
 }
 
 // ======== certs/: decides which pair a name is served, and whether a pair may take its place

@@ -38,11 +38,15 @@ export function entryOfVersion(version: string, token: string, meta: RecordMeta)
   const kept: Partial<RecordMeta> = Object.assign({}, meta);
   delete kept.problem;
   delete kept.store;
-  const textOf = (): string => JSON.stringify({ version, token, meta: kept });
-  if (!fitsEntry(textOf())) delete kept.warnings;
+  const entry: Entry = { version, token, meta: kept as RecordMeta };
+  const whole = JSON.stringify(entry);
+  if (fitsEntry(whole)) return whole;
+  delete kept.warnings;
+  const unwarned = JSON.stringify(entry);
+  if (fitsEntry(unwarned)) return unwarned;
   // The names of a scanned file are in its certificate as well.
-  if (!fitsEntry(textOf())) delete kept.found;
-  return textOf();
+  delete kept.found;
+  return JSON.stringify(entry);
 }
 
 /** The version that an entry leads to; '' where it leads to none. */
@@ -68,7 +72,12 @@ export function clearedEntry(entry: string): string {
 
 /** Whether the name of an entry was cleared, and nobody has looked at its files since. */
 export function isNameCleared(entry: string): boolean {
-  return tokenIn(entry).charAt(0) === NAME_CLEARED;
+  return isOfNameClear(tokenIn(entry));
+}
+
+/** Whether an entry's token is one that a clear of its name has left. */
+export function isOfNameClear(token: string): boolean {
+  return token.charAt(0) === NAME_CLEARED;
 }
 
 /** The entry after a look at its slot's files that changed nothing. */

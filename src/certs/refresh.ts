@@ -11,6 +11,7 @@ import {
   isCheckedWithin,
   isCleared,
   isVersion,
+  markStale,
   readMeta,
   withCheckedAt,
   withFreshUntil,
@@ -18,7 +19,6 @@ import {
 import { findRecord, noteLeftOut, putRecord, removeRecord, touchRecord } from '../zone/slots';
 import { type CheckResult, checkFiles } from './check';
 import { type Context, withTokens } from './context';
-import { isNameCleared } from './entry_text';
 import { keepInStore, sweepIfDue } from './keep';
 import { keepFile } from './pointers';
 import { type Current, currentOf, hasEntry } from './stored';
@@ -90,10 +90,11 @@ function concernsStore(
   return settings.store !== '' && (record === '' ? version !== '' : holdsPair(record));
 }
 
-/** Whether the zone and the store have the same version for a slot, and its entry is to stay as it is. */
-function isStored({ record, version, entry, isAdopted }: Current): boolean {
+/** Whether the zone and the store have the same version for a slot, and no clear of its name for the entry to forget. */
+function isStored({ record, version, isAdopted }: Current): boolean {
   const isHere = version !== '' && !isAdopted && record !== undefined && isVersion(record);
-  return isHere && !isNameCleared(entry);
+  // `currentOf` marks the record where its name was cleared.
+  return isHere && record !== markStale(record);
 }
 
 /**

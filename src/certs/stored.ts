@@ -33,7 +33,7 @@ import {
 } from '../zone/record';
 import { foundIn } from './check';
 import type { Context } from './context';
-import { clearedEntry, isNameCleared, parseEntry, versionOfEntry } from './entry_text';
+import { clearedEntry, isOfNameClear, parseEntry, versionOfEntry } from './entry_text';
 
 // Reads and writes the entries of slots in the store: see entry_text.ts.
 
@@ -64,7 +64,7 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   // The version may lie in another store than the one that is set now, or in one that is out of reach.
   if (!store) return isHere && !exists(pathOf(text)) ? none : known;
   const entry = readEntry(store, slot);
-  const { version, meta: stored, file, others, deleted } = parseEntry(entry);
+  const { version, token, meta: stored, file, others, deleted } = parseEntry(entry);
   if (isPastStore(text, meta, store, version)) {
     return { record: text, version: version || '', entry: entry || '', isAdopted: false };
   }
@@ -80,7 +80,7 @@ export function currentOf(context: Context, slot: string, text: string | undefin
   }
   const isSame = isHere && pathOf(text) === versionPath(store, version) && exists(pathOf(text));
   const record = isSame
-    ? isNameCleared(entry as string)
+    ? isOfNameClear(token || STALE_TOKEN)
       ? markStale(text)
       : text
     : adopt(context, store, slot, entry as string);

@@ -1,4 +1,5 @@
 import { isFileKey, nameOf } from '../config/slot';
+import { fromAnywhere } from '../engine/fairness';
 import type { Pem } from '../x509/pem';
 import {
   exists,
@@ -170,12 +171,6 @@ function tryTo(sweeping: Sweeping, step: () => void): void {
   } catch (e) {
     sweeping.fault = (e as Error).message;
   }
-}
-
-/** The names of a folder, from any of them on: what cannot be removed must not keep a sweep from the rest for ever. */
-function fromAnywhere(names: string[]): string[] {
-  const first = Math.floor(Math.random() * names.length);
-  return names.slice(first).concat(names.slice(0, first));
 }
 
 /** The name of a bucket: of `bucketOf`, and a part of its own where the clock was set back. Other folders are somebody else's. */

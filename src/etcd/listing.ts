@@ -1,6 +1,7 @@
 import { isRoomy, restorePointers } from '../certs/pointers';
 import { slotsInStore } from '../certs/sync';
 import type { Store } from '../disk/store';
+import { fromAnywhere } from '../engine/fairness';
 import { timeSlicer } from '../engine/yielding';
 import { eachSlice, findRecord, keysOf } from '../zone/slots';
 import {
@@ -62,10 +63,7 @@ export async function listRange(round: Round, position: Position, range: KeyRang
  * @param position may be changed by this function alone
  */
 export async function removeAllMissing(round: Round, position: Position): Promise<void> {
-  const { ranges } = position;
-  // Each time from another range on: there may be no time for all.
-  const first = Math.floor(Math.random() * ranges.length);
-  const open = ranges.slice(first).concat(ranges.slice(0, first));
+  const open = fromAnywhere(position.ranges);
   for (let i = 0; i < open.length && Date.now() < round.end; i++) {
     const range = open[i] as KeyRange;
     const { after, to } = range;

@@ -1,4 +1,5 @@
 import { type Zone, hasRoom, replaceValue } from './dict';
+import { STALE_TOKEN } from './record';
 
 /** The key of the clear token, for the hot path. */
 export const CLEAR_KEY = '#clear';
@@ -34,11 +35,8 @@ export function reserveToken(zone: Zone): void {
 /** The token of a zone that was never cleared. */
 export const FIRST_TOKEN = '000000000000';
 
-/** The key of the store's token as it was when the zone last took over a clear. */
+/** The key of the store's token as it was when the zone last took over a clear; STALE_TOKEN before the first time. */
 const STORE_CLEAR_KEY = '#clear:store';
-
-/** Stands there before the first time. */
-const UNKNOWN = '------------';
 
 /**
  * Takes over the clear of another nginx that shares the store, as a clear of this zone: a worker that has read the store's token
@@ -51,7 +49,7 @@ const UNKNOWN = '------------';
 export function adoptToken(zone: Zone, token: string, storeToken: string): string {
   const last = zone.get(STORE_CLEAR_KEY);
   if (last === storeToken) return token;
-  const hasNote = last !== undefined || replaceValue(zone, STORE_CLEAR_KEY, UNKNOWN);
+  const hasNote = last !== undefined || replaceValue(zone, STORE_CLEAR_KEY, STALE_TOKEN);
   // Without room for the note every look does this, and must not clear everything.
   const next = hasNote ? newToken() : storeToken;
   if (!replaceValue(zone, CLEAR_KEY, next)) return token;

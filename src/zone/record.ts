@@ -39,7 +39,7 @@ const FRESH_LENGTH = 15;
 /** The time until which a version is fresh, where it is not. */
 const STALE = '000000000000000';
 
-/** The clear token of a record that is stale, whatever the zone's token. */
+/** The clear token of a record that is stale, whatever the zone's token: no clear has this one. */
 export const STALE_TOKEN = '------------';
 
 const META_CODE = 123;
