@@ -4,6 +4,8 @@ import { readPair, servedPem } from '../../src/x509/pair.js';
 import type { Mutation } from '../support/mutations.js';
 import { ERROR_LOG } from '../support/nginx.js';
 import type { Site, SiteOptions } from '../support/site.js';
+import { table } from '../load/markdown.js';
+import { inBatches, tableByKind, writeReport } from './report.js';
 
 // What OpenSSL refuses is refused. The judge is the nginx of the runtime with its OpenSSL: it reads chain and key of each pair from the
 // file of the server name, as it reads those of a static `ssl_certificate`, and says in its log what it cannot load. The same pair is
@@ -62,14 +64,9 @@ export async function judgeAll(
   onProgress: (judged: Judged[]) => void,
 ): Promise<Judged[]> {
   const log = followLog(site);
-  const judged: Judged[] = [];
-  while (judged.length < count) {
-    const size = Math.min(BATCH, count - judged.length);
-    const batch = Array.from({ length: size }, () => pairs.next().value);
-    judged.push(...(await judgeBatch(site, log, batch, judged.length)));
-    onProgress(judged);
-  }
-  return judged;
+  const judge = (batch: Mutation[], first: number): Promise<Judged[]> =>
+    judgeBatch(site, log, batch, first);
+  return inBatches(pairs, BATCH, count, judge, onProgress);
 }
 
 async function judgeBatch(
@@ -184,4 +181,34 @@ function followLog({ nginx }: Site): () => string[] {
       closeSync(file);
     }
   };
+}
+
+/** What OpenSSL refuses, and why, by how often. */
+function reasonsOf(judged: Judged[]): string {
+  const counts = new Map<string, number>();
+  for (const { openssl } of judged) counts.set(openssl, (counts.get(openssl) ?? 0) + 1);
+  counts.delete(TAKEN);
+  const rows = [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([reason, times]) => [reason, String(times)]);
+  return table(['OpenSSL says', 'pairs'], rows).join('\n') + '\n';
+}
+
+/** One line for each kind of damage: what became of the pairs with it. */
+function tableOf(judged: Judged[]): string {
+  return tableByKind('damage', judged, [
+    ['refused by OpenSSL', ({ openssl }) => openssl !== TAKEN],
+    ['and in files', ({ openssl, files }) => openssl !== TAKEN && files !== TAKEN],
+    ['and in a put', ({ openssl, put }) => openssl !== TAKEN && put !== TAKEN],
+    ['repaired', ({ openssl, given }) => openssl !== TAKEN && given === TAKEN],
+    ['taken, and refused by OpenSSL', isWrong],
+  ]);
+}
+
+/** Writes a report, and shows its beginning. */
+export function reportRefused(path: string, heading: string, judged: Judged[]): void {
+  const wrong = judged
+    .filter(isWrong)
+    .map(({ title, given, files, put }) => `${given}; files: ${files}, put: ${put}\n\n${title}`);
+  writeReport(path, [`# ${heading}\n`, tableOf(judged), reasonsOf(judged), ...wrong]);
 }

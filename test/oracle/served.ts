@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Offer } from '../support/served_corpus.js';
 import type { Site, SiteOptions } from '../support/site.js';
+import { inBatches, tableByKind, writeReport } from './report.js';
 
 // What static nginx serves and a client verifies is served. The nginx of the runtime reads each pair from the files of the server name, as it
 // reads those of a static `ssl_certificate`, and openssl in its image is the client. The same pair is offered to the bundle on that nginx, in
@@ -52,14 +53,9 @@ export async function compareAll(
   count: number,
   onProgress: (compared: Compared[]) => void,
 ): Promise<Compared[]> {
-  const compared: Compared[] = [];
-  while (compared.length < count) {
-    const size = Math.min(BATCH, count - compared.length);
-    const batch = Array.from({ length: size }, () => offers.next().value);
-    compared.push(...(await compareBatch(site, batch, compared.length)));
-    onProgress(compared);
-  }
-  return compared;
+  const compare = (batch: Offer[], first: number): Promise<Compared[]> =>
+    compareBatch(site, batch, first);
+  return inBatches(offers, BATCH, count, compare, onProgress);
 }
 
 async function compareBatch(site: Site, batch: Offer[], first: number): Promise<Compared[]> {
@@ -119,27 +115,13 @@ async function verified(
 
 /** One line for each kind: what became of the pairs of it. */
 function tableOf(compared: Compared[]): string {
-  const kinds = [...new Set(compared.map(({ kind }) => kind))];
-  const count = (pairs: Compared[], is: (pair: Compared) => boolean): string =>
-    String(pairs.filter(is).length);
-  const rows = [...kinds, ''].map((kind) => {
-    const pairs = kind === '' ? compared : compared.filter((pair) => pair.kind === kind);
-    return [
-      kind || 'all',
-      String(pairs.length),
-      count(pairs, ({ isStatic }) => isStatic),
-      count(pairs, ({ isStatic, isFiles }) => isStatic && isFiles),
-      count(pairs, ({ isStatic, isPut }) => isStatic && isPut),
-      count(pairs, ({ isStatic, isFiles, isPut }) => !isStatic && isFiles && isPut),
-      count(pairs, isLost),
-    ];
-  });
-  const head = [
-    ...['kind', 'pairs', 'verified from static nginx', 'and from files', 'and from a put'],
-    ...['from the bundle alone', 'lost'],
-  ];
-  const lines = [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows];
-  return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+  return tableByKind('kind', compared, [
+    ['verified from static nginx', ({ isStatic }) => isStatic],
+    ['and from files', ({ isStatic, isFiles }) => isStatic && isFiles],
+    ['and from a put', ({ isStatic, isPut }) => isStatic && isPut],
+    ['from the bundle alone', ({ isStatic, isFiles, isPut }) => !isStatic && isFiles && isPut],
+    ['lost', isLost],
+  ]);
 }
 
 /** Writes a report, and shows its beginning. */
@@ -150,8 +132,5 @@ export function reportServed(path: string, heading: string, compared: Compared[]
       ({ title, isFiles, isPut, answer }) =>
         `files: ${isFiles}, put: ${isPut}, answer: ${answer}\n\n${title}`,
     );
-  const text = [`# ${heading}\n`, tableOf(compared), ...lost].join('\n');
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  console.log(`${text.slice(0, 4000)}\n${path}`);
+  writeReport(path, [`# ${heading}\n`, tableOf(compared), ...lost]);
 }

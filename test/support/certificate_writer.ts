@@ -1,5 +1,12 @@
-import { type KeyObject, createPublicKey, sign } from 'node:crypto';
+import {
+  type KeyObject,
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+} from 'node:crypto';
 import { write } from '../../src/x509/der.js';
+import { pem } from './openssl.js';
 
 // Writes certificates field by field, as no program does: names in any string type, extensions of any content.
 
@@ -146,3 +153,45 @@ export const extensions = {
       ),
     ),
 };
+
+/** A certificate of a key, as PEM. */
+export function certificatePem(wanted: Wanted): string {
+  return pem('CERTIFICATE', writeCertificate(wanted));
+}
+
+export function newEcKey(curve = 'P-256'): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: curve }).privateKey;
+}
+
+/** A key identifier in hex. Unlike that of RFC 5280, 4.2.1.2, it is of the whole SubjectPublicKeyInfo. */
+export function keyId(key: KeyObject): string {
+  return createHash('sha1').update(publicKeyHex(key), 'hex').digest('hex');
+}
+
+/** Something that issues certificates. */
+export interface Issuer {
+  /** A Name in hex. */
+  name: string;
+  key: KeyObject;
+}
+
+/** @param text its common name */
+export function issuerCalled(text: string, key = newEcKey()): Issuer {
+  return { name: commonName(text), key };
+}
+
+/** The certificate of an issuer, with key identifiers, as PEM. */
+export function authorityPem(subject: Issuer, by: Issuer, more: Partial<Wanted> = {}): string {
+  return certificatePem({
+    subject: subject.name,
+    issuer: by.name,
+    key: subject.key,
+    signingKey: by.key,
+    extensions: [
+      extensions.authority,
+      extensions.subjectKeyId(keyId(subject.key)),
+      extensions.authorityKeyId(keyId(by.key)),
+    ],
+    ...more,
+  });
+}

@@ -1,13 +1,17 @@
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { children, hexOf, hexOfWhole, readWhole, write } from '../../src/x509/der.js';
 import {
   type StringType,
   type Wanted,
+  authorityPem,
+  certificatePem,
   commonName,
   extensionHex,
   extensions,
+  issuerCalled,
+  keyId,
   nameHex,
-  writeCertificate,
+  newEcKey,
 } from './certificate_writer.js';
 import { der, pem } from './openssl.js';
 import { type Random, createRandom } from './random.js';
@@ -28,77 +32,45 @@ export interface Offer {
 const NAMES = extensions.dnsNames('a.example', '*.a.example');
 const DAY_MS = 86_400_000;
 
-function newKey(curve = 'P-256'): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: curve }).privateKey;
-}
-
-function idOf(key: KeyObject): string {
-  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
-  return createHash('sha1').update(spki).digest('hex');
-}
-
-interface Issuer {
-  name: string;
-  key: KeyObject;
-}
-
 /** Who issues the corpus, and for which keys. */
 function makeWorld() {
-  const issuer = (text: string, key = newKey()): Issuer => ({ name: commonName(text), key });
   const rsa = (): KeyObject => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
-  const rootA = issuer('Root A');
-  const rootB = issuer('Root B');
-  const middle = issuer('Middle Authority');
-  const low = issuer('Low');
-  const old = issuer('Old Root', rsa());
-  const authority = (subject: Issuer, by: Issuer, more: Partial<Wanted> = {}): string =>
-    block({
-      subject: subject.name,
-      issuer: by.name,
-      key: subject.key,
-      signingKey: by.key,
-      extensions: [
-        extensions.authority,
-        extensions.subjectKeyId(idOf(subject.key)),
-        extensions.authorityKeyId(idOf(by.key)),
-      ],
-      ...more,
-    });
-  const namingItself = extensions.authorityKeyId(idOf(old.key), {
+  const rootA = issuerCalled('Root A');
+  const rootB = issuerCalled('Root B');
+  const middle = issuerCalled('Middle Authority');
+  const low = issuerCalled('Low');
+  const old = issuerCalled('Old Root', rsa());
+  const namingItself = extensions.authorityKeyId(keyId(old.key), {
     issuer: old.name,
     serial: '5101',
   });
   return {
     middle,
     low,
-    keys: { ec: newKey(), p384: newKey('P-384'), rsa: rsa() },
-    otherKey: newKey(),
-    rootA: authority(rootA, rootA),
-    rootB: authority(rootB, rootB),
-    middleByA: authority(middle, rootA),
-    middleByB: authority(middle, rootB),
-    lateMiddle: authority(middle, rootA, {
+    keys: { ec: newEcKey(), p384: newEcKey('P-384'), rsa: rsa() },
+    otherKey: newEcKey(),
+    rootA: authorityPem(rootA, rootA),
+    rootB: authorityPem(rootB, rootB),
+    middleByA: authorityPem(middle, rootA),
+    middleByB: authorityPem(middle, rootB),
+    lateMiddle: authorityPem(middle, rootA, {
       notBefore: new Date(Date.now() - 9 * DAY_MS),
       notAfter: new Date(Date.now() - DAY_MS),
     }),
-    lowByMiddle: authority(low, middle),
-    rootAByOld: authority(rootA, old),
-    rootAByB: authority(rootA, rootB),
-    oldRoot: authority(old, old, {
+    lowByMiddle: authorityPem(low, middle),
+    rootAByOld: authorityPem(rootA, old),
+    rootAByB: authorityPem(rootA, rootB),
+    oldRoot: authorityPem(old, old, {
       hash: 'sha1',
       serial: '5101',
-      extensions: [extensions.authority, extensions.subjectKeyId(idOf(old.key)), namingItself],
+      extensions: [extensions.authority, extensions.subjectKeyId(keyId(old.key)), namingItself],
     }),
-    foreign: authority(issuer('Foreign'), rootB),
-    namesake: authority({ name: middle.name, key: newKey() }, rootB),
+    foreign: authorityPem(issuerCalled('Foreign'), rootB),
+    namesake: authorityPem({ name: middle.name, key: newEcKey() }, rootB),
   };
 }
 
 type World = ReturnType<typeof makeWorld>;
-
-function block(wanted: Wanted): string {
-  return pem('CERTIFICATE', writeCertificate(wanted));
-}
 
 /** A pair that is being made. */
 interface Draft {
@@ -237,7 +209,7 @@ const TWISTS: Record<string, Twist> = {
     if (draft.above.length === 1) draft.leaf.issuer = commonName(text, as);
   },
   'other key identifiers': (draft, _, { pick }) => {
-    const id = idOf(draft.leaf.signingKey);
+    const id = keyId(draft.leaf.signingKey);
     draft.leaf.extensions = [
       extensions.leaf,
       NAMES,
@@ -314,7 +286,7 @@ const TWISTS: Record<string, Twist> = {
 function deepen(draft: Draft, world: World): void {
   if (draft.leaf.issuer !== world.middle.name) return;
   Object.assign(draft.leaf, { issuer: world.low.name, signingKey: world.low.key });
-  draft.leaf.extensions = [extensions.leaf, NAMES, extensions.authorityKeyId(idOf(world.low.key))];
+  draft.leaf.extensions = [extensions.leaf, NAMES, extensions.authorityKeyId(keyId(world.low.key))];
   draft.above.unshift(world.lowByMiddle);
 }
 
@@ -336,7 +308,7 @@ export function* servedOffers(seed: number): Generator<Offer, never> {
         issuer: world.middle.name,
         key: world.keys.ec,
         signingKey: world.middle.key,
-        extensions: [extensions.leaf, NAMES, extensions.authorityKeyId(idOf(world.middle.key))],
+        extensions: [extensions.leaf, NAMES, extensions.authorityKeyId(keyId(world.middle.key))],
       },
       above: [world.middleByA],
       more: [],
@@ -348,7 +320,7 @@ export function* servedOffers(seed: number): Generator<Offer, never> {
     for (const twist of twists) TWISTS[twist]!(draft, world, random);
     const others = [...draft.above, ...draft.more];
     if (draft.isShuffled || random.below(3) === 0) shuffle(others, random);
-    const cert = draft.text(block(draft.leaf) + others.join(''));
+    const cert = draft.text(certificatePem(draft.leaf) + others.join(''));
     const key = draft.text(draft.key(draft.leaf.key));
     const title = `pair ${i} of seed ${seed}, ${twists.join(', ')}:\n${cert}\n${key}`;
     yield { kind, cert, key, trusted: draft.trusted, title };

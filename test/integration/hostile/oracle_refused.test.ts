@@ -1,8 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Judged, JUDGED_SITE, TAKEN, isWrong, judgeAll } from '../../oracle/refused.js';
-import { reasonsOf, tableOf } from '../../oracle/report.js';
+import {
+  type Judged,
+  JUDGED_SITE,
+  TAKEN,
+  isWrong,
+  judgeAll,
+  reportRefused,
+} from '../../oracle/refused.js';
 import { currentRuntime } from '../../setup/runtimes.js';
 import { type Mutation, makeSamples, mutations } from '../../support/mutations.js';
 import { makeIngredients } from '../../support/pairs/made.js';
@@ -43,7 +47,10 @@ test(
     const judged = await judgeAll(site, corpus(), PAIRS, (sofar) => {
       if (REPORT) tell(sofar, began);
     });
-    if (REPORT) report(judged);
+    if (REPORT) {
+      const heading = `What OpenSSL refuses, ${currentRuntime().name}, ${PAIRS} pairs of seed ${SEED}`;
+      reportRefused(REPORT, heading, judged);
+    }
     expect(judged.filter(isWrong).map(({ title, given }) => `${given}: ${title}`)).toEqual([]);
     // nginx shows a value that OpenSSL refuses. Where there is nothing to serve, that is `data:` alone.
     expect(site.nginx.log().match(/cannot load certificate.*"data:(?!data:").{0,40}/)).toBe(null);
@@ -66,20 +73,4 @@ function tell(judged: Judged[], began: number): void {
   const wrong = judged.filter(isWrong).length;
   const seconds = Math.round((Date.now() - began) / 1000);
   console.log(`${judged.length} of ${PAIRS} pairs, ${seconds} s, ${wrong} taken wrongly`);
-}
-
-function report(judged: Judged[]): void {
-  const wrong = judged.filter(isWrong);
-  const text = [
-    `# What OpenSSL refuses, ${currentRuntime().name}\n`,
-    `${judged.length} pairs of seed ${SEED}.\n`,
-    tableOf(judged),
-    '| OpenSSL says | pairs |\n| --- | ---: |\n' + reasonsOf(judged),
-    ...wrong.map(
-      ({ title, given, files, put }) => `${given}; files: ${files}, put: ${put}\n\n${title}`,
-    ),
-  ].join('\n');
-  mkdirSync(dirname(REPORT), { recursive: true });
-  writeFileSync(REPORT, text);
-  console.log(`${text.slice(0, 4000)}\n${REPORT}`);
 }

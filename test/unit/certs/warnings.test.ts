@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { rmSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
 import { entryOf as describeEntry } from '../../../src/admin/entry.js';
 import { entryOfVersion } from '../../../src/certs/entry_text.js';
 import { installPair } from '../../../src/certs/install.js';
@@ -9,14 +7,11 @@ import { pemIn } from '../../../src/certs/pem_of_record.js';
 import { refreshSlot } from '../../../src/certs/refresh.js';
 import { slotPaths } from '../../../src/config/paths.js';
 import { LONGEST_ENTRY } from '../../../src/disk/entries.js';
-import type { Store } from '../../../src/disk/store.js';
 import { readPair } from '../../../src/x509/pair.js';
-import { clearAll, clearToken } from '../../../src/zone/clear_token.js';
 import { readMeta } from '../../../src/zone/record.js';
 import { createAuthority } from '../../support/certificates.js';
-import { FakeZone } from '../../support/fake_zone.js';
-import { contextWith, settingsIn, writeFiles, type FakeContext } from '../../support/slots.js';
-import { entryOf, makeStore } from '../../support/stores.js';
+import { useStoredSlot } from '../../support/stored_slot.js';
+import { entryOf } from '../../support/stores.js';
 
 // What a pair is told to be served in spite of: in its record, in the store, in the API, and once in the log.
 
@@ -32,44 +27,24 @@ const LEFT_OUT = 'Certificate 3 was left out: the chain does not need it.';
 const NO_ISSUER =
   'The certificate of the issuer, CN=Test intermediate, is not there: clients that do not have it refuse the connection.';
 
-let folder: string;
-let zone: FakeZone;
-let store: Store;
-let context: FakeContext;
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
-  vi.stubGlobal('ngx', { worker_id: 0 });
-  folder = mkdtempSync(join(tmpdir(), 'njs-cert-rotation-warnings-'));
-  zone = new FakeZone();
-  store = makeStore(folder);
-  context = contextWith(settingsIn(folder, { store: `${folder}/store` }), { zone, store });
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  rmSync(folder, { recursive: true });
-});
+const slot = useStoredSlot(NAME);
 
 /** Writes files, and looks at them as a handshake does after a clear. */
 function lookAt(pair: typeof twice): string {
-  writeFiles(slotPaths(context.settings, NAME), pair);
-  clearAll(zone);
-  context = { ...context, token: clearToken(zone) };
-  return refreshSlot(context, NAME);
+  slot.write(pair);
+  return slot.lookAfterClear();
 }
 
 const warningsOf = (record: string): string[] =>
   describeEntry(NAME, record, readMeta(record)!).warnings;
-const logged = (): string[] => context.lines.filter((line) => line.startsWith('warn: '));
+const logged = (): string[] => slot.context.lines.filter((line) => line.startsWith('warn: '));
 
 describe('files', () => {
   test('that were repaired are served, described, and told in the log once per change', () => {
     const record = lookAt(twice);
     expect(pemIn(record)).toContain(good.chainPem);
     expect(warningsOf(record)).toEqual([LEFT_OUT]);
-    const line = `warn: cert_rotation: ${NAME}: ${folder}/${NAME}.cert.pem: ${LEFT_OUT}`;
+    const line = `warn: cert_rotation: ${NAME}: ${slot.folder}/${NAME}.cert.pem: ${LEFT_OUT}`;
     expect(logged()).toEqual([line]);
     // Another look at the same.
     expect(warningsOf(lookAt(twice))).toEqual([LEFT_OUT]);
@@ -87,21 +62,19 @@ describe('files', () => {
 
   test('are told of by an nginx that knows the store alone', () => {
     lookAt(twice);
-    expect(entryOf(store, NAME)).toMatchObject({ meta: { warnings: [LEFT_OUT] } });
-    zone.clear();
-    rmSync(slotPaths(context.settings, NAME).cert);
-    rmSync(slotPaths(context.settings, NAME).key);
-    expect(warningsOf(refreshSlot(context, NAME))).toEqual([LEFT_OUT]);
+    expect(entryOf(slot.store, NAME)).toMatchObject({ meta: { warnings: [LEFT_OUT] } });
+    slot.zone.clear();
+    rmSync(slotPaths(slot.context.settings, NAME).cert);
+    rmSync(slotPaths(slot.context.settings, NAME).key);
+    expect(warningsOf(refreshSlot(slot.context, NAME))).toEqual([LEFT_OUT]);
   });
 });
 
 test('a put that was repaired is described so, also when it goes on without files', () => {
   const pair = readPair(twice.chainPem, twice.keyPem);
-  const [record] = installPair(context, zone, [NAME], pair, '');
+  const [record] = installPair(slot.context, slot.zone, [NAME], pair, '');
   expect(warningsOf(record!)).toEqual([LEFT_OUT]);
-  clearAll(zone);
-  context = { ...context, token: clearToken(zone) };
-  expect(warningsOf(refreshSlot(context, NAME))).toEqual([LEFT_OUT]);
+  expect(warningsOf(slot.lookAfterClear())).toEqual([LEFT_OUT]);
   expect(logged()).toEqual([]);
 });
 

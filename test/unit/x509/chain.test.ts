@@ -1,79 +1,36 @@
-import {
-  X509Certificate,
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-} from 'node:crypto';
+import { X509Certificate, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import { readLeaf } from '../../../src/x509/certificate.js';
 import { comparableName } from '../../../src/x509/names.js';
 import { type Pair, readPair } from '../../../src/x509/pair.js';
 import {
+  type Issuer,
   type Wanted,
+  authorityPem,
+  certificatePem,
   commonName,
   extensions,
+  issuerCalled,
+  keyId,
   nameHex,
-  writeCertificate,
+  newEcKey,
 } from '../../support/certificate_writer.js';
-import { pem } from '../../support/openssl.js';
 
 const NAMES = extensions.dnsNames('a.example');
 
-function newKey(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-}
-
-function keyId(key: KeyObject): string {
-  const publicKey = createPublicKey(key).export({ format: 'der', type: 'spki' });
-  return createHash('sha1').update(publicKey).digest('hex');
-}
-
-/** Something that issues certificates. */
-interface Issuer {
-  name: string;
-  key: KeyObject;
-}
-
-function issuer(name: string): Issuer {
-  return { name: commonName(name), key: newKey() };
-}
-
-/** The certificate of an issuer, with key identifiers. */
-function authority(subject: Issuer, by: Issuer, more: Partial<Wanted> = {}): string {
-  return pem(
-    'CERTIFICATE',
-    writeCertificate({
-      subject: subject.name,
-      issuer: by.name,
-      key: subject.key,
-      signingKey: by.key,
-      extensions: [
-        extensions.authority,
-        extensions.subjectKeyId(keyId(subject.key)),
-        extensions.authorityKeyId(keyId(by.key)),
-      ],
-      ...more,
-    }),
-  );
-}
-
-const leafKey = newKey();
+const leafKey = newEcKey();
 const KEY = leafKey.export({ format: 'pem', type: 'pkcs8' }).toString();
 
 function leaf(by: Issuer, more: Partial<Wanted> = {}): string {
-  return pem(
-    'CERTIFICATE',
-    writeCertificate({
-      subject: commonName('a.example'),
-      issuer: by.name,
-      key: leafKey,
-      signingKey: by.key,
-      extensions: [extensions.leaf, NAMES, extensions.authorityKeyId(keyId(by.key))],
-      ...more,
-    }),
-  );
+  return certificatePem({
+    subject: commonName('a.example'),
+    issuer: by.name,
+    key: leafKey,
+    signingKey: by.key,
+    extensions: [extensions.leaf, NAMES, extensions.authorityKeyId(keyId(by.key))],
+    ...more,
+  });
 }
 
 const now = Date.now() / 1000;
@@ -81,14 +38,14 @@ const read = (...certificates: string[]): Pair => readPair(certificates.join('')
 const chainOf = (...certificates: string[]): string => read(...certificates).chain;
 const day = (days: number): Date => new Date(Date.now() + days * 86_400_000);
 
-const rootA = issuer('Root A');
-const rootB = issuer('Root B');
-const middle = issuer('Middle');
-const low = issuer('Low');
-const [a, b] = [authority(rootA, rootA), authority(rootB, rootB)];
-const [middleByA, middleByB] = [authority(middle, rootA), authority(middle, rootB)];
-const lowByMiddle = authority(low, middle);
-const foreign = authority(issuer('Foreign'), rootB);
+const rootA = issuerCalled('Root A');
+const rootB = issuerCalled('Root B');
+const middle = issuerCalled('Middle');
+const low = issuerCalled('Low');
+const [a, b] = [authorityPem(rootA, rootA), authorityPem(rootB, rootB)];
+const [middleByA, middleByB] = [authorityPem(middle, rootA), authorityPem(middle, rootB)];
+const lowByMiddle = authorityPem(low, middle);
+const foreign = authorityPem(issuerCalled('Foreign'), rootB);
 
 describe('several certificates of one authority', () => {
   const own = leaf(middle);
@@ -107,26 +64,28 @@ describe('several certificates of one authority', () => {
   });
 
   test('a root and its cross-certificate stay in their order', () => {
-    const crossed = authority(rootA, rootB);
+    const crossed = authorityPem(rootA, rootB);
     expect(chainOf(own, middleByA, a, crossed, b)).toBe(own + middleByA + a + crossed + b);
     expect(chainOf(own, middleByA, crossed, a)).toBe(own + middleByA + crossed + a);
   });
 
   test('those that are valid now come first', () => {
-    const late = authority(middle, rootA, { notBefore: day(-9), notAfter: day(-1) });
-    const early = authority(middle, rootA, { notBefore: day(1) });
+    const late = authorityPem(middle, rootA, { notBefore: day(-9), notAfter: day(-1) });
+    const early = authorityPem(middle, rootA, { notBefore: day(1) });
     expect(chainOf(own, late, early, middleByB)).toBe(own + middleByB + late + early);
   });
 
   test('cross each other without end', () => {
-    const [x, y] = [issuer('X'), issuer('Y')];
+    const [x, y] = [issuerCalled('X'), issuerCalled('Y')];
     const made = leaf(x);
-    const [xByY, yByX] = [authority(x, y), authority(y, x)];
+    const [xByY, yByX] = [authorityPem(x, y), authorityPem(y, x)];
     expect(chainOf(made, xByY, yByX)).toBe(made + xByY + yByX);
   });
 
   test('are no more than ten certificates in all', () => {
-    const crossed = Array.from({ length: 15 }, (_, i) => authority(middle, issuer(`Root ${i}`)));
+    const crossed = Array.from({ length: 15 }, (_, i) =>
+      authorityPem(middle, issuerCalled(`Root ${i}`)),
+    );
     const { chain, warnings } = read(own, ...crossed);
     expect(chain).toBe(own + crossed.slice(0, 9).join(''));
     expect(warnings).toEqual([
@@ -135,7 +94,7 @@ describe('several certificates of one authority', () => {
   });
 
   test('read again, the chain stays as it is', () => {
-    const crossed = authority(rootA, rootB);
+    const crossed = authorityPem(rootA, rootB);
     const once = read(own, foreign, b, crossed, middleByB, a, middleByA, middleByA);
     const twice = readPair(once.chain + once.key);
     expect([twice.chain, twice.warnings]).toEqual([once.chain, []]);
@@ -144,7 +103,7 @@ describe('several certificates of one authority', () => {
 
 describe('the issuer', () => {
   test('has the key identifier that the certificate names', () => {
-    const other = authority({ name: middle.name, key: newKey() }, rootA);
+    const other = authorityPem({ name: middle.name, key: newEcKey() }, rootA);
     const made = leaf(middle);
     expect(chainOf(made, other, middleByA)).toBe(made + middleByA);
     expect(() => read(made, other)).toThrow("certificate 2 has the issuer's name, but not the key");
@@ -152,7 +111,7 @@ describe('the issuer', () => {
 
   test('may have no key identifier, as may the certificate', () => {
     const bare = { extensions: [extensions.authority] };
-    const quiet = authority(middle, rootA, bare);
+    const quiet = authorityPem(middle, rootA, bare);
     const made = leaf(middle);
     expect(chainOf(made, quiet)).toBe(made + quiet);
     const nameless = leaf(middle, { extensions: [extensions.leaf, NAMES] });
@@ -160,7 +119,9 @@ describe('the issuer', () => {
   });
 
   test('with the serial number that the certificate names comes before one without', () => {
-    const [first, second] = ['51aa', '51bb'].map((serial) => authority(middle, rootA, { serial }));
+    const [first, second] = ['51aa', '51bb'].map((serial) =>
+      authorityPem(middle, rootA, { serial }),
+    );
     const named = { issuer: rootA.name, serial: '51bb' };
     const made = leaf(middle, { extensions: [NAMES, extensions.authorityKeyId('', named)] });
     expect(chainOf(made, first!, second!)).toBe(made + second! + first!);
@@ -174,8 +135,8 @@ describe('the issuer', () => {
     ['another letter case', nameHex([{ type: 'O', text: 'GRößE gmbh' }])],
     ['other blanks', nameHex([{ type: 'O', text: '  Größe \t  GmbH ' }])],
   ])('may be named in %s', (_, name) => {
-    const subject = { name: nameHex([{ type: 'O', text: 'Größe GmbH' }]), key: newKey() };
-    const certificate = authority(subject, rootA);
+    const subject = { name: nameHex([{ type: 'O', text: 'Größe GmbH' }]), key: newEcKey() };
+    const certificate = authorityPem(subject, rootA);
     const made = leaf({ ...subject, name });
     expect(chainOf(made, certificate)).toBe(made + certificate);
     // OpenSSL as a client has it so as well.
@@ -205,15 +166,15 @@ describe('the issuer', () => {
       { type: 'O', text: 'A' },
       { type: 'CN', text: 'B' },
     ] as const;
-    const subject = { name: nameHex([...parts]), key: newKey() };
-    const certificate = authority(subject, rootA);
+    const subject = { name: nameHex([...parts]), key: newEcKey() };
+    const certificate = authorityPem(subject, rootA);
     const made = leaf({ ...subject, name: nameHex([...parts].reverse()) });
     expect(chainOf(made, certificate)).toBe(made + certificate);
   });
 
   test('is looked for once, however many certificates have its name', () => {
     const others = Array.from({ length: 98 }, () =>
-      authority({ name: middle.name, key: newKey() }, rootA),
+      authorityPem({ name: middle.name, key: newEcKey() }, rootA),
     );
     const made = leaf(middle);
     const began = performance.now();
@@ -227,7 +188,7 @@ describe('a root that signed itself with SHA-1', () => {
   const old = { name: commonName('Old root'), key: rsa };
   const id = 'ab'.repeat(20);
   const root = (authorityKeyId: string): string =>
-    authority(old, old, {
+    authorityPem(old, old, {
       hash: 'sha1',
       serial: '5101',
       extensions: [extensions.authority, extensions.subjectKeyId(id), authorityKeyId],
@@ -256,7 +217,7 @@ describe('a root that signed itself with SHA-1', () => {
   });
 
   test('is left out above an intermediate that is enough', () => {
-    const under = authority(middle, old, { extensions: [extensions.authority] });
+    const under = authorityPem(middle, old, { extensions: [extensions.authority] });
     const weak = root(extensions.authorityKeyId('cd'.repeat(20)));
     const own = leaf(middle, { extensions: [NAMES] });
     const { chain, warnings } = read(own, under, weak);
@@ -268,7 +229,7 @@ describe('a root that signed itself with SHA-1', () => {
 });
 
 describe('the leaf', () => {
-  const key = newKey();
+  const key = newEcKey();
   const text = (own: KeyObject): string => own.export({ format: 'pem', type: 'pkcs8' }).toString();
 
   test('is the one that is valid, of two for one key', () => {
@@ -294,7 +255,7 @@ describe('the leaf', () => {
   test('is not an issuer that has a key of the same kind, where the key does not prove itself', () => {
     const pair = generateKeyPairSync('ed25519');
     const edwards = { name: commonName('Edwards'), key: generateKeyPairSync('ed25519').privateKey };
-    const above = authority(edwards, middle, {
+    const above = authorityPem(edwards, middle, {
       key: edwards.key,
       extensions: [extensions.authority],
     });
@@ -339,7 +300,7 @@ describe('warnings', () => {
   });
 
   test('several keys', () => {
-    const other = newKey().export({ format: 'pem', type: 'pkcs8' }).toString();
+    const other = newEcKey().export({ format: 'pem', type: 'pkcs8' }).toString();
     expect(tell([made, middleByA], other + KEY + KEY)).toEqual([
       "There are 2 private keys: the certificate's own was taken.",
     ]);
